@@ -1,0 +1,80 @@
+// Signed acts and the state they fold to. State is computed, never stored: two nodes with the same acts and time compute the same state.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agreement/document.h"
+#include "base/crypto.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace entente::agreement {
+
+// {"agreement_id","body","effective_at","kind","party","prev_act","text_version"}: JCS text, signed by one or more keys of the party as
+// JWS with detached payload (RFC 7515 App. F), protected header {"alg":"Ed25519","kid":…,"typ":"entente-act+jws"}.
+struct Act {
+  std::string kind;          // propose initial sign notify_completed certify_start suspend resume withdraw …
+  std::string agreement_id;
+  std::string text_version;  // document hash
+  std::string prev_act;      // "" or hash of the party's own previous act
+  std::string party;
+  Time effective_at;
+  json::Node body;           // propose carries {"document": {...}}; suspend {"scope":…, "reason":…}
+
+  [[nodiscard]] std::string canonical() const;
+  [[nodiscard]] std::string hash() const;  // SHA-256 hex of canonical()
+};
+
+struct Signature {
+  std::string kid;
+  std::string jws_protected;  // base64url of the protected header
+  std::string signature;      // 64 octets
+};
+
+struct SignedAct {
+  Act act;
+  std::vector<Signature> sigs;
+  // One JSON object {"act":{…},"sigs":[{"protected":…,"signature":…}]}; canonical, so that hashes agree.
+  [[nodiscard]] std::string text() const;
+};
+// Strict: canonical-equal to what was received, header allow-list, alg bound. Signatures are not verified here (that needs the document).
+[[nodiscard]] Result<SignedAct> parse_signed_act(std::string_view text);
+[[nodiscard]] Signature sign_act(const Act& act, std::string_view kid, const SecretKey& key);
+
+enum class StateKind : uint8_t { kNone, kDraft, kFinalised, kPartSigned, kSigned, kInForce, kSuspended, kEnding, kTerminated, kExpired, kAbandoned };
+[[nodiscard]] std::string_view to_text(StateKind s);
+
+struct Refused {
+  std::string act_hash;
+  std::string kind;
+  std::string why;  // rule and remedy
+};
+
+// The instrument as it stands for everybody at one time.
+struct State {
+  std::string agreement_id;
+  StateKind kind = StateKind::kNone;            // of the whole
+  std::map<std::string, StateKind> by_party;    // suspended by one party shows here and in `kind`
+  std::optional<Document> document;             // governing text
+  std::optional<Time> start, end;               // [start, end)
+  std::vector<std::string> waiting_for;         // words: "signature of JP by a plenipotentiary"
+  std::vector<Refused> refused;                 // acts without effect, and why
+  std::map<std::string, std::string> last_act;  // party -> hash of its newest valid act (prev_act of its next)
+
+  // Permits flow between a and b (both in force, not suspended). `bound`: the same but suspended allowed (forbids, duties).
+  [[nodiscard]] bool live(std::string_view a, std::string_view b) const;
+  [[nodiscard]] bool bound(std::string_view a, std::string_view b) const;
+};
+
+// Pure. `acts`: all acts known, in any order, of any agreement; only those of `agreement_id` count. The result does not depend on their order.
+[[nodiscard]] State fold(std::string_view agreement_id, std::span<const SignedAct> acts, Time at);
+
+// Would this act have effect if it were added now? Error says which rule and what would change it.
+[[nodiscard]] Status admissible(const SignedAct& act, std::span<const SignedAct> known, Time at);
+
+}  // namespace entente::agreement

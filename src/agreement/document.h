@@ -1,0 +1,111 @@
+// The agreement's document, format entente-agreement/1 (docs/format, spec of the schema in document.cc): closed, checked, typed.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/crypto.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "json/node.h"
+#include "stix/marking.h"
+
+namespace entente::agreement {
+
+using stix::Pap;
+using stix::Tlp;
+
+enum class KeyRole : uint8_t { kPlenipotentiary, kAuthority, kNode, kLog, kWitness };
+[[nodiscard]] std::string_view to_text(KeyRole role);
+
+struct KeyRecord {
+  std::string kid;  // "IN/authority/1"
+  KeyRole role = KeyRole::kNode;
+  std::string alg;  // "Ed25519"
+  std::string public_hex;
+  std::optional<PublicKey> key;  // absent if the octets are no point of the curve (placeholders): such a key verifies nothing
+  Time not_before, not_after;
+};
+
+struct Party {
+  std::string party;  // "IN"
+  std::string name;   // English display name, else the code
+  std::vector<KeyRecord> keys;
+  std::vector<std::string> tls_spki_sha256;
+};
+
+struct Flow {
+  std::string id;
+  std::string art;
+  bool permit = true;
+  std::vector<std::string> from, to, sectors, object_types;  // "*" = any
+  Tlp floor = Tlp::kClear;
+  Tlp ceiling = Tlp::kClear;
+  std::optional<Tlp> unmarked;  // absent = withhold
+};
+
+struct Actions {
+  std::string art;
+  Pap default_pap = Pap::kAmber;
+  Pap max_auto_pap = Pap::kGreen;
+  bool block_allowed = false;   // auto_block_requires is present and `block` is not in never[]
+  int min_confidence = 0;
+  Pap block_pap = Pap::kGreen;  // block needs the object's PAP to be this or looser
+  std::vector<std::string> indicator_types;  // empty = any
+  int max_block_days = 0;       // 0 = not stated
+  std::vector<std::string> never;
+};
+
+struct Protection {
+  std::string id, art, method;  // remove | generalise | replace | pseudonymise
+  json::Node match;             // as written; internal/protection.* interprets it
+  std::vector<std::string> keep;
+  std::string unless, with;
+};
+
+enum class Level : uint8_t { kProject, kBilateral, kGroup, kInitiative };  // in order of lex specialis
+
+// A whole, valid document. `node` is the JSON it came from, for what is not typed here.
+struct Document {
+  std::string agreement_id;  // "urn:uuid:…"
+  int64_t version = 1;
+  std::string prev;          // "" or sha256 hex
+  std::string hash;          // SHA-256 (hex) of the canonical text: the text_version of acts
+  std::string canonical;     // JCS octets
+  Level level = Level::kBilateral;
+  std::string title;         // English, else any
+  std::vector<Party> parties;
+  std::vector<std::string> sectors;
+  std::map<std::string, std::map<std::string, int>> quorum;  // act kind -> role -> count
+  std::map<std::string, std::string> articles;               // art -> enforced|evidenced|human
+  std::vector<Flow> flows;
+  Actions actions;
+  std::vector<Protection> protections;
+  std::string onward_rule;  // consent | marking | never
+  std::string onward_art;
+  std::string start_rule;   // on_last_signature | on_last_notification | on_nth_notification | fixed_date
+  int start_n = 0;
+  Period start_delay;
+  std::optional<Time> start_date;
+  std::optional<Period> term;   // absent = without end
+  bool tacit_renewal = false;
+  Period renewal_period;
+  std::string duration_art;
+  json::Node node;
+
+  [[nodiscard]] const Party* party(std::string_view code) const;
+  [[nodiscard]] const KeyRecord* key(std::string_view kid, const Party** owner = nullptr) const;
+};
+
+struct Problem {
+  std::string pointer;  // JSON pointer
+  std::string message;  // which rule, and what would change it
+};
+
+// Strict JSON, closed schema, semantic checks 1–10 of agreement.md §4.3; on failure all problems, not the first.
+[[nodiscard]] Result<Document> parse_document(std::string_view text, std::vector<Problem>* problems = nullptr);
+
+}  // namespace entente::agreement

@@ -1,0 +1,77 @@
+// The file system as a seam. PosixFiles is the real one; MemFiles keeps what was synced apart from what was only written, so that a test
+// can crash at any operation and see what a disk would have kept.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace entente {
+
+class Files {
+ public:
+  virtual ~Files() = default;
+  virtual Result<std::string> read(const std::string& path) = 0;
+  // Writes a temporary file beside `path`, syncs it, renames it over `path`, syncs the folder: all or nothing.
+  virtual Status write_atomic(const std::string& path, std::string_view bytes, int mode = 0644) = 0;
+  // Appends and, if `sync`, makes the whole file durable before it returns. Creates the file.
+  virtual Status append(const std::string& path, std::string_view bytes, bool sync) = 0;
+  virtual Status truncate(const std::string& path, uint64_t size) = 0;
+  virtual Result<uint64_t> size(const std::string& path) = 0;  // kNotFound if absent
+  virtual bool exists(const std::string& path) = 0;
+  virtual Status make_dirs(const std::string& path) = 0;
+  virtual Result<std::vector<std::string>> list(const std::string& dir) = 0;  // names, sorted
+  virtual Status remove(const std::string& path) = 0;
+};
+
+class PosixFiles final : public Files {
+ public:
+  Result<std::string> read(const std::string& path) override;
+  Status write_atomic(const std::string& path, std::string_view bytes, int mode) override;
+  Status append(const std::string& path, std::string_view bytes, bool sync) override;
+  Status truncate(const std::string& path, uint64_t size) override;
+  Result<uint64_t> size(const std::string& path) override;
+  bool exists(const std::string& path) override;
+  Status make_dirs(const std::string& path) override;
+  Result<std::vector<std::string>> list(const std::string& dir) override;
+  Status remove(const std::string& path) override;
+};
+
+class MemFiles final : public Files {
+ public:
+  Result<std::string> read(const std::string& path) override;
+  Status write_atomic(const std::string& path, std::string_view bytes, int mode) override;
+  Status append(const std::string& path, std::string_view bytes, bool sync) override;
+  Status truncate(const std::string& path, uint64_t size) override;
+  Result<uint64_t> size(const std::string& path) override;
+  bool exists(const std::string& path) override;
+  Status make_dirs(const std::string& path) override;
+  Result<std::vector<std::string>> list(const std::string& dir) override;
+  Status remove(const std::string& path) override;
+
+  // The n-th writing operation from now fails, half done, as does every later one (0 = next). Negative: never.
+  void fail_at(int n);
+  // Power loss: what was not synced is gone. Also ends fail_at.
+  void crash();
+  [[nodiscard]] int writes() const { return writes_; }
+
+ private:
+  struct File {
+    std::string now;
+    std::string synced;
+    bool durable = false;  // its name has reached the disk
+  };
+  Status gate(const std::string& path);
+  std::mutex mutex_;
+  std::map<std::string, File> files_;
+  int writes_ = 0;
+  int fail_at_ = -1;
+};
+
+}  // namespace entente

@@ -1,0 +1,79 @@
+// Equality and CIDR atoms of all indicators in one immutable index: cost per lookup does not grow with their number.
+// A snapshot is built off the hot path and exchanged atomically; see Live below.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "detect/observable.h"
+#include "pattern/pattern.h"
+
+namespace entente::detect {
+
+// What is kept of an indicator beside its atoms.
+struct Indicator {
+  std::string id;              // "indicator--…"
+  std::string pattern;
+  std::string version;
+  Time valid_from;
+  Time valid_until{INT64_MAX};  // exclusive
+  int confidence = -1;          // -1 = not stated
+  uint32_t tag = 0;             // the owner's own number (sensor: row in its table)
+};
+
+struct Hit {
+  uint32_t indicator = 0;  // number given by add()
+  pattern::AtomKind atom;
+};
+
+class Index {
+ public:
+  virtual ~Index() = default;
+  // Appends the indicators that this value matches (each once). `scratch` avoids allocation between calls. Thread-safe.
+  // Domains: case, trailing dot and 0x20 are normalised; kDomain matches the name alone, kDomainTree it and all below, kDomainBelow only below.
+  // A URL observable is looked up as URL and its host as domain or address.
+  virtual void match(const Observable& seen, std::vector<Hit>& out) const = 0;
+  [[nodiscard]] virtual const Indicator& indicator(uint32_t number) const = 0;
+  [[nodiscard]] virtual size_t indicators() const = 0;
+  [[nodiscard]] virtual size_t memory_bytes() const = 0;
+};
+
+class Builder {
+ public:
+  Builder();
+  ~Builder();
+  // Returns the number. Requires: atoms not empty.
+  uint32_t add(Indicator indicator, const std::vector<pattern::Atom>& atoms);
+  [[nodiscard]] size_t size() const;
+  [[nodiscard]] std::shared_ptr<const Index> build() &&;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// A changing set: a big immutable snapshot, a small delta and tombstones; additions are visible to match() when add() returns (microseconds),
+// a background rebuild folds the delta in. Writers are serialised; match() never waits.
+class Live {
+ public:
+  Live();
+  ~Live();
+  // Adds or replaces by indicator id.
+  void add(Indicator indicator, std::vector<pattern::Atom> atoms);
+  void remove(std::string_view indicator_id);
+  // fn is called for each hit that is valid at `at`.
+  void match(const Observable& seen, Time at, const std::function<void(const Indicator&, pattern::AtomKind)>& fn) const;
+  [[nodiscard]] size_t size() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace entente::detect

@@ -1,0 +1,130 @@
+// Projections of the log: collections of objects, versions, keyed settings, sequences. A deterministic machine with five operations and no
+// policy: exchange composes what it decides into a Change, the Change is one log record, and the store applies it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "base/uuid.h"
+#include "log/log.h"
+#include "stix/object.h"
+
+namespace entente::store {
+
+// What came of one add.
+enum class Added : uint8_t { kAdded, kDuplicate, kConflict };  // duplicate: same octets of the same version; conflict: other octets of it (T66)
+
+// One transaction. Either all of it is in the log, or nothing.
+class Change {
+ public:
+  Change();
+  // Puts an object into a collection. `meta` is kept with the row (origin, agreement, label…: exchange's own small format).
+  // `raw` is stored as it came. An exact duplicate in this collection changes nothing (T65).
+  void add(const Uuid& collection, const stix::Summary& summary, std::string raw, std::string_view meta = {});
+  // Puts an object that is already in the log (under any collection) into this collection, without storing it again.
+  void share(const Uuid& collection, const struct Row& row, std::string_view meta = {});
+  // Takes an object out of a collection: one version, or all if version is "".
+  void remove(const Uuid& collection, std::string_view id, std::string_view version);
+  // Settings: (space, key) -> value; spaces are exchange's.
+  void set(std::string_view space, std::string_view key, std::string_view value);
+  void erase(std::string_view space, std::string_view key);
+  // Refuses the whole change with kConflict unless (space, key) has this value ("" = absent) at commit: compare-and-set.
+  void expect(std::string_view space, std::string_view key, std::string_view value);
+  // Appends to a named sequence 0, 1, 2, … (ledger leaves, acts).
+  void append(std::string_view sequence, std::string_view value);
+
+  [[nodiscard]] size_t adds() const;
+  [[nodiscard]] bool empty() const;
+  [[nodiscard]] log::Record take() &&;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+struct Outcome {
+  uint64_t seq = 0;
+  Time first_time;
+  std::vector<Added> added;  // one per add, in order
+};
+
+// One object version in one collection.
+struct Row {
+  Uuid collection;
+  Time date_added;
+  log::View::ItemRef item;  // where its octets are
+  std::string type;
+  std::string id;
+  std::string version;      // as text; for unversioned objects the text of date_added (T56)
+  stix::Timestamp version_time;
+  std::string spec_version;
+  bool revoked = false;
+  std::string meta;
+};
+
+struct Query {
+  std::optional<Time> added_after;   // exclusive
+  std::optional<Time> upto;          // inclusive; snapshot bound of a cursor
+  size_t limit = 1000;
+  std::vector<std::string> ids;
+  std::vector<std::string> types;
+  std::vector<std::string> spec_versions;
+  // match[version]: empty = last
+  bool all = false;
+  bool first = false;
+  bool last = true;
+  std::vector<stix::Timestamp> exact;
+};
+
+struct Page {
+  std::vector<Row> rows;   // ascending date_added
+  bool more = false;
+};
+
+// Thread-safe. Reads never wait for the committer.
+class Store final : public log::Projector {
+ public:
+  Store();
+  ~Store() override;
+  // Call once, before use, with the log opened over this projector.
+  void attach(log::Log& log);
+
+  Status apply(const log::Entry& entry, log::Batch& batch, std::string& outcome) override;
+
+  using Done = std::function<void(Result<Outcome>)>;
+  void commit(Change change, Done done);
+  Result<Outcome> commit_wait(Change change);
+
+  // Rows of a collection by date added; O(limit) for the unfiltered and for `last`, whatever the depth (T55 is kept per row: the newest
+  // date_added of a newer and of an older version of the same object in this collection).
+  [[nodiscard]] Result<Page> page(const Uuid& collection, const Query& query) const;
+  // Octets of rows, in order: fn(i, raw).
+  [[nodiscard]] Status raw(const std::vector<Row>& rows, const std::function<void(size_t, std::string_view)>& fn) const;
+  [[nodiscard]] Result<std::string> raw(const Row& row) const;
+  // All versions of an object in every collection, oldest date first; empty if unknown.
+  [[nodiscard]] Result<std::vector<Row>> find(std::string_view id) const;
+  [[nodiscard]] Result<std::vector<Row>> find(const Uuid& collection, std::string_view id) const;
+  [[nodiscard]] uint64_t count(const Uuid& collection) const;
+  [[nodiscard]] std::optional<Time> newest(const Uuid& collection) const;
+
+  [[nodiscard]] Result<std::string> get(std::string_view space, std::string_view key) const;  // kNotFound
+  [[nodiscard]] Result<std::vector<std::pair<std::string, std::string>>> all(std::string_view space, std::string_view key_prefix = {}) const;
+  [[nodiscard]] uint64_t length(std::string_view sequence) const;
+  [[nodiscard]] Result<std::vector<std::string>> read(std::string_view sequence, uint64_t from, size_t max) const;
+
+  // Objects by log order: what the release stage consumes. Rows of `collection` whose log position is after `after_seq`.
+  [[nodiscard]] uint64_t last_seq() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace entente::store

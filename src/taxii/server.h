@@ -1,0 +1,34 @@
+// TAXII 2.1 server: HTTP in, backend calls, HTTP out (TAXII 2.1; checklist numbers T1–T76 are cited at each rule in the sources).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/time.h"
+#include "net/http.h"
+#include "taxii/backend.h"
+
+namespace entente::taxii {
+
+struct Options {
+  std::string cursor_key;        // 32 secret octets: authenticates `next` (T43, T44)
+  size_t default_limit = 1000;   // R10
+  size_t max_limit = 10'000;
+  int64_t max_wait_ms = 60'000;  // upper bound of Prefer: wait
+};
+
+// Thread-safe; lives as long as its replies are outstanding.
+class Service {
+ public:
+  Service(Backend& backend, Options options, Clock& clock);
+  ~Service();
+  // Does the path belong to TAXII: /taxii2/ or one of the backend's roots?
+  [[nodiscard]] bool owns(std::string_view path) const;
+  void handle(net::Request request, net::Reply reply);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace entente::taxii
