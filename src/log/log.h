@@ -22,13 +22,17 @@ namespace entente::log {
 struct Record {
   std::string header;
   std::vector<std::string> items;
+  // How many microseconds of time this record reserves; at least one, and at least one per item. A projector that dates more things than
+  // items (store: `share` puts a row without an item) asks for more, so that every date stays unique over the whole log.
+  uint32_t slots = 0;
 };
 
-// A record as committed. Item i has the time first_time + i microseconds; times are unique and strictly increasing over the whole log,
-// also across restarts and clock steps (a record without items takes one microsecond).
+// A record as committed. It owns the times first_time + 0 … first_time + max(1, items, slots) - 1 microseconds; times are unique and strictly
+// increasing over the whole log, also across restarts and clock steps.
 struct Entry {
   uint64_t seq = 0;  // 1, 2, 3, …
   Time first_time;
+  uint32_t slots = 1;
   std::string_view header;
   std::span<const std::string> items;
 };

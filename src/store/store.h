@@ -21,7 +21,8 @@ namespace entente::store {
 // What came of one add.
 enum class Added : uint8_t { kAdded, kDuplicate, kConflict };  // duplicate: same octets of the same version; conflict: other octets of it (T66)
 
-// One transaction. Either all of it is in the log, or nothing.
+// One transaction. Either all of it is in the log, or nothing. Operations take effect in the order of the calls; the k-th add or share
+// (counted together) gets date_added = first_time + k microseconds, so the order of calls is the order readers see.
 class Change {
  public:
   Change();
