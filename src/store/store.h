@@ -122,6 +122,7 @@ class Store final : public log::Projector {
 
   // Objects by log order: what the release stage consumes. Rows of `collection` whose log position is after `after_seq`.
   [[nodiscard]] uint64_t last_seq() const;
+  [[nodiscard]] Time last_time() const;  // newest time that the log has given out
 
  private:
   struct State;
