@@ -1,8 +1,10 @@
-// Signed acts and the state they fold to. State is computed, never stored: two nodes with the same acts and time compute the same state.
+// Signed acts and the state they fold to. State is computed, never stored: two nodes with the same acts and time
+// compute the same state.
 #pragma once
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,16 +17,17 @@
 
 namespace entente::agreement {
 
-// {"agreement_id","body","effective_at","kind","party","prev_act","text_version"}: JCS text, signed by one or more keys of the party as
-// JWS with detached payload (RFC 7515 App. F), protected header {"alg":"Ed25519","kid":…,"typ":"entente-act+jws"}.
+// {"agreement_id","body","effective_at","kind","party","prev_act","text_version"}: JCS text, signed by one or more keys
+// of the party as JWS with detached payload (RFC 7515 App. F), protected header
+// {"alg":"Ed25519","kid":…,"typ":"entente-act+jws"}.
 struct Act {
-  std::string kind;          // propose initial sign notify_completed certify_start suspend resume withdraw …
+  std::string kind;  // propose initial sign notify_completed certify_start suspend resume withdraw …
   std::string agreement_id;
   std::string text_version;  // document hash
   std::string prev_act;      // "" or hash of the party's own previous act
   std::string party;
   Time effective_at;
-  json::Node body;           // propose carries {"document": {...}}; suspend {"scope":…, "reason":…}
+  json::Node body;  // propose carries {"document": {...}}; suspend {"scope":…, "reason":…}
 
   [[nodiscard]] std::string canonical() const;
   [[nodiscard]] std::string hash() const;  // SHA-256 hex of canonical()
@@ -42,11 +45,26 @@ struct SignedAct {
   // One JSON object {"act":{…},"sigs":[{"protected":…,"signature":…}]}; canonical, so that hashes agree.
   [[nodiscard]] std::string text() const;
 };
-// Strict: canonical-equal to what was received, header allow-list, alg bound. Signatures are not verified here (that needs the document).
+inline constexpr size_t kMaxActBytes = 8u << 20;
+inline constexpr size_t kMaxSignatures = 64;
+// Strict: canonical-equal to what was received, header allow-list, alg bound. Signatures are not verified here (that
+// needs the document).
 [[nodiscard]] Result<SignedAct> parse_signed_act(std::string_view text);
 [[nodiscard]] Signature sign_act(const Act& act, std::string_view kid, const SecretKey& key);
 
-enum class StateKind : uint8_t { kNone, kDraft, kFinalised, kPartSigned, kSigned, kInForce, kSuspended, kEnding, kTerminated, kExpired, kAbandoned };
+enum class StateKind : uint8_t {
+  kNone,
+  kDraft,
+  kFinalised,
+  kPartSigned,
+  kSigned,
+  kInForce,
+  kSuspended,
+  kEnding,
+  kTerminated,
+  kExpired,
+  kAbandoned
+};
 [[nodiscard]] std::string_view to_text(StateKind s);
 
 struct Refused {
@@ -58,23 +76,41 @@ struct Refused {
 // The instrument as it stands for everybody at one time.
 struct State {
   std::string agreement_id;
-  StateKind kind = StateKind::kNone;            // of the whole
-  std::map<std::string, StateKind> by_party;    // suspended by one party shows here and in `kind`
-  std::optional<Document> document;             // governing text
-  std::optional<Time> start, end;               // [start, end)
+  StateKind kind = StateKind::kNone;          // of the whole
+  std::map<std::string, StateKind> by_party;  // suspended by one party shows here and in `kind`
+  std::optional<Document> document;           // governing text
+  std::optional<Time> start, end;             // [start, end)
+  std::set<std::string> suspended_flows;  // permits of these flows stop for everybody (suspension of scope {"flow":…})
+  std::set<std::string> suspended_sectors;      // permits stop for objects of these sectors and of unknown sector
   std::vector<std::string> waiting_for;         // words: "signature of JP by a plenipotentiary"
+  std::vector<std::string> unsure;              // why this node cannot be sure and so is in the narrow state; words
   std::vector<Refused> refused;                 // acts without effect, and why
   std::map<std::string, std::string> last_act;  // party -> hash of its newest valid act (prev_act of its next)
 
-  // Permits flow between a and b (both in force, not suspended). `bound`: the same but suspended allowed (forbids, duties).
+  // Permits flow between a and b (both in force, not suspended). `bound`: the same but suspended allowed (forbids,
+  // duties).
   [[nodiscard]] bool live(std::string_view a, std::string_view b) const;
   [[nodiscard]] bool bound(std::string_view a, std::string_view b) const;
 };
 
-// Pure. `acts`: all acts known, in any order, of any agreement; only those of `agreement_id` count. The result does not depend on their order.
+// Acting keys (plenipotentiary and authority, public_hex) that a node knows by other means than the document: its own
+// at least. A text that gives a party named here other acting keys is refused, so that nobody can propose a text under
+// which he signs for another.
+using Pins = std::map<std::string, std::set<std::string>>;
+
+// Pure. `acts`: all acts known, in any order, of any agreement; only those of `agreement_id` count. The result does not
+// depend on their order.
 [[nodiscard]] State fold(std::string_view agreement_id, std::span<const SignedAct> acts, Time at);
+[[nodiscard]] State fold(std::string_view agreement_id, std::span<const SignedAct> acts, Time at, const Pins& pins);
 
 // Would this act have effect if it were added now? Error says which rule and what would change it.
 [[nodiscard]] Status admissible(const SignedAct& act, std::span<const SignedAct> known, Time at);
+[[nodiscard]] Status admissible(const SignedAct& act, std::span<const SignedAct> known, Time at, const Pins& pins);
+
+// Do the signatures of `act` fill the quorum that `doc` asks of its kind? Roles, windows of validity at effective_at,
+// one key and one custodian once, keys of the acting party only. The error says what is missing.
+[[nodiscard]] Status check_quorum(const SignedAct& act, const Document& doc);
+// Role -> count for an act kind; kUnsupported for a kind that nobody defined.
+[[nodiscard]] Result<std::map<std::string, int>> quorum_of(std::string_view kind, const Document& doc);
 
 }  // namespace entente::agreement

@@ -1,4 +1,5 @@
-// The release decision (docs: release decision). Pure: no clock, network, randomness or locale; the same input gives the same octets.
+// The release decision (docs: release decision). Pure: no clock, network, randomness or locale; the same input gives
+// the same octets.
 #pragma once
 
 #include <map>
@@ -21,8 +22,10 @@ struct GraphObject {
   Tlp inherited = Tlp::kClear;      // floor it came in under
   bool verified = true;             // source signature / manifest checked
   Time committed;
-  bool candidate = true;            // false: context only (a referenced object): may make references resolve, is itself decided, but not asked for
-  bool known_to_recipient = false;  // the recipient originated it or already has this version: not sent again, references to it resolve
+  bool candidate = true;  // false: context only (a referenced object): may make references resolve, is itself decided,
+                          // but not asked for
+  bool known_to_recipient =
+      false;  // the recipient originated it or already has this version: not sent again, references to it resolve
 };
 
 struct Consent {  // originator's consent to onward release
@@ -31,7 +34,7 @@ struct Consent {  // originator's consent to onward release
 };
 struct Hold {  // national hold, embargo, judicial hold on an object id
   std::string object_id;
-  std::string reason;             // NATIONAL_HOLD | EMBARGO
+  std::string reason;              // NATIONAL_HOLD | EMBARGO
   std::optional<Time> not_before;  // embargo end
 };
 struct Policy {  // local configuration: can only narrow
@@ -40,20 +43,20 @@ struct Policy {  // local configuration: can only narrow
 };
 
 struct Reason {
-  std::string_view code;   // release.md §6; static storage
-  std::string agreement;   // id, may be empty
-  std::string version;     // document hash
-  std::string article;     // "3(1)", may be empty
-  std::string note;        // "what would have to change"
+  std::string_view code;  // release.md §6; static storage
+  std::string agreement;  // id, may be empty
+  std::string version;    // document hash
+  std::string article;    // "3(1)", may be empty
+  std::string note;       // "what would have to change"
 };
 
 enum class Verdict : uint8_t { kReleased, kRedacted, kWithheld, kKnown };
 
 struct Decision {
-  size_t object = 0;        // index in the graph
+  size_t object = 0;  // index in the graph
   Verdict verdict = Verdict::kWithheld;
-  std::string id;           // id sent (new if redacted); the object's own otherwise
-  std::string bytes;        // kRedacted: octets to send. kReleased: empty, send the raw text unchanged
+  std::string id;               // id sent (new if redacted); the object's own otherwise
+  std::string bytes;            // kRedacted: octets to send. kReleased: empty, send the raw text unchanged
   std::vector<Reason> reasons;  // why withheld / what was redacted; for released one PERMIT
   // Governing instrument of what is released.
   std::string agreement, agreement_version, flow, article;
@@ -71,13 +74,16 @@ struct Inputs {
   Policy policy;
   std::map<std::string, std::string> pseudonym_keys;  // agreement id -> K_agreement (32 octets)
   std::string my_identity_id;  // public identity of the releasing party (created_by_ref replacement)
-  std::vector<std::string> public_ids;  // identities of public authorities and published standard objects that references may name
+  std::vector<std::string>
+      public_ids;  // identities of public authorities and published standard objects that references may name
 };
 
-// One decision per graph object, in graph order. Marking definitions of the nine OASIS TLP objects need not be in the graph.
+// One decision per graph object, in graph order. Marking definitions of the nine OASIS TLP objects need not be in the
+// graph.
 [[nodiscard]] std::vector<Decision> decide(std::span<const GraphObject> graph, const Inputs& in);
 
-// Recall (step 12): the tombstone for an object that was sent before: {type,id,created?,modified,revoked:true…} without content.
+// Recall (step 12): the tombstone for an object that was sent before: {type,id,created?,modified,revoked:true…} without
+// content.
 [[nodiscard]] std::string tombstone(std::string_view raw, std::string_view sent_id, std::string_view modified);
 
 // The receiving side (release.md §8): may the receiver act on this object under this instrument?
@@ -87,8 +93,8 @@ struct Permission {
   std::string article;
   std::string why;  // rule, and what would change it
 };
-struct Handling {  // of a received indicator
-  std::optional<Pap> pap;      // from its markings; agreement's default otherwise
+struct Handling {          // of a received indicator
+  std::optional<Pap> pap;  // from its markings; agreement's default otherwise
   std::optional<int> confidence;
   std::vector<std::string> indicator_types;
 };

@@ -1,4 +1,5 @@
-// The agreement's document, format entente-agreement/1 (docs/format, spec of the schema in document.cc): closed, checked, typed.
+// The agreement's document, format entente-agreement/1 (docs/format, spec of the schema in document.cc): closed,
+// checked, typed.
 #pragma once
 
 #include <map>
@@ -26,8 +27,11 @@ struct KeyRecord {
   KeyRole role = KeyRole::kNode;
   std::string alg;  // "Ed25519"
   std::string public_hex;
-  std::optional<PublicKey> key;  // absent if the octets are no point of the curve (placeholders): such a key verifies nothing
-  Time not_before, not_after;
+  std::optional<PublicKey>
+      key;  // absent if the octets are no point of the curve (placeholders): such a key verifies nothing
+  Time not_before, not_after;  // [not_before, not_after)
+  std::string
+      custodian;  // optional hash of the person who holds the key: two keys of one custodian count once in a quorum
 };
 
 struct Party {
@@ -51,11 +55,11 @@ struct Actions {
   std::string art;
   Pap default_pap = Pap::kAmber;
   Pap max_auto_pap = Pap::kGreen;
-  bool block_allowed = false;   // auto_block_requires is present and `block` is not in never[]
+  bool block_allowed = false;  // auto_block_requires is present and `block` is not in never[]
   int min_confidence = 0;
-  Pap block_pap = Pap::kGreen;  // block needs the object's PAP to be this or looser
+  Pap block_pap = Pap::kGreen;               // block needs the object's PAP to be this or looser
   std::vector<std::string> indicator_types;  // empty = any
-  int max_block_days = 0;       // 0 = not stated
+  int max_block_days = 0;                    // 0 = not stated
   std::vector<std::string> never;
 };
 
@@ -72,11 +76,11 @@ enum class Level : uint8_t { kProject, kBilateral, kGroup, kInitiative };  // in
 struct Document {
   std::string agreement_id;  // "urn:uuid:…"
   int64_t version = 1;
-  std::string prev;          // "" or sha256 hex
-  std::string hash;          // SHA-256 (hex) of the canonical text: the text_version of acts
-  std::string canonical;     // JCS octets
+  std::string prev;       // "" or sha256 hex
+  std::string hash;       // SHA-256 (hex) of the canonical text: the text_version of acts
+  std::string canonical;  // JCS octets
   Level level = Level::kBilateral;
-  std::string title;         // English, else any
+  std::string title;  // English, else any
   std::vector<Party> parties;
   std::vector<std::string> sectors;
   std::map<std::string, std::map<std::string, int>> quorum;  // act kind -> role -> count
@@ -86,13 +90,15 @@ struct Document {
   std::vector<Protection> protections;
   std::string onward_rule;  // consent | marking | never
   std::string onward_art;
-  std::string start_rule;   // on_last_signature | on_last_notification | on_nth_notification | fixed_date
+  std::string start_rule;  // on_last_signature | on_last_notification | on_nth_notification | fixed_date
   int start_n = 0;
   Period start_delay;
   std::optional<Time> start_date;
-  std::optional<Period> term;   // absent = without end
+  std::optional<Period> term;  // absent = without end
   bool tacit_renewal = false;
   Period renewal_period;
+  Period withdrawal_notice;
+  std::vector<std::string> suspension_scopes;  // whole flow sector party
   std::string duration_art;
   json::Node node;
 
@@ -105,7 +111,14 @@ struct Problem {
   std::string message;  // which rule, and what would change it
 };
 
+inline constexpr size_t kMaxDocumentBytes = 4u << 20;
+
 // Strict JSON, closed schema, semantic checks 1–10 of agreement.md §4.3; on failure all problems, not the first.
 [[nodiscard]] Result<Document> parse_document(std::string_view text, std::vector<Problem>* problems = nullptr);
+[[nodiscard]] Result<Document> parse_document(json::Node node, std::vector<Problem>* problems = nullptr);
+
+// Check 11: the human texts that are bound by hash. `texts`: language -> octets. One problem per text that is missing
+// or differs.
+[[nodiscard]] std::vector<Problem> check_texts(const Document& doc, const std::map<std::string, std::string>& texts);
 
 }  // namespace entente::agreement
