@@ -9,11 +9,11 @@
 
 namespace entente {
 
-[[nodiscard]] std::string hex(std::string_view bytes);                    // lower case
-[[nodiscard]] Result<std::string> unhex(std::string_view text);           // either case, even length
-[[nodiscard]] std::string base64(std::string_view bytes);                 // RFC 4648 §4, padded
-[[nodiscard]] Result<std::string> unbase64(std::string_view text);        // strict: padded, no white space
-[[nodiscard]] std::string base64url(std::string_view bytes);              // RFC 4648 §5, without padding (JOSE)
+[[nodiscard]] std::string hex(std::string_view bytes);              // lower case
+[[nodiscard]] Result<std::string> unhex(std::string_view text);     // either case, even length
+[[nodiscard]] std::string base64(std::string_view bytes);           // RFC 4648 §4, padded
+[[nodiscard]] Result<std::string> unbase64(std::string_view text);  // strict: padded, no white space
+[[nodiscard]] std::string base64url(std::string_view bytes);        // RFC 4648 §5, without padding (JOSE)
 [[nodiscard]] Result<std::string> unbase64url(std::string_view text);
 
 // Big-endian integers, as all stored keys and formats use them.

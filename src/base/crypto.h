@@ -1,8 +1,10 @@
-// Hashes, MACs, random octets, Ed25519 and password hashing: thin faces of OpenSSL and libsodium. All functions are thread-safe.
+// Hashes, MACs, random octets, Ed25519 and password hashing: thin faces of OpenSSL and libsodium. All functions are
+// thread-safe.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -30,7 +32,8 @@ using Digest = std::array<uint8_t, 32>;
 struct PublicKey {
   std::string raw;
   bool operator==(const PublicKey&) const = default;
-  // Refuses what is not a canonical point of the curve or is of small order (agreement.md §3.7).
+  // Refuses what is not a canonical point of the curve, is of small order (agreement.md §3.7) or has a part of small
+  // order.
   static Result<PublicKey> from_hex(std::string_view text);
   [[nodiscard]] std::string to_hex() const;
 };
@@ -47,7 +50,10 @@ class SecretKey {
   SecretKey(const SecretKey&) = default;
   SecretKey(SecretKey&&) noexcept = default;
   SecretKey& operator=(const SecretKey&) = default;
-  SecretKey& operator=(SecretKey&&) noexcept = default;
+  SecretKey& operator=(SecretKey&& other) noexcept {  // swaps, so that the old seed is wiped with `other`
+    seed_.swap(other.seed_);
+    return *this;
+  }
   ~SecretKey();
 
   [[nodiscard]] PublicKey public_key() const;

@@ -1,5 +1,6 @@
-// Counters, gauges and histograms of one process, printed in the Prometheus text format. A Metrics is constructed in node and sensor and
-// passed down; there is no global registry. Thread-safe; the returned references live as long as the Metrics.
+// Counters, gauges and histograms of one process, printed in the Prometheus text format. A Metrics is constructed in
+// node and sensor and passed down; there is no global registry. Thread-safe; the returned references live as long as
+// the Metrics.
 #pragma once
 
 #include <array>

@@ -56,9 +56,18 @@ class [[nodiscard]] Result {
   explicit operator bool() const { return ok(); }
 
   // Requires: ok().
-  T& value() & { assert(ok()); return std::get<0>(v_); }
-  const T& value() const& { assert(ok()); return std::get<0>(v_); }
-  T&& value() && { assert(ok()); return std::move(std::get<0>(v_)); }
+  T& value() & {
+    assert(ok());
+    return std::get<0>(v_);
+  }
+  const T& value() const& {
+    assert(ok());
+    return std::get<0>(v_);
+  }
+  T&& value() && {
+    assert(ok());
+    return std::move(std::get<0>(v_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
@@ -66,8 +75,14 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
   // Requires: !ok().
-  const Error& error() const& { assert(!ok()); return std::get<1>(v_); }
-  Error&& error() && { assert(!ok()); return std::move(std::get<1>(v_)); }
+  const Error& error() const& {
+    assert(!ok());
+    return std::get<1>(v_);
+  }
+  Error&& error() && {
+    assert(!ok());
+    return std::move(std::get<1>(v_));
+  }
 
   T value_or(T fallback) && { return ok() ? std::move(std::get<0>(v_)) : std::move(fallback); }
 
@@ -83,8 +98,14 @@ class [[nodiscard]] Result<void> {
 
   [[nodiscard]] bool ok() const { return !error_.has_value(); }
   explicit operator bool() const { return ok(); }
-  const Error& error() const& { assert(!ok()); return *error_; }
-  Error&& error() && { assert(!ok()); return *std::move(error_); }
+  const Error& error() const& {
+    assert(!ok());
+    return *error_;
+  }
+  Error&& error() && {
+    assert(!ok());
+    return *std::move(error_);
+  }
 
  private:
   std::optional<Error> error_;
@@ -96,13 +117,14 @@ using Status = Result<void>;
 
 #define ENTENTE_CAT2(a, b) a##b
 #define ENTENTE_CAT(a, b) ENTENTE_CAT2(a, b)
-// TRY(auto x, f()): x is f's value, or the enclosing function returns f's error. CHECK_OK(f()): the same without a value.
+// TRY(auto x, f()): x is f's value, or the enclosing function returns f's error. CHECK_OK(f()): the same without a
+// value.
 #define TRY(decl, ...) ENTENTE_TRY(ENTENTE_CAT(entente_try_, __LINE__), decl, __VA_ARGS__)
-#define ENTENTE_TRY(tmp, decl, ...)         \
-  auto tmp = (__VA_ARGS__);                 \
+#define ENTENTE_TRY(tmp, decl, ...)             \
+  auto tmp = (__VA_ARGS__);                     \
   if (!tmp.ok()) return std::move(tmp).error(); \
   decl = std::move(tmp).value()
-#define CHECK_OK(...)                                                     \
-  do {                                                                    \
+#define CHECK_OK(...)                                                                         \
+  do {                                                                                        \
     if (auto entente_r = (__VA_ARGS__); !entente_r.ok()) return std::move(entente_r).error(); \
   } while (false)

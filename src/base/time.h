@@ -1,4 +1,5 @@
-// Time as the node keeps it: microseconds since 1970-01-01T00:00:00Z. STIX's own timestamps, which may be finer, are stix::Timestamp.
+// Time as the node keeps it: microseconds since 1970-01-01T00:00:00Z. STIX's own timestamps, which may be finer, are
+// stix::Timestamp.
 #pragma once
 
 #include <compare>
@@ -18,10 +19,12 @@ struct Time {
 
 // "2027-01-15T05:12:00.123456Z": RFC 3339, UTC, always six digits (TAXII 2.1 §2).
 [[nodiscard]] std::string to_text(Time t);
-// RFC 3339 with Z or an offset, 0..n fractional digits (cut to microseconds); real calendar dates, years 0001..9999; second 60 reads as the next 0.
+// RFC 3339 with Z or an offset, 0..n fractional digits (cut to microseconds); real calendar dates, years 0001..9999;
+// second 60 reads as the next 0.
 [[nodiscard]] Result<Time> parse_time(std::string_view text);
 
-// ISO 8601 duration as agreements use it (P5Y, P6M, P30D, PT72H, PT30M, PT0S): years and months by calendar, the rest exact.
+// ISO 8601 duration as agreements use it (P5Y, P6M, P30D, PT72H, PT30M, PT0S): years and months by calendar, the rest
+// exact.
 struct Period {
   int months = 0;
   int64_t us = 0;

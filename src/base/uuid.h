@@ -22,7 +22,7 @@ struct Uuid {
 
 // 8-4-4-4-12 hex digits, either case.
 [[nodiscard]] std::optional<Uuid> parse_uuid(std::string_view text);
-[[nodiscard]] Uuid random_uuid();                                       // version 4
+[[nodiscard]] Uuid random_uuid();                                        // version 4
 [[nodiscard]] Uuid name_uuid(const Uuid& space, std::string_view name);  // version 5 (SHA-1)
 // The first 16 octets of a hash in the form of a version 5 UUID (release.md §5).
 [[nodiscard]] Uuid uuid_shaped(std::string_view bytes16);
