@@ -2,13 +2,13 @@
 // Answers are made by splicing stored raw text, not by parsing it again.
 #pragma once
 
-#include <simdjson.h>
-
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <simdjson.h>
 
 #include "base/result.h"
 
@@ -23,7 +23,8 @@ struct Limits {
   int max_depth = 64;
 };
 
-// A parsed text and the memory that its Values point into. Movable; Values stay valid as long as the Document is not parsed into again.
+// A parsed text and the memory that its Values point into. Movable; Values stay valid as long as the Document is not
+// parsed into again.
 class Document {
  public:
   Document();
@@ -31,8 +32,9 @@ class Document {
   Document& operator=(Document&&) noexcept;
   ~Document();
 
-  // Strict: valid UTF-8, no byte order mark, no duplicate names in one object (after unescaping), no lone surrogates, integers within
-  // ±(2^53-1), finite numbers, depth <= max_depth, nothing after the value. Errors name line:column where known, else the JSON pointer.
+  // Strict: valid UTF-8, no byte order mark, no duplicate names in one object (after unescaping), no lone surrogates,
+  // integers within ±(2^53-1), finite numbers, depth <= max_depth, nothing after the value. Errors name line:column
+  // where known, else the JSON pointer.
   Status parse(std::string_view text, const Limits& limits = {});
   [[nodiscard]] Value root() const;
 
@@ -52,8 +54,9 @@ class Document {
 [[nodiscard]] std::optional<Object> find_object(const Value& object, std::string_view name);
 [[nodiscard]] std::vector<std::string_view> string_list(const std::optional<Array>& array);  // strings only
 
-// The raw text of every element of the array at member `name` of the object `text`, in order; views into `text`. Leading and trailing
-// white space is not included. Requires: text already passed Document::parse. kInvalid if there is no such array.
+// The raw text of every element of the array at member `name` of the object `text`, in order; views into `text`.
+// Leading and trailing white space is not included. Requires: text already passed Document::parse. kInvalid if there is
+// no such array.
 [[nodiscard]] Result<std::vector<std::string_view>> split_array(std::string_view text, std::string_view name);
 
 // `text` (in quotes) escaped for JSON, minimally as RFC 8785 demands.

@@ -1,6 +1,9 @@
-// A JSON value that can be built and changed: for documents of our own making and for redaction. Members keep their order.
+// A JSON value that can be built and changed: for documents of our own making and for redaction. Members keep their
+// order.
 #pragma once
 
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -21,6 +24,7 @@ class Node {
   Node(std::nullptr_t) {}
   Node(bool b) : v_(b) {}
   Node(int i) : v_(int64_t{i}) {}
+  Node(uint32_t i) : v_(int64_t{i}) {}
   Node(int64_t i) : v_(i) {}
   Node(uint64_t i) : v_(static_cast<int64_t>(i)) {}
   Node(double d) : v_(d) {}
@@ -56,7 +60,7 @@ class Node {
   [[nodiscard]] const Node* find(std::string_view name) const;
   [[nodiscard]] Node* find(std::string_view name);
   [[nodiscard]] std::string_view string_at(std::string_view name) const;  // "" if absent or not a string
-  Node& set(std::string_view name, Node value);                          // adds or replaces; returns *this for chaining
+  Node& set(std::string_view name, Node value);  // adds or replaces; returns *this for chaining
   bool erase(std::string_view name);
   void push(Node value) { list().push_back(std::move(value)); }
 
@@ -70,7 +74,11 @@ class Node {
 void append(std::string& out, const Node& node);
 [[nodiscard]] std::string write(const Node& node);
 [[nodiscard]] std::string write_pretty(const Node& node);  // two spaces, for people
-// RFC 8785.
-[[nodiscard]] std::string canonical(const Node& node);
+// RFC 8785. A template, so that a std::string or a literal still goes to canonical(std::string_view), which parses it.
+[[nodiscard]] std::string canonical_node(const Node& node);
+template <std::same_as<Node> T>
+[[nodiscard]] std::string canonical(const T& node) {
+  return canonical_node(node);
+}
 
 }  // namespace entente::json

@@ -1,0 +1,245 @@
+#include "json/json.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/bytes.h"
+#include "json/internal/locate.h"
+
+namespace entente::json {
+namespace {
+
+constexpr int64_t kMaxInt = (int64_t{1} << 53) - 1;  // RFC 7493 §2.2
+constexpr size_t kFewMembers = 12;
+
+// What the walk after simdjson's parse found; the pointer to the place is put together on the way back up.
+struct Fault {
+  const char* what = nullptr;
+  const char* remedy = "";
+  std::string pointer;
+};
+
+void prepend_token(std::string& pointer, std::string_view token) {
+  std::string escaped = "/";
+  for (const char c : printable(token, 80)) {  // RFC 6901 §3
+    if (c == '~')
+      escaped += "~0";
+    else if (c == '/')
+      escaped += "~1";
+    else
+      escaped += c;
+  }
+  pointer.insert(0, escaped);
+}
+
+// Checks what simdjson leaves to the caller: repeated names, range of integers, lone surrogates, depth. Allocates
+// nothing per object: the names of large objects go to a stack that lives as long as the Document.
+class Walk {
+ public:
+  Walk(std::vector<std::string_view>& names, bool check_strings, int max_depth)
+      : names_(names), check_strings_(check_strings), max_depth_(max_depth) {}
+
+  bool value(const Value& v, int depth) {
+    switch (v.type()) {
+      case simdjson::dom::element_type::OBJECT:
+        return object(v.get_object().value_unsafe(), depth + 1);
+      case simdjson::dom::element_type::ARRAY:
+        return array(v.get_array().value_unsafe(), depth + 1);
+      case simdjson::dom::element_type::STRING:
+        return !check_strings_ || string(v.get_string().value_unsafe());
+      case simdjson::dom::element_type::INT64: {
+        const int64_t i = v.get_int64().value_unsafe();
+        return (i >= -kMaxInt && i <= kMaxInt) || integer();
+      }
+      case simdjson::dom::element_type::UINT64:
+        return integer();
+      case simdjson::dom::element_type::DOUBLE:
+      case simdjson::dom::element_type::BOOL:
+      case simdjson::dom::element_type::NULL_VALUE:
+        return true;
+    }
+    return true;
+  }
+  Fault fault;
+
+ private:
+  bool fail(const char* what, const char* remedy = "") {
+    fault.what = what;
+    fault.remedy = remedy;
+    return false;
+  }
+  bool integer() { return fail("integer beyond 2^53-1", "send it as a string"); }
+  // simdjson refuses a high surrogate without a low one, but lets \udc00 alone become three octets that are not UTF-8.
+  bool string(std::string_view s) { return valid_utf8(s) || fail("lone surrogate in a string"); }
+
+  bool object(const Object& o, int depth) {
+    if (depth > max_depth_) return fail("nested too deeply");
+    const size_t first = names_.size();
+    for (const auto& [key, v] : o) {
+      if (check_strings_ && !string(key)) return false;
+      names_.push_back(key);
+      if (!value(v, depth)) {
+        prepend_token(fault.pointer, key);
+        return false;
+      }
+    }
+    const bool unique = names_.size() - first <= kFewMembers ? few_unique(first) : many_unique(first);
+    names_.resize(first);
+    return unique;
+  }
+
+  bool array(const Array& a, int depth) {
+    if (depth > max_depth_) return fail("nested too deeply");
+    size_t i = 0;
+    for (const Value v : a) {
+      if (!value(v, depth)) {
+        prepend_token(fault.pointer, std::to_string(i));
+        return false;
+      }
+      ++i;
+    }
+    return true;
+  }
+
+  bool repeated(std::string_view name) {
+    prepend_token(fault.pointer, name);
+    return fail("name given twice in one object");
+  }
+
+  bool few_unique(size_t first) {
+    for (size_t i = first + 1; i < names_.size(); ++i) {
+      const std::string_view a = names_[i];
+      for (size_t k = first; k < i; ++k) {
+        const std::string_view b = names_[k];
+        if (a.size() == b.size() &&
+            (a.empty() || (a.front() == b.front() && std::memcmp(a.data(), b.data(), a.size()) == 0))) {
+          return repeated(a);
+        }
+      }
+    }
+    return true;
+  }
+
+  bool many_unique(size_t first) {
+    const auto begin = names_.begin() + static_cast<std::ptrdiff_t>(first);
+    std::sort(begin, names_.end(), [](std::string_view a, std::string_view b) {
+      return a.size() != b.size() ? a.size() < b.size() : a < b;
+    });
+    const auto twice = std::adjacent_find(begin, names_.end());
+    return twice == names_.end() || repeated(*twice);
+  }
+
+  std::vector<std::string_view>& names_;
+  bool check_strings_;
+  int max_depth_;
+};
+
+// Whether the text has an escape that could be a surrogate: only then are strings looked at again after parsing.
+bool may_have_surrogates(std::string_view text) {
+  size_t at = 0;
+  while ((at = text.find('\\', at)) != std::string_view::npos) {
+    if (at + 2 < text.size() && text[at + 1] == 'u' && (text[at + 2] | 0x20) == 'd') return true;
+    at += 2;
+  }
+  return false;
+}
+
+}  // namespace
+
+struct Document::State {
+  simdjson::dom::parser parser;
+  std::unique_ptr<char[]> padded;
+  size_t room = 0;
+  int depth = 0;
+  std::vector<std::string_view> names;
+  Value root;
+};
+
+Document::Document() : state_(std::make_unique<State>()) {}
+Document::Document(Document&&) noexcept = default;
+Document& Document::operator=(Document&&) noexcept = default;
+Document::~Document() = default;
+
+Status Document::parse(std::string_view text, const Limits& limits) {
+  State& s = *state_;
+  s.root = Value();
+  if (text.size() > limits.max_bytes) {
+    return make_error(ErrorKind::kTooLarge, "JSON text of more than " + std::to_string(limits.max_bytes) + " octets",
+                      {}, "send it in parts");
+  }
+  if (text.starts_with("\xef\xbb\xbf")) return invalid("byte order mark before the JSON text", "1:1", "remove it");
+  if (s.room < text.size() + simdjson::SIMDJSON_PADDING) {
+    s.padded.reset();
+    s.room = text.size() + simdjson::SIMDJSON_PADDING;
+    s.padded = std::make_unique_for_overwrite<char[]>(s.room);
+  }
+  if (!text.empty()) std::memcpy(s.padded.get(), text.data(), text.size());
+  std::memset(s.padded.get() + text.size(), 0, simdjson::SIMDJSON_PADDING);
+
+  // One level more than allowed, so that the walk below finds the place and every text gets the same answer.
+  const int depth = limits.max_depth + 2;
+  if (s.parser.capacity() < text.size() || s.depth != depth) {
+    s.depth = depth;
+    if (s.parser.allocate(std::max<size_t>(text.size(), 256), static_cast<size_t>(depth)) != simdjson::SUCCESS) {
+      return make_error(ErrorKind::kTooLarge, "no memory for a JSON text of this size");
+    }
+  }
+  Value root;
+  if (const auto code = s.parser.parse(s.padded.get(), text.size(), false).get(root); code != simdjson::SUCCESS) {
+    if (code == simdjson::MEMALLOC || code == simdjson::CAPACITY)
+      return make_error(ErrorKind::kTooLarge, "no memory for a JSON text of this size");
+    return locate_fault(text, limits.max_depth);
+  }
+  s.names.clear();
+  Walk walk(s.names, may_have_surrogates(text), limits.max_depth);
+  if (!walk.value(root, 0)) return invalid(walk.fault.what, walk.fault.pointer, walk.fault.remedy);
+  s.root = root;
+  return {};
+}
+
+Value Document::root() const { return state_->root; }
+
+Result<Document> parse(std::string_view text, const Limits& limits) {
+  Document d;
+  CHECK_OK(d.parse(text, limits));
+  return d;
+}
+
+std::optional<Value> find(const Value& object, std::string_view name) {
+  Object o;
+  Value v;
+  if (object.get_object().get(o) != simdjson::SUCCESS || o.at_key(name).get(v) != simdjson::SUCCESS)
+    return std::nullopt;
+  return v;
+}
+
+namespace {
+
+template <class T>
+std::optional<T> find_as(const Value& object, std::string_view name) {
+  const auto v = find(object, name);
+  T out;
+  if (!v || v->get<T>().get(out) != simdjson::SUCCESS) return std::nullopt;
+  return out;
+}
+
+}  // namespace
+
+std::optional<std::string_view> find_string(const Value& object, std::string_view name) {
+  return find_as<std::string_view>(object, name);
+}
+std::optional<int64_t> find_int(const Value& object, std::string_view name) { return find_as<int64_t>(object, name); }
+std::optional<bool> find_bool(const Value& object, std::string_view name) { return find_as<bool>(object, name); }
+std::optional<Array> find_array(const Value& object, std::string_view name) { return find_as<Array>(object, name); }
+std::optional<Object> find_object(const Value& object, std::string_view name) { return find_as<Object>(object, name); }
+
+std::vector<std::string_view> string_list(const std::optional<Array>& array) {
+  std::vector<std::string_view> out;
+  if (!array) return out;
+  for (const Value v : *array) {
+    if (v.is_string()) out.push_back(v.get_string().value_unsafe());
+  }
+  return out;
+}
+
+}  // namespace entente::json
