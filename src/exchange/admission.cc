@@ -1,0 +1,118 @@
+#include "exchange/admission.h"
+
+#include <memory>
+#include <utility>
+
+#include "base/uuid.h"
+#include "exchange/wire.h"
+#include "pattern/pattern.h"
+#include "stix/validate.h"
+
+namespace entente::exchange {
+
+std::string RowMeta::text() const {
+  std::string out;
+  for (const std::string* s : {&by, &agreement, &article, &tlp, &pap, &original}) {
+    out += *s;
+    out += '\n';
+  }
+  return out;
+}
+
+RowMeta RowMeta::parse(std::string_view text) {
+  RowMeta m;
+  for (std::string* s : {&m.by, &m.agreement, &m.article, &m.tlp, &m.pap, &m.original}) {
+    const size_t end = text.find('\n');
+    if (end == std::string_view::npos) break;
+    *s = text.substr(0, end);
+    text.remove_prefix(end + 1);
+  }
+  return m;
+}
+
+std::string why_not(const json::Value& object, stix::Summary& summary) {
+  auto read = stix::summarize(object);
+  if (!read.ok()) return read.error().text();
+  summary = *read;
+  thread_local std::vector<stix::Finding> findings;
+  findings.clear();
+  if (!stix::validate(object, {.strict = false, .warnings = false}, findings)) {
+    std::string out;
+    for (const auto& f : findings) {
+      if (f.level != stix::Finding::Level::kError) continue;
+      if (out.size() > 1000) break;
+      if (!out.empty()) out += "; ";
+      out += std::string(f.code) + " " + (f.pointer.empty() ? "/" : f.pointer) + ": " + f.message;
+    }
+    return out;
+  }
+  if (summary.type == "indicator" && json::find_string(object, "pattern_type").value_or("") == "stix") {
+    const auto parsed = pattern::Pattern::parse(json::find_string(object, "pattern").value_or(""));
+    if (!parsed.ok()) return "/pattern: " + parsed.error().text();
+  }
+  return {};
+}
+
+void Admission::admit(const Uuid& collection, const RowMeta& meta, std::string envelope, std::function<void(Result<taxii::StatusInfo>)> done) {
+  thread_local json::Document doc;
+  if (Status parsed = doc.parse(envelope); !parsed.ok()) return done(parsed.error());
+  const json::Value root = doc.root();
+  if (!root.is_object()) return done(invalid("the body is not a TAXII envelope", "/", "send {\"objects\":[…]}"));
+  const auto objects = json::find_array(root, "objects");
+  if (!objects) {
+    if (json::find_string(root, "type").has_value() && json::find_string(root, "type") != "bundle") {
+      return done(invalid("the body is a single STIX object, not a TAXII envelope", "/", "send {\"objects\":[…]}"));
+    }
+    return done(invalid("the envelope has no \"objects\"", "/objects", "send {\"objects\":[…]}"));
+  }
+  auto raws = json::split_array(envelope, "objects");
+  if (!raws.ok()) return done(raws.error());
+
+  struct Waiting {
+    taxii::StatusInfo status;
+    std::vector<taxii::ItemResult> sent;  // in the order of the adds
+  };
+  auto w = std::make_shared<Waiting>();
+  w->status.id = random_uuid().text();
+  w->status.request_time = cx_.clock.now();
+  store::Change change;
+  const std::string row_meta = meta.text();
+  size_t i = 0;
+  for (const json::Value object : *objects) {
+    const std::string_view raw = (*raws)[i++];
+    stix::Summary summary;
+    std::string problem = object.is_object() ? why_not(object, summary) : "this member of \"objects\" is not an object";
+    if (problem.empty() && summary.type.starts_with("x-entente-")) problem = "objects of this type are made by nodes only";
+    taxii::ItemResult item{std::string(summary.id), std::string(summary.version), {}};
+    if (!problem.empty()) {
+      if (item.id.empty() && object.is_object()) item.id = json::find_string(object, "id").value_or("");
+      item.message = std::move(problem);
+      w->status.failures.push_back(std::move(item));
+      continue;
+    }
+    change.add(collection, summary, std::string(raw), row_meta);
+    w->sent.push_back(std::move(item));
+  }
+  w->status.total = i;
+  if (w->sent.empty()) {
+    w->status.failure = w->status.failures.size();
+    return done(std::move(w->status));
+  }
+  cx_.store.commit(std::move(change), [w, done = std::move(done)](Result<store::Outcome> outcome) {
+    if (!outcome.ok()) return done(outcome.error());
+    for (size_t k = 0; k < w->sent.size(); ++k) {
+      const auto added = k < outcome->added.size() ? outcome->added[k] : store::Added::kConflict;
+      if (added == store::Added::kConflict) {
+        w->sent[k].message = "another object with this id and version is already stored; the first one is kept: send a new version";
+        w->status.failures.push_back(std::move(w->sent[k]));
+      } else {
+        w->status.successes.push_back(std::move(w->sent[k]));
+      }
+    }
+    w->status.success = w->status.successes.size();
+    w->status.failure = w->status.failures.size();
+    done(std::move(w->status));
+  });
+}
+
+}  // namespace entente::exchange

@@ -1,0 +1,41 @@
+// What every part of the exchange is given: who we are, and the seams. Constructed in node (or a test) and outlives the exchange.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "agreement/decide.h"
+#include "base/crypto.h"
+#include "base/files.h"
+#include "base/metrics.h"
+#include "base/time.h"
+#include "store/store.h"
+
+namespace entente::exchange {
+
+struct Config {
+  std::string party;       // "IN"
+  std::string name;        // of the node's owner, for people
+  std::string ledger_dir;  // folder of the tile logs
+  std::string node_kid, log_kid;
+  agreement::Policy policy;  // can only narrow
+  size_t release_batch = 1000;
+  size_t pull_page = 2000;
+  int pull_wait_seconds = 30;
+};
+
+struct Context {
+  Config config;
+  SecretKey node_key;
+  SecretKey log_key;
+  std::string pseudonym_secret;  // 32 octets: K_agreement is derived from it per agreement
+
+  Clock& clock;
+  Files& files;
+  store::Store& store;
+  Metrics& metrics;
+  // Runs a short task soon, off the caller's thread (or at once, in tests).
+  std::function<void(std::function<void()>)> post;
+};
+
+}  // namespace entente::exchange

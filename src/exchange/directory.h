@@ -1,0 +1,76 @@
+// Who may come in: accounts (argon2id), tokens, partners' nodes. All of it is in the store's settings, so in the log.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "exchange/context.h"
+
+namespace entente::exchange {
+
+enum class Role : uint8_t { kAnalyst, kPublisher, kReleaseOfficer, kLiaison, kSensor, kAuditor, kAdmin };
+[[nodiscard]] std::string_view to_text(Role role);
+[[nodiscard]] std::optional<Role> parse_role(std::string_view text);
+
+// Somebody of the party's own people or tools.
+struct Person {
+  std::string name;
+  Role role = Role::kAnalyst;
+};
+
+struct Peer {
+  std::string party;
+  std::string url;
+  std::vector<std::string> spki;  // SHA-256 hex of the partner's TLS keys: how its node is known before an agreement pins it
+};
+
+// Thread-safe.
+class Directory {
+ public:
+  explicit Directory(Context& context);
+
+  Status add_account(std::string_view name, Role role, std::string_view password);
+  Status remove_account(std::string_view name);
+  [[nodiscard]] std::vector<Person> accounts() const;
+
+  // The token is returned once and only its hash is kept. days 0 = without end. `given`: use this text instead of a new one (init).
+  Result<std::string> new_token(std::string_view name, Role role, int days, std::string given = {});
+  Status revoke_token(std::string_view name);
+  struct Token {
+    std::string name;
+    Role role;
+    std::string expires;  // "" = never
+  };
+  [[nodiscard]] std::vector<Token> tokens() const;
+
+  // Value of an Authorization header. kUnauthenticated says nothing about what was wrong with it.
+  Result<Person> authenticate(std::string_view authorization);
+
+  Status put_peer(const Peer& peer);
+  [[nodiscard]] std::vector<Peer> peers() const;
+  [[nodiscard]] std::optional<Peer> peer(std::string_view party) const;
+  [[nodiscard]] std::optional<std::string> party_of(std::string_view spki) const;
+
+ private:
+  Result<Person> check_basic(std::string_view user, std::string_view password);
+  Result<Person> check_token(std::string_view token);
+
+  Context& cx_;
+  // Verified passwords, by HMAC of the header under a key of this process: argon2id costs some 50 ms and must not be paid per request.
+  std::string cache_key_;
+  struct Cached {
+    Person person;
+    int64_t until_us;
+  };
+  mutable std::mutex mutex_;
+  std::map<std::string, Cached> verified_;
+  std::string decoy_hash_;
+};
+
+}  // namespace entente::exchange

@@ -1,0 +1,163 @@
+#include "exchange/evidence.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "exchange/names.h"
+
+namespace entente::exchange {
+namespace {
+constexpr size_t kWriteOutMax = 4096;
+
+std::string sequence_of(std::string_view agreement_id) { return "leaf/" + bare_uuid(agreement_id); }
+}  // namespace
+
+std::string Evidence::dir(std::string_view agreement_id) const { return cx_.config.ledger_dir + "/" + bare_uuid(agreement_id); }
+
+Status Evidence::reload(const std::string& agreement_id, Book& book) {
+  const std::string sequence = sequence_of(agreement_id);
+  book.next = cx_.store.length(sequence);
+  book.prev_hash.clear();
+  if (book.next > 0) {
+    TRY(std::vector<std::string> last, cx_.store.read(sequence, book.next - 1, 1));
+    if (last.empty()) return make_error(ErrorKind::kCorrupt, "the newest leaf is missing in the store", sequence, "run 'entente node check'");
+    book.prev_hash = sha256_hex(last[0]);
+  }
+  return {};
+}
+
+Result<Evidence::Book*> Evidence::book(const std::string& agreement_id) {
+  const auto it = books_.find(agreement_id);
+  if (it != books_.end()) return &it->second;
+  Book fresh;
+  CHECK_OK(cx_.files.make_dirs(dir(agreement_id)));
+  TRY(fresh.tiles, ledger::TileLog::open(cx_.files, dir(agreement_id), ledger_origin(cx_.config.party, agreement_id), cx_.log_key));
+  CHECK_OK(reload(agreement_id, fresh));
+  if (fresh.tiles->size() > fresh.next) {
+    return make_error(ErrorKind::kCorrupt, "the ledger on disk has more entries than the node's log", dir(agreement_id),
+                      "the data folder is older than the ledger: restore the newer one; a ledger is never cut");
+  }
+  Book& book = books_.emplace(agreement_id, std::move(fresh)).first->second;
+  return &book;
+}
+
+Status Evidence::write_out(const std::string& agreement_id, Book& book) {
+  const std::string sequence = sequence_of(agreement_id);
+  while (book.tiles->size() < book.next) {
+    TRY(std::vector<std::string> leaves, cx_.store.read(sequence, book.tiles->size(), kWriteOutMax));
+    if (leaves.empty()) return make_error(ErrorKind::kCorrupt, "leaves are missing in the store", sequence, "run 'entente node check'");
+    TRY([[maybe_unused]] const uint64_t first, book.tiles->append(leaves));
+  }
+  return {};
+}
+
+Status Evidence::open(const std::vector<std::string>& agreement_ids) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& id : agreement_ids) {
+    TRY(Book * b, book(id));
+    CHECK_OK(write_out(id, *b));
+  }
+  TRY(Book * own, book(std::string(kPrivateLog)));
+  CHECK_OK(write_out(std::string(kPrivateLog), *own));
+  visible_us_.store(INT64_MAX, std::memory_order_release);
+  return {};
+}
+
+Result<Evidence::Transaction::Added> Evidence::Transaction::add_leaf(std::string_view agreement_id, std::string_view version, std::string_view kind,
+                                                                     std::string_view recipient, std::string_view salt, std::string_view record) {
+  const std::string id(agreement_id);
+  TRY(Book * b, owner_.book(id));
+  ledger::Leaf leaf;
+  leaf.agreement = id;
+  leaf.at = owner_.cx_.clock.now();
+  leaf.agreement_version = version;
+  leaf.by = owner_.cx_.config.node_kid;
+  leaf.kind = kind;
+  leaf.prev = b->prev_hash;
+  leaf.recipient = recipient;
+  leaf.commitment = ledger::commit_to(salt, record);
+  Added added{b->next, leaf.text()};
+  change.append(sequence_of(id), added.text);
+  // Beside the log, never in it: what opens the commitment later.
+  std::string index;
+  put_u64(index, added.index);
+  change.set("salt/" + bare_uuid(id), index, salt);
+  b->prev_hash = sha256_hex(added.text);
+  ++b->next;
+  if (std::find(touched_.begin(), touched_.end(), id) == touched_.end()) touched_.push_back(id);
+  return added;
+}
+
+Result<store::Outcome> Evidence::Transaction::commit() && {
+  if (change.empty()) return store::Outcome{};
+  // Rows that this change puts before a partner stay hidden until their leaves are in the tiles.
+  // (An earlier bound stands for as long as an earlier leaf is still missing there.)
+  if (!touched_.empty() && owner_.visible_us_.load(std::memory_order_acquire) == INT64_MAX) {
+    owner_.visible_us_.store(owner_.cx_.store.last_time().us, std::memory_order_release);
+  }
+  auto outcome = owner_.cx_.store.commit_wait(std::move(change));
+  if (!outcome.ok()) {
+    for (const auto& id : touched_) {
+      auto b = owner_.book(id);
+      if (!b.ok() || !owner_.reload(id, **b).ok()) say_error("the ledger of {} cannot be read again after a failed commit", id);
+    }
+    if (owner_.behind_.empty()) owner_.visible_us_.store(INT64_MAX, std::memory_order_release);
+    return std::move(outcome).error();
+  }
+  for (const auto& id : touched_) {
+    // Nobody waits for the private log: settle() writes it out.
+    if (id == kPrivateLog) {
+      owner_.behind_.push_back(id);
+      continue;
+    }
+    auto b = owner_.book(id);
+    Status written = b.ok() ? owner_.write_out(id, **b) : Status(b.error());
+    if (!written.ok()) {
+      say_error("LOG_FAILED: the ledger of {} could not be written, so nothing of it is sent: {}", id, written.error().text());
+      owner_.behind_.push_back(id);
+    }
+  }
+  if (std::none_of(owner_.behind_.begin(), owner_.behind_.end(), [](const std::string& id) { return id != kPrivateLog; })) {
+    owner_.visible_us_.store(INT64_MAX, std::memory_order_release);
+  }
+  return outcome;
+}
+
+Status Evidence::settle() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> todo;
+  todo.swap(behind_);
+  std::sort(todo.begin(), todo.end());
+  todo.erase(std::unique(todo.begin(), todo.end()), todo.end());
+  Status first;
+  for (const auto& id : todo) {
+    auto b = book(id);
+    Status s = b.ok() ? write_out(id, **b) : Status(b.error());
+    if (!s.ok()) {
+      behind_.push_back(id);
+      if (first.ok()) first = s;
+    }
+  }
+  if (std::none_of(behind_.begin(), behind_.end(), [](const std::string& id) { return id != kPrivateLog; })) {
+    visible_us_.store(INT64_MAX, std::memory_order_release);
+  }
+  return first;
+}
+
+std::optional<Evidence::Head> Evidence::head(std::string_view agreement_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = books_.find(std::string(agreement_id));
+  if (it == books_.end()) return std::nullopt;
+  return Head{it->second.tiles->size(), hex(view(it->second.tiles->root()))};
+}
+
+Result<std::string> Evidence::file(std::string_view agreement_id, std::string_view path) const {
+  // Only the characters tile paths are made of: nothing can climb out of the folder.
+  const bool fine = !path.empty() && path.size() < 128 && path.find("..") == std::string_view::npos && path.front() != '/' &&
+                    std::all_of(path.begin(), path.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '/' || c == '.'; });
+  if (!fine || (path != "checkpoint" && !path.starts_with("tile/"))) return make_error(ErrorKind::kNotFound, "a ledger has no such file");
+  return cx_.files.read(dir(agreement_id) + "/" + std::string(path));
+}
+
+}  // namespace entente::exchange

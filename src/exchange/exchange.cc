@@ -1,0 +1,198 @@
+#include "exchange/exchange.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "exchange/names.h"
+#include "exchange/wire.h"
+#include "json/node.h"
+
+namespace entente::exchange {
+
+Exchange::Exchange(Context& context)
+    : cx_(context),
+      notifier_(std::make_unique<Notifier>(context.post)),
+      directory_(std::make_unique<Directory>(context)),
+      instruments_(std::make_unique<Instruments>(context)),
+      evidence_(std::make_unique<Evidence>(context)),
+      admission_(std::make_unique<Admission>(context)) {
+  const auto notify = [this](const Uuid& collection) { notifier_->notify(collection); };
+  releaser_ = std::make_unique<Releaser>(context, *instruments_, *evidence_, notify);
+  receiver_ = std::make_unique<Receiver>(context, *instruments_, *evidence_,
+                                         [this](const Uuid& collection) {
+                                           signal_work();  // what a partner gave may go on to another, with consent
+                                           notifier_->notify(collection);
+                                         },
+                                         [this](const std::string& text, const std::string& from) -> Status {
+                                           auto r = submit_act(text, from);
+                                           if (!r.ok()) return std::move(r).error();
+                                           return {};
+                                         });
+}
+
+Exchange::~Exchange() = default;
+
+Result<std::unique_ptr<Exchange>> Exchange::open(Context& context) {
+  std::unique_ptr<Exchange> e(new Exchange(context));
+  CHECK_OK(e->instruments_->load());
+  std::vector<std::string> ids;
+  for (const auto& s : e->instruments_->states()) ids.push_back(s->agreement_id);
+  CHECK_OK(e->evidence_->open(ids));
+  // The party's public identity is the first thing in its inbox: released objects may name it as their creator.
+  const Uuid own = inbox(context.config.party);
+  TRY(const auto have, context.store.find(own, identity_id(context.config.party)));
+  if (have.empty()) {
+    const std::string text = identity_object(context.config.party, context.config.name, context.clock.now());
+    TRY(const json::Document doc, json::parse(text));
+    TRY(const auto summary, stix::summarize(doc.root()));
+    RowMeta meta;
+    meta.by = "node";
+    store::Change change;
+    change.add(own, summary, text, meta.text());
+    auto done = context.store.commit_wait(std::move(change));
+    if (!done.ok()) return std::move(done).error();
+  }
+  return e;
+}
+
+Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::string& from) {
+  const std::lock_guard one(submit_mutex_);
+  TRY(agreement::SignedAct act, agreement::parse_signed_act(text));
+  const std::string hash = act.act.hash();
+  if (instruments_->known(hash)) return make_error(ErrorKind::kConflict, "this act is already known", hash);
+  if (from.empty() && act.act.party != cx_.config.party) {
+    return make_error(ErrorKind::kDenied, "the act is of another party", act.act.party, "each party submits its own acts to its own node; they travel by themselves");
+  }
+  CHECK_OK(instruments_->admissible(act));
+  const std::vector<std::string> audience = instruments_->audience(act);
+  if (std::find(audience.begin(), audience.end(), cx_.config.party) == audience.end()) {
+    return make_error(ErrorKind::kDenied, "the agreement does not name this node's party", act.act.agreement_id, "an act goes to the nodes of its parties only");
+  }
+  if (!from.empty() && std::find(audience.begin(), audience.end(), from) == audience.end()) {
+    return make_error(ErrorKind::kDenied, "the act came from a partner that its agreement does not name", from);
+  }
+  const std::string object = act_object(text, hash, act.act.effective_at);
+  TRY(const json::Document doc, json::parse(object));
+  TRY(const auto summary, stix::summarize(doc.root()));
+  RowMeta meta;
+  meta.by = act.act.party;
+  meta.agreement = act.act.agreement_id;
+
+  Evidence::Transaction tx = evidence_->begin();
+  tx.change.expect("act", hash, "");
+  tx.change.set("act", hash, act.act.agreement_id);
+  tx.change.append("acts", text);
+  std::vector<Uuid> wake;
+  for (const auto& party : audience) {
+    // Own acts go to every other party; a foreign one is passed on only where the sender does not reach (groups): the partner refuses doubles.
+    if (party == cx_.config.party || party == act.act.party || party == from) continue;
+    tx.change.add(acts_for(cx_.config.party, party), summary, object, meta.text());
+    wake.push_back(acts_for(cx_.config.party, party));
+  }
+  TRY([[maybe_unused]] const auto leaf, tx.add_leaf(act.act.agreement_id, act.act.text_version, "act", "", random_bytes(32), text));
+  auto outcome = std::move(tx).commit();
+  if (!outcome.ok()) return std::move(outcome).error();
+  const std::string id = act.act.agreement_id;
+  instruments_->learned(std::move(act));
+  for (const auto& c : wake) notifier_->notify(c);
+  signal_work();
+  return ActOutcome{hash, instruments_->state(id)};
+}
+
+Result<Recalled> Exchange::recall(const std::string& id, std::string_view reason) {
+  const std::string& me = cx_.config.party;
+  TRY(const auto rows, cx_.store.find(id));
+  const store::Row* newest = nullptr;
+  bool foreign = false;
+  for (const auto& r : rows) {
+    if (r.collection != inbox(me) && r.collection != sightings(me)) {
+      foreign = true;
+      continue;
+    }
+    if (newest == nullptr || newest->version_time < r.version_time) newest = &r;
+  }
+  if (newest == nullptr) {
+    if (foreign) return make_error(ErrorKind::kDenied, "this object is a partner's: only its originator recalls it", id, "send the partner a false-positive claim");
+    return make_error(ErrorKind::kNotFound, "this node holds no object with this id", id);
+  }
+  if (newest->revoked) return make_error(ErrorKind::kConflict, "the object is already revoked", id);
+  TRY(const std::string raw, cx_.store.raw(*newest));
+  TRY(const json::Document doc, json::parse(raw));
+  json::Node object = json::Node::from(doc.root());
+  if (object.find("modified") == nullptr) {
+    return make_error(ErrorKind::kUnsupported, "objects of this type have no versions, so they cannot be revoked", id, "recall the indicators and relationships that use it");
+  }
+  Time now = cx_.clock.now();
+  if (now <= newest->version_time.cut()) now = newest->version_time.cut().plus_us(1000);
+  const std::string version = to_text(now);
+  object.set("modified", version);
+  object.set("revoked", true);
+  const std::string text = json::write(object);
+  TRY(const json::Document revoked, json::parse(text));
+  TRY(const auto summary, stix::summarize(revoked.root()));
+  RowMeta meta;
+  meta.by = "recall: " + printable(reason, 120);
+  store::Change change;
+  change.add(newest->collection, summary, text, meta.text());
+  auto done = cx_.store.commit_wait(std::move(change));
+  if (!done.ok()) return std::move(done).error();
+  Recalled out{id, version, {}};
+  for (const auto& s : instruments_->states()) {
+    for (const auto& p : s->document->parties) {
+      if (p.party == me) continue;
+      std::string sent_id = id;
+      if (auto as = cx_.store.get("sent-as", s->agreement_id + " " + p.party + " " + id); as.ok()) sent_id = *as;
+      auto before = cx_.store.find(released(s->agreement_id, me, p.party), sent_id);
+      if (before.ok() && !before->empty() && std::find(out.reaches.begin(), out.reaches.end(), p.party) == out.reaches.end()) out.reaches.push_back(p.party);
+    }
+  }
+  signal_work();
+  notifier_->notify(newest->collection);
+  return out;
+}
+
+Status Exchange::hold(const std::string& id, bool on) {
+  if (!stix::parse_id(id)) return invalid("this is not a STIX id", id);
+  store::Change change;
+  if (on) {
+    change.set("hold", id, "NATIONAL_HOLD");
+  } else {
+    change.erase("hold", id);
+  }
+  auto done = cx_.store.commit_wait(std::move(change));
+  if (!done.ok()) return std::move(done).error();
+  return {};
+}
+
+void Exchange::signal_work() {
+  {
+    const std::lock_guard lock(work_mutex_);
+    work_ = true;
+  }
+  work_ready_.notify_one();
+}
+
+bool Exchange::wait_for_work(int64_t timeout_ms) {
+  std::unique_lock lock(work_mutex_);
+  work_ready_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] { return work_ || closed_; });
+  return std::exchange(work_, false);
+}
+
+void Exchange::tick() {
+  notifier_->tick(cx_.clock.steady_us());
+  if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());
+}
+
+void Exchange::shut_down() {
+  {
+    const std::lock_guard lock(work_mutex_);
+    closed_ = true;
+  }
+  work_ready_.notify_all();
+  notifier_->wake_all();
+}
+
+}  // namespace entente::exchange

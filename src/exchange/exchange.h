@@ -1,0 +1,121 @@
+// The exchange: admission, release, recall, partners, accounts and rights in one object. It is the TAXII backend, and the only way to a partner.
+// It owns no thread: node runs release_step(), the pulls and tick() on threads of its own (tests on one).
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exchange/admission.h"
+#include "exchange/context.h"
+#include "exchange/directory.h"
+#include "exchange/evidence.h"
+#include "exchange/instruments.h"
+#include "exchange/notifier.h"
+#include "exchange/receive.h"
+#include "exchange/release.h"
+#include "taxii/backend.h"
+
+namespace entente::exchange {
+
+struct ActOutcome {
+  std::string act_hash;
+  std::shared_ptr<const agreement::State> state;
+};
+
+struct Recalled {
+  std::string id, version;
+  std::vector<std::string> reaches;  // parties that had received it
+};
+
+// Thread-safe.
+class Exchange final : public taxii::Backend {
+ public:
+  // The context must outlive it.
+  static Result<std::unique_ptr<Exchange>> open(Context& context);
+  ~Exchange() override;
+
+  // A signed act: of our own people (from = ""), or come from a partner. kConflict if it is already known.
+  Result<ActOutcome> submit_act(const std::string& text, const std::string& from = {});
+  // Publishes a revoked version of own objects; the release stage carries it to everybody who had received them.
+  Result<Recalled> recall(const std::string& id, std::string_view reason);
+  Status hold(const std::string& id, bool on);
+
+  // Work that a thread of the caller's drives.
+  Result<bool> release_step() { return releaser_->step(); }
+  bool wait_for_work(int64_t timeout_ms);  // true if something was admitted or an act came since the last call
+  void tick();                             // a few times a second: ends long polls, settles the ledgers
+  void shut_down();                        // wakes every waiter
+
+  Directory& directory() { return *directory_; }
+  Instruments& instruments() { return *instruments_; }
+  Evidence& evidence() { return *evidence_; }
+  Releaser& releaser() { return *releaser_; }
+  Receiver& receiver() { return *receiver_; }
+  Context& context() { return cx_; }
+  [[nodiscard]] size_t waiting() const { return notifier_->waiting(); }
+
+  // taxii::Backend
+  Result<taxii::Caller> authenticate(const net::Request& request) override;
+  std::string title() override;
+  std::string contact() override;
+  std::vector<taxii::RootInfo> roots(const taxii::Caller& caller) override;
+  Result<std::vector<taxii::CollectionInfo>> collections(const taxii::Caller& caller, const std::string& root) override;
+  Result<taxii::Page> page(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, const taxii::Filter& filter,
+                           bool want_body) override;
+  Result<bool> has(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, const std::string& object_id) override;
+  void add(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, std::string body,
+           std::function<void(Result<taxii::StatusInfo>)> done) override;
+  Result<taxii::StatusInfo> status(const taxii::Caller& caller, const std::string& root, const std::string& status_id) override;
+  Status remove(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, const std::string& object_id,
+                const taxii::Filter& filter) override;
+  void wait(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, Time after, int64_t timeout_ms,
+            std::function<void()> wake) override;
+
+  // Does the caller's party share this ledger?
+  [[nodiscard]] bool may_read_ledger(const taxii::Caller& caller, std::string_view agreement_uuid);
+
+ private:
+  explicit Exchange(Context& context);
+  // What a caller may do with one collection; kNotFound where it may not even know of it.
+  struct Access {
+    Uuid collection;
+    std::string alias, title;
+    bool read = false, write = false;
+    bool ledgered = false;  // rows show only when their leaf is in the tiles
+  };
+  Result<std::vector<Access>> accesses(const taxii::Caller& caller, const std::string& root);
+  Result<Access> access(const taxii::Caller& caller, const std::string& root, const std::string& collection_id);
+  void signal_work();
+
+  Context& cx_;
+  std::unique_ptr<Notifier> notifier_;
+  std::unique_ptr<Directory> directory_;
+  std::unique_ptr<Instruments> instruments_;
+  std::unique_ptr<Evidence> evidence_;
+  std::unique_ptr<Admission> admission_;
+  std::unique_ptr<Releaser> releaser_;
+  std::unique_ptr<Receiver> receiver_;
+
+  std::mutex submit_mutex_;  // acts one by one: each is judged with the ones before it
+  std::mutex work_mutex_;
+  std::condition_variable work_ready_;
+  bool work_ = true;
+  std::atomic<bool> closed_ = false;
+
+  // Statuses of the last day, newest last; by id, with who may ask.
+  struct Kept {
+    taxii::StatusInfo info;
+    std::string caller;
+  };
+  std::mutex status_mutex_;
+  std::map<std::string, Kept> statuses_;
+  std::vector<std::string> status_order_;
+  size_t status_head_ = 0;
+};
+
+}  // namespace entente::exchange

@@ -1,0 +1,56 @@
+// The acts this node knows, and the instruments they fold to. Nothing here is stored but the acts themselves.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agreement/act.h"
+#include "exchange/context.h"
+
+namespace entente::exchange {
+
+// Thread-safe.
+class Instruments {
+ public:
+  explicit Instruments(Context& context) : cx_(context) {}
+  Status load();  // reads the acts from the store
+
+  // Every agreement known, folded at `at` (default: now). Folds are kept until an act arrives or a boundary of time is crossed.
+  [[nodiscard]] std::vector<std::shared_ptr<const agreement::State>> states();
+  [[nodiscard]] std::shared_ptr<const agreement::State> state(std::string_view agreement_id);
+  [[nodiscard]] std::shared_ptr<const agreement::State> state_at(std::string_view agreement_id, Time at) const;
+  // By root path "/agreements/SLUG/"; nullptr.
+  [[nodiscard]] std::shared_ptr<const agreement::State> by_root(std::string_view root);
+  [[nodiscard]] std::vector<agreement::SignedAct> acts(std::string_view agreement_id) const;
+  [[nodiscard]] bool known(std::string_view act_hash) const;
+
+  // Whose key is this, by the documents that are at least finalised? A party known by two documents is the same party.
+  [[nodiscard]] std::vector<std::string> parties_of(std::string_view spki);
+
+  // Would it have effect? (agreement::admissible over what is known.)
+  [[nodiscard]] Status admissible(const agreement::SignedAct& act) const;
+  // Parties that must hear of an act: those of any document of the agreement, and of the act's own.
+  [[nodiscard]] std::vector<std::string> audience(const agreement::SignedAct& act) const;
+  void learned(agreement::SignedAct act);  // after it is in the log
+
+ private:
+  std::vector<std::string> ids() const;
+  std::shared_ptr<const agreement::State> fold_locked(const std::string& id, Time at) const;
+
+  Context& cx_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::vector<agreement::SignedAct>> acts_;
+  std::map<std::string, bool> hashes_;
+  struct Cached {
+    std::shared_ptr<const agreement::State> state;
+    Time at;
+  };
+  std::map<std::string, Cached> cache_;
+};
+
+}  // namespace entente::exchange

@@ -1,0 +1,478 @@
+#include "exchange/receive.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "exchange/admission.h"
+#include "exchange/names.h"
+#include "json/node.h"
+
+namespace entente::exchange {
+namespace {
+
+std::string pair_key(std::string_view agreement_id, std::string_view peer) { return std::string(agreement_id) + " " + std::string(peer); }
+std::string row_key(std::string_view id, std::string_view version) { return std::string(id) + "\n" + std::string(version); }
+
+const agreement::KeyRecord* key_of(const agreement::State& state, std::string_view kid, std::string_view party, agreement::KeyRole role, Time at) {
+  const agreement::Party* owner = nullptr;
+  const agreement::KeyRecord* key = state.document->key(kid, &owner);
+  if (key == nullptr || owner == nullptr || owner->party != party || key->role != role || !key->key) return nullptr;
+  return key->not_before <= at && at < key->not_after ? key : nullptr;
+}
+
+}  // namespace
+
+Receiver::Receiver(Context& context, Instruments& instruments, Evidence& evidence, std::function<void(const Uuid&)> notify,
+                   std::function<Status(const std::string&, const std::string&)> submit)
+    : cx_(context), instruments_(instruments), evidence_(evidence), notify_(std::move(notify)), submit_(std::move(submit)) {}
+
+Receiver::Link& Receiver::link(const std::string& agreement_id, const std::string& peer) {
+  const std::lock_guard lock(mutex_);
+  auto& l = links_[pair_key(agreement_id, peer)];
+  if (!l) l = std::make_unique<Link>();
+  return *l;
+}
+
+void Receiver::failed(const std::string& peer, const Error& error) {
+  const std::lock_guard lock(mutex_);
+  auto& h = health_[peer];
+  if (h.connected || h.last_error != error.text()) say_warn("partner {}: {}", peer, error.text());
+  h.connected = false;
+  h.last_error = error.text();
+}
+
+PeerHealth Receiver::health(const std::string& peer) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = health_.find(peer);
+  return it == health_.end() ? PeerHealth{} : it->second;
+}
+
+MirrorHealth Receiver::mirror(const std::string& agreement_id, const std::string& peer) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = mirrors_.find(pair_key(agreement_id, peer));
+  return it == mirrors_.end() ? MirrorHealth{} : it->second;
+}
+
+uint64_t Receiver::receipts(const std::string& agreement_id, const std::string& peer) const {
+  return cx_.store.length("receipts/" + bare_uuid(agreement_id) + "/" + peer);
+}
+
+Result<size_t> Receiver::pull_acts(taxii::Client& client, const std::string& peer, int wait_seconds) {
+  const std::string root = "/acts/";
+  taxii::Client::Get get;
+  if (auto saved = cx_.store.get("acts-position", peer); saved.ok()) {
+    TRY(get.added_after, parse_time(*saved));
+  }
+  get.all_versions = true;
+  get.wait_seconds = wait_seconds;
+  TRY(const auto page, client.objects(root, "to-" + lower(cx_.config.party), get));
+  {
+    const std::lock_guard lock(mutex_);
+    auto& h = health_[peer];
+    h.connected = true;
+    h.last_error.clear();
+    h.last_pull = cx_.clock.now();
+  }
+  size_t fresh = 0;
+  for (const auto raw : page->objects) {
+    auto doc = json::parse(raw);
+    if (!doc.ok() || json::find_string(doc->root(), "type").value_or("") != kActType) continue;
+    auto text = parse_act_object(doc->root());
+    if (!text.ok()) continue;
+    if (Status s = submit_(*text, peer); s.ok()) {
+      ++fresh;
+    } else if (s.error().kind != ErrorKind::kConflict) {
+      say_warn("act from {} refused: {}", peer, s.error().text());
+    }
+  }
+  if (page->last) {
+    store::Change change;
+    change.set("acts-position", peer, to_text(*page->last));
+    auto done = cx_.store.commit_wait(std::move(change));
+    if (!done.ok()) return std::move(done).error();
+  }
+  return fresh;
+}
+
+// After a restart: where we were, and the manifests that were not complete.
+Status Receiver::load_link(Link& l, const std::string& agreement_id, const std::string& peer) {
+  if (l.loaded) return {};
+  const std::string key = pair_key(agreement_id, peer);
+  if (auto saved = cx_.store.get("pull-position", key); saved.ok()) l.position = *saved;
+  if (auto saved = cx_.store.get("pull-open", key); saved.ok() && !saved->empty()) {
+    std::string_view ids = *saved;
+    while (!ids.empty()) {
+      const size_t end = ids.find('\n');
+      const std::string_view id = ids.substr(0, end);
+      ids = end == std::string_view::npos ? std::string_view() : ids.substr(end + 1);
+      if (id.empty()) continue;
+      TRY(const auto rows, cx_.store.find(evidence_of(agreement_id, peer, cx_.config.party), id));
+      if (rows.empty()) continue;
+      TRY(const std::string raw, cx_.store.raw(rows.back()));
+      TRY(const json::Document doc, json::parse(raw));
+      auto open = std::make_unique<Open>();
+      TRY(open->manifest, parse_manifest(doc.root()));
+      open->here.assign(open->manifest.objects.size(), false);
+      const Uuid into = received(agreement_id, peer, cx_.config.party);
+      for (size_t i = 0; i < open->manifest.objects.size(); ++i) {
+        const auto& o = open->manifest.objects[i];
+        open->rows[row_key(o.id, o.version)] = i;
+        TRY(const auto have, cx_.store.find(into, o.id));
+        open->here[i] = std::any_of(have.begin(), have.end(), [&](const store::Row& r) { return r.version == o.version || o.version.empty(); });
+        if (open->here[i]) ++open->taken;
+      }
+      l.open.push_back(std::move(open));
+    }
+  }
+  l.loaded = true;
+  return {};
+}
+
+Status Receiver::take_manifest(Link& l, const agreement::State& state, const std::string& peer, const json::Value& object, std::string_view raw,
+                               Evidence::Transaction& tx) {
+  auto open = std::make_unique<Open>();
+  TRY(open->manifest, parse_manifest(object));
+  const Manifest& m = open->manifest;
+  if (m.agreement != state.agreement_id || m.from != peer || m.to != cx_.config.party) {
+    return make_error(ErrorKind::kDenied, "the manifest is of another agreement, sender or recipient", m.id);
+  }
+  const auto* key = key_of(state, m.kid, peer, agreement::KeyRole::kNode, cx_.clock.now());
+  if (key == nullptr) return make_error(ErrorKind::kDenied, "PARTY_KEY_UNKNOWN: the manifest is signed by a key that the agreement does not give this partner's node", m.kid);
+  if (!manifest_signed(m, *key->key)) return make_error(ErrorKind::kDenied, "the manifest's signature is wrong", m.id);
+  for (const auto& o : l.open) {
+    if (o->manifest.id == m.id) return {};  // seen before the break
+  }
+  TRY(const auto summary, stix::summarize(object));
+  RowMeta meta;
+  meta.by = peer;
+  meta.agreement = state.agreement_id;
+  tx.change.add(evidence_of(state.agreement_id, peer, cx_.config.party), summary, std::string(raw), meta.text());
+  // What the ledger must show, until check_ledger() has seen it.
+  std::string index;
+  put_u64(index, m.leaf_index);
+  tx.change.set("unproven/" + pair_key(state.agreement_id, peer), index, sha256_hex(m.leaf));
+  open->here.assign(m.objects.size(), false);
+  for (size_t i = 0; i < m.objects.size(); ++i) open->rows[row_key(m.objects[i].id, m.objects[i].version)] = i;
+  l.open.push_back(std::move(open));
+  return {};
+}
+
+Status Receiver::take_receipt(const agreement::State& state, const std::string& peer, const json::Value& object, std::string_view raw,
+                              Evidence::Transaction& tx) {
+  TRY(const Receipt r, parse_receipt(object));
+  const auto* key = key_of(state, r.kid, peer, agreement::KeyRole::kNode, cx_.clock.now());
+  if (key == nullptr || r.from != peer || r.to != cx_.config.party || r.agreement != state.agreement_id || !receipt_signed(r, *key->key)) {
+    return make_error(ErrorKind::kDenied, "the receipt is not signed by this partner's node for us", r.id);
+  }
+  TRY(const auto summary, stix::summarize(object));
+  RowMeta meta;
+  meta.by = peer;
+  meta.agreement = state.agreement_id;
+  const Uuid into = evidence_of(state.agreement_id, peer, cx_.config.party);
+  TRY(const auto have, cx_.store.find(into, r.id));
+  if (!have.empty()) return {};
+  tx.change.add(into, summary, std::string(raw), meta.text());
+  tx.change.append("receipts/" + bare_uuid(state.agreement_id) + "/" + peer, r.manifest);
+  return {};
+}
+
+// Receipts for the manifests whose objects have all come.
+Status Receiver::finish(Link& l, const agreement::State& state, const std::string& peer, Evidence::Transaction& tx, bool& receipt_added) {
+  for (auto it = l.open.begin(); it != l.open.end();) {
+    Open& o = **it;
+    if (o.taken + o.refused.size() < o.here.size()) {
+      ++it;
+      continue;
+    }
+    Receipt r;
+    r.id = std::string(kReceiptType) + "--" + random_uuid().text();
+    r.agreement = state.agreement_id;
+    r.from = cx_.config.party;
+    r.to = peer;
+    r.manifest = o.manifest.id;
+    r.leaf_sha256 = sha256_hex(o.manifest.leaf);
+    r.received = o.taken;
+    r.refused = o.refused;
+    r.at = cx_.clock.now();
+    r.kid = cx_.config.node_kid;
+    r.signature = sign_receipt(r, cx_.node_key);
+    const std::string text = receipt_object(r);
+    json::Document doc;
+    CHECK_OK(doc.parse(text));
+    TRY(const auto summary, stix::summarize(doc.root()));
+    TRY([[maybe_unused]] const auto leaf,
+        tx.add_leaf(state.agreement_id, state.document->hash, o.refused.empty() ? "receipt" : "refuse", peer, random_bytes(32), r.record()));
+    RowMeta meta;
+    meta.by = cx_.config.party;
+    meta.agreement = state.agreement_id;
+    tx.change.add(released(state.agreement_id, cx_.config.party, peer), summary, text, meta.text());
+    receipt_added = true;
+    it = l.open.erase(it);
+  }
+  return {};
+}
+
+Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& peer, const std::string& agreement_id, int wait_seconds) {
+  Link& l = link(agreement_id, peer);
+  const std::lock_guard busy(l.busy);
+  const auto before = instruments_.state(agreement_id);
+  if (!before || !before->document || !before->live(peer, cx_.config.party)) {
+    return make_error(ErrorKind::kDenied, "the agreement is not in force between us and the partner", agreement_id, "see 'entente agreement state'");
+  }
+  CHECK_OK(load_link(l, agreement_id, peer));
+  taxii::Client::Get get;
+  if (!l.position.empty()) {
+    TRY(get.added_after, parse_time(l.position));
+  }
+  get.all_versions = true;
+  get.limit = cx_.config.pull_page;
+  get.wait_seconds = wait_seconds;
+  TRY(const auto page, client.objects(agreement_root(*before->document), "to-" + lower(cx_.config.party), get));
+  // The agreement may have ended while we waited.
+  const auto state = instruments_.state(agreement_id);
+  if (!state || !state->document || !state->live(peer, cx_.config.party)) {
+    return make_error(ErrorKind::kDenied, "the agreement ceased to be in force while we waited", agreement_id);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    auto& h = health_[peer];
+    h.connected = true;
+    h.last_error.clear();
+    h.last_pull = cx_.clock.now();
+  }
+  if (page->objects.empty()) return size_t{0};
+
+  // Everything that needs no lock first: parse, check, hash.
+  struct Item {
+    std::string_view raw;
+    json::Document doc;
+    stix::Summary summary;
+    std::string problem;
+    std::string sha256;
+    std::string_view kind;
+  };
+  std::vector<Item> items(page->objects.size());
+  for (size_t i = 0; i < items.size(); ++i) {
+    Item& it = items[i];
+    it.raw = page->objects[i];
+    if (Status s = it.doc.parse(it.raw); !s.ok()) {
+      it.problem = s.error().text();
+      continue;
+    }
+    it.kind = json::find_string(it.doc.root(), "type").value_or("");
+    if (it.kind == kManifestType || it.kind == kReceiptType) continue;
+    it.problem = why_not(it.doc.root(), it.summary);
+    it.sha256 = sha256_hex(it.raw);
+  }
+
+  const Uuid into = received(agreement_id, peer, cx_.config.party);
+  Evidence::Transaction tx = evidence_.begin();
+  size_t taken = 0;
+  size_t refused = 0;
+  const auto refuse = [&](Open* o, std::string_view id, std::string code, const std::string& why) {
+    ++refused;
+    say_warn("refused from {}: {} {}: {}", peer, printable(id), code, printable(why, 300));
+    if (o != nullptr && o->refused.size() < 1000) o->refused.push_back({std::string(id), std::move(code)});
+  };
+  for (Item& it : items) {
+    if (it.kind == kManifestType) {
+      if (Status s = take_manifest(l, *state, peer, it.doc.root(), it.raw, tx); !s.ok()) refuse(nullptr, kManifestType, "MANIFEST", s.error().text());
+      continue;
+    }
+    if (it.kind == kReceiptType) {
+      if (Status s = take_receipt(*state, peer, it.doc.root(), it.raw, tx); !s.ok()) refuse(nullptr, kReceiptType, "RECEIPT", s.error().text());
+      continue;
+    }
+    const std::string_view id = it.summary.id;
+    Open* open = nullptr;
+    size_t row = 0;
+    for (const auto& o : l.open) {
+      auto found = o->rows.find(row_key(id, it.summary.version));
+      if (found == o->rows.end() && it.summary.version.empty()) {
+        // Without a version of its own the manifest may name the sender's (T56): match by id and octets.
+        found = std::find_if(o->rows.begin(), o->rows.end(), [&](const auto& e) { return o->manifest.objects[e.second].id == id; });
+      }
+      if (found == o->rows.end() || o->here[found->second]) continue;
+      open = o.get();
+      row = found->second;
+      break;
+    }
+    if (open == nullptr) {
+      // A page read again after a break: already ours, or never announced.
+      TRY(const auto have, cx_.store.find(into, id));
+      const bool known = std::any_of(have.begin(), have.end(), [&](const store::Row& r) { return r.version == it.summary.version; });
+      if (!known) refuse(nullptr, id, "NO_MANIFEST", "no manifest announces it");
+      continue;
+    }
+    const Listed& listed = open->manifest.objects[row];
+    open->here[row] = true;
+    if (!equal_ct(listed.sha256, it.sha256)) {
+      refuse(open, id, "HASH", "its octets are not those that the manifest names");
+      continue;
+    }
+    if (!it.problem.empty()) {
+      refuse(open, id, "INVALID", it.problem);
+      continue;
+    }
+    RowMeta meta;
+    meta.by = peer;
+    meta.agreement = agreement_id;
+    meta.article = listed.article;
+    meta.tlp = listed.tlp;
+    meta.pap = listed.pap;
+    tx.change.add(into, it.summary, std::string(it.raw), meta.text());
+    ++open->taken;
+    ++taken;
+  }
+  bool receipt_added = false;
+  CHECK_OK(finish(l, *state, peer, tx, receipt_added));
+  const std::string key = pair_key(agreement_id, peer);
+  if (page->last) {
+    l.position = to_text(*page->last);
+    tx.change.set("pull-position", key, l.position);
+  }
+  std::string open_ids;
+  for (const auto& o : l.open) open_ids += o->manifest.id + "\n";
+  tx.change.set("pull-open", key, open_ids);
+  auto outcome = std::move(tx).commit();
+  if (!outcome.ok()) {
+    l.loaded = false;  // read again what is true
+    l.open.clear();
+    l.position.clear();
+    return std::move(outcome).error();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    auto& h = health_[peer];
+    h.received += taken;
+    h.refused += refused;
+  }
+  if (taken > 0) notify_(into);
+  if (receipt_added) notify_(released(agreement_id, cx_.config.party, peer));
+  return taken;
+}
+
+Status Receiver::check_ledger(taxii::Client& client, const std::string& peer, const std::string& agreement_id) {
+  const auto state = instruments_.state(agreement_id);
+  if (!state || !state->document) return make_error(ErrorKind::kNotFound, "no such agreement", agreement_id);
+  const std::string key = pair_key(agreement_id, peer);
+  const agreement::Party* party = state->document->party(peer);
+  const agreement::KeyRecord* log_key = nullptr;
+  if (party != nullptr) {
+    for (const auto& k : party->keys) {
+      if (k.role == agreement::KeyRole::kLog && k.key) log_key = &k;
+    }
+  }
+  if (log_key == nullptr) return make_error(ErrorKind::kDenied, "PARTY_KEY_UNKNOWN: the agreement names no log key of the partner", peer);
+
+  const std::string base = "/ledger/" + bare_uuid(agreement_id) + "/";
+  TRY(const net::Response note, client.get(base + "checkpoint", "text/plain"));
+  if (note.status == 404) return {};  // the partner has not written a leaf yet
+  if (note.status != 200) return make_error(ErrorKind::kUnavailable, "the partner's checkpoint could not be read: HTTP " + std::to_string(note.status), base);
+  const auto conflict = [&](std::string why) -> Status {
+    say_error("CONFLICT in the ledger of {} under {}: {}", peer, agreement_id, why);
+    const std::lock_guard lock(mutex_);
+    mirrors_[key].conflict = true;
+    mirrors_[key].problem = why;
+    return make_error(ErrorKind::kCorrupt, why, base, "keep both checkpoints: they are the evidence; open the differences procedure");
+  };
+  auto checkpoint = ledger::open_checkpoint(note.body, ledger_origin(peer, agreement_id), *log_key->key);
+  if (!checkpoint.ok()) return conflict("the partner's checkpoint is not signed by its log key: " + checkpoint.error().text());
+
+  const std::string sequence = "mirror/" + bare_uuid(agreement_id) + "/" + peer;
+  const uint64_t have = cx_.store.length(sequence);
+  MirrorHealth mirror;
+  {
+    const std::lock_guard lock(mutex_);
+    mirror = mirrors_[key];
+  }
+  if (checkpoint->size < have) {
+    return conflict("its checkpoint of size " + std::to_string(checkpoint->size) + " is smaller than the " + std::to_string(have) + " entries it showed before");
+  }
+  // The whole tree is rebuilt from our copy and the new entries: what was shown before must still be its beginning.
+  ledger::Frontier tree;
+  {
+    const std::lock_guard lock(mutex_);
+    tree = trees_[key];
+  }
+  if (tree.size() > have) tree = {};
+  for (uint64_t i = tree.size(); i < have;) {
+    TRY(const auto old, cx_.store.read(sequence, i, 4096));
+    if (old.empty()) return make_error(ErrorKind::kCorrupt, "our copy of the partner's ledger has a gap", sequence);
+    for (const auto& e : old) tree.add(ledger::leaf_hash(e));
+    i += old.size();
+  }
+  store::Change change;
+  std::map<uint64_t, std::string> fresh;  // index -> SHA-256 of the entry
+  constexpr uint64_t kBundle = 256;
+  for (uint64_t n = have / kBundle; n * kBundle < checkpoint->size; ++n) {
+    const uint64_t width = std::min<uint64_t>(kBundle, checkpoint->size - n * kBundle);
+    TRY(const net::Response bundle, client.get(base + ledger::tile_path(-1, n, static_cast<unsigned>(width)), "application/octet-stream"));
+    std::string_view rest = bundle.body;
+    // A full bundle replaces its partial ones.
+    net::Response full;
+    if (bundle.status == 404 && width < kBundle) {
+      TRY(full, client.get(base + ledger::tile_path(-1, n, kBundle), "application/octet-stream"));
+      rest = full.body;
+    } else if (bundle.status != 200) {
+      return make_error(ErrorKind::kUnavailable, "the partner's entries could not be read: HTTP " + std::to_string(bundle.status), base);
+    }
+    ByteReader r(rest);
+    for (uint64_t i = 0; i < width; ++i) {
+      const uint16_t size = r.u16();
+      const std::string_view entry = r.take(size);
+      if (!r.ok()) return conflict("its entry bundle " + std::to_string(n) + " is shorter than its checkpoint says");
+      const uint64_t index = n * kBundle + i;
+      if (index < have) continue;
+      tree.add(ledger::leaf_hash(entry));
+      change.append(sequence, entry);
+      fresh[index] = sha256_hex(entry);
+    }
+  }
+  if (tree.size() != checkpoint->size || tree.root() != checkpoint->root) {
+    return conflict("its entries do not give the root that its checkpoint of size " + std::to_string(checkpoint->size) + " signs");
+  }
+  // Each manifest we hold names a leaf: it must be there.
+  const std::string unproven = "unproven/" + key;
+  TRY(const auto waiting, cx_.store.all(unproven));
+  uint64_t proven = 0;
+  for (const auto& [index_text, hash] : waiting) {
+    ByteReader r(index_text);
+    const uint64_t index = r.u64();
+    if (index >= checkpoint->size) continue;
+    std::string seen;
+    if (const auto it = fresh.find(index); it != fresh.end()) {
+      seen = it->second;
+    } else {
+      TRY(const auto entry, cx_.store.read(sequence, index, 1));
+      if (!entry.empty()) seen = sha256_hex(entry[0]);
+    }
+    if (seen != hash) return conflict("entry " + std::to_string(index) + " is not the leaf that the manifest of a release to us named");
+    change.erase(unproven, index_text);
+    ++proven;
+  }
+  if (!change.empty()) {
+    if (!fresh.empty()) change.set("mirror-checkpoint", key, note.body);
+    std::string total;
+    if (auto saved = cx_.store.get("mirror-verified", key); saved.ok()) {
+      ByteReader r(*saved);
+      mirror.verified = r.u64();
+    }
+    mirror.verified += proven;
+    put_u64(total, mirror.verified);
+    change.set("mirror-verified", key, total);
+    auto done = cx_.store.commit_wait(std::move(change));
+    if (!done.ok()) return std::move(done).error();
+  } else if (auto saved = cx_.store.get("mirror-verified", key); saved.ok()) {
+    ByteReader r(*saved);
+    mirror.verified = r.u64();
+  }
+  mirror.entries = checkpoint->size;
+  const std::lock_guard lock(mutex_);
+  trees_[key] = std::move(tree);
+  mirrors_[key] = mirror;
+  return {};
+}
+
+}  // namespace entente::exchange

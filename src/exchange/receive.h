@@ -1,0 +1,93 @@
+// The receiving side: takes in what a partner released to us, against its manifest; answers with signed receipts; copies and checks the
+// partner's ledger. Also takes in acts. Runs as steps on threads of the caller's; one step per partner and kind at a time.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "exchange/context.h"
+#include "exchange/directory.h"
+#include "exchange/evidence.h"
+#include "exchange/instruments.h"
+#include "exchange/wire.h"
+#include "taxii/client.h"
+
+namespace entente::exchange {
+
+struct PeerHealth {
+  bool connected = false;
+  std::optional<Time> last_pull;
+  std::string last_error;
+  uint64_t received = 0, refused = 0;
+};
+
+struct MirrorHealth {
+  uint64_t entries = 0;
+  uint64_t verified = 0;  // releases to us whose leaf we found where the manifest said
+  bool conflict = false;
+  std::string problem;
+};
+
+// Thread-safe.
+class Receiver {
+ public:
+  // `submit`: takes a foreign act in (Exchange::submit_act).
+  Receiver(Context& context, Instruments& instruments, Evidence& evidence, std::function<void(const Uuid&)> notify,
+           std::function<Status(const std::string& text, const std::string& from)> submit);
+
+  // One page of acts that the partner has for us. `wait_seconds` > 0: long poll. Returns how many were new.
+  Result<size_t> pull_acts(taxii::Client& client, const std::string& peer, int wait_seconds);
+  // One page of released objects under one agreement. Returns how many were taken in.
+  Result<size_t> pull_objects(taxii::Client& client, const std::string& peer, const std::string& agreement_id, int wait_seconds);
+  // Copies the partner's ledger up to its newest checkpoint and checks it, and our manifests against it.
+  Status check_ledger(taxii::Client& client, const std::string& peer, const std::string& agreement_id);
+
+  void failed(const std::string& peer, const Error& error);
+  [[nodiscard]] PeerHealth health(const std::string& peer) const;
+  [[nodiscard]] MirrorHealth mirror(const std::string& agreement_id, const std::string& peer) const;
+  [[nodiscard]] uint64_t receipts(const std::string& agreement_id, const std::string& peer) const;  // signed receipts we hold from the partner
+
+ private:
+  // A manifest whose objects have not all come yet.
+  struct Open {
+    Manifest manifest;
+    std::unordered_map<std::string, size_t> rows;  // id '\n' version -> index in manifest.objects
+    std::vector<bool> here;
+    uint64_t taken = 0;
+    std::vector<Receipt::Refusal> refused;
+  };
+  struct Link {  // per agreement and partner
+    std::mutex busy;
+    bool loaded = false;
+    std::string position;  // time text of the newest row seen
+    std::vector<std::unique_ptr<Open>> open;
+  };
+  struct Page;
+  Link& link(const std::string& agreement_id, const std::string& peer);
+  Status load_link(Link& l, const std::string& agreement_id, const std::string& peer);
+  Status take_manifest(Link& l, const agreement::State& state, const std::string& peer, const json::Value& object, std::string_view raw,
+                       Evidence::Transaction& tx);
+  Status take_receipt(const agreement::State& state, const std::string& peer, const json::Value& object, std::string_view raw, Evidence::Transaction& tx);
+  Status finish(Link& l, const agreement::State& state, const std::string& peer, Evidence::Transaction& tx, bool& receipt_added);
+
+  Context& cx_;
+  Instruments& instruments_;
+  Evidence& evidence_;
+  std::function<void(const Uuid&)> notify_;
+  std::function<Status(const std::string&, const std::string&)> submit_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<Link>> links_;
+  std::map<std::string, PeerHealth> health_;
+  std::map<std::string, MirrorHealth> mirrors_;
+  std::map<std::string, ledger::Frontier> trees_;  // right edge of each mirror, so that a check costs only what is new
+};
+
+}  // namespace entente::exchange

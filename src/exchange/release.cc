@@ -1,0 +1,445 @@
+#include "exchange/release.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "exchange/admission.h"
+#include "exchange/names.h"
+#include "json/node.h"
+#include "stix/marking.h"
+
+namespace entente::exchange {
+namespace {
+
+constexpr size_t kContextMax = 10'000;  // referenced objects looked up for one batch
+
+std::string count_key(std::string_view agreement_id, std::string_view to) { return std::string(agreement_id) + " " + std::string(to); }
+
+}  // namespace
+
+// The objects of one decision. Raw texts are held in a deque so that views into them stay.
+struct Releaser::Graph {
+  std::deque<std::string> texts;
+  std::vector<agreement::GraphObject> objects;
+  std::vector<store::Row> rows;                      // same order; a row of a dry run has no item
+  std::unordered_map<std::string, size_t> newest;    // id -> index of its newest version here
+  std::vector<std::string> wanted;                   // ids referenced and not here yet
+
+  void add(store::Row row, std::string text, agreement::GraphObject proto) {
+    texts.push_back(std::move(text));
+    proto.raw = texts.back();
+    auto [it, fresh] = newest.try_emplace(row.id, objects.size());
+    if (!fresh && rows[it->second].version_time < row.version_time) it->second = objects.size();
+    objects.push_back(proto);
+    rows.push_back(std::move(row));
+  }
+  void note_references(const json::Value& object) {
+    stix::for_each_reference(object, [&](const stix::Reference& r) {
+      if (r.id.starts_with("extension-definition--") || stix::tlp_of_id(r.id).has_value()) return;
+      std::string id(r.id);
+      if (!newest.contains(id)) wanted.push_back(std::move(id));
+    });
+  }
+};
+
+Releaser::Releaser(Context& context, Instruments& instruments, Evidence& evidence, std::function<void(const Uuid&)> notify)
+    : cx_(context), instruments_(instruments), evidence_(evidence), notify_(std::move(notify)), my_identity_(identity_id(context.config.party)) {
+  auto saved = cx_.store.all("release-count");
+  if (!saved.ok()) return;
+  for (const auto& [key, value] : *saved) {
+    auto doc = json::parse(value);
+    const size_t space = key.find(' ');
+    if (!doc.ok() || space == std::string::npos) continue;
+    ReleaseCount& c = counts_[{key.substr(0, space), key.substr(space + 1)}];
+    const auto root = doc->root();
+    c.released = static_cast<uint64_t>(json::find_int(root, "released").value_or(0));
+    c.redacted = static_cast<uint64_t>(json::find_int(root, "redacted").value_or(0));
+    c.withheld = static_cast<uint64_t>(json::find_int(root, "withheld").value_or(0));
+    if (const auto reasons = json::find_object(root, "reasons")) {
+      for (const auto member : *reasons) {
+        int64_t n = 0;
+        if (member.value.get_int64().get(n) == simdjson::SUCCESS) c.reasons[std::string(member.key)] = static_cast<uint64_t>(n);
+      }
+    }
+  }
+}
+
+std::vector<agreement::Hold> Releaser::holds() const {
+  std::vector<agreement::Hold> out;
+  auto all = cx_.store.all("hold");
+  if (!all.ok()) return out;
+  for (const auto& [id, reason] : *all) out.push_back({id, reason.empty() ? "NATIONAL_HOLD" : reason, std::nullopt});
+  return out;
+}
+
+agreement::Inputs Releaser::inputs(std::string_view to, const std::vector<agreement::State>& all) const {
+  agreement::Inputs in;
+  in.me = cx_.config.party;
+  in.recipient = to;
+  in.at = cx_.clock.now();
+  in.instruments = all;
+  in.policy = cx_.config.policy;
+  for (const auto& s : all) {
+    in.pseudonym_keys[s.agreement_id] = std::string(view(hmac_sha256(cx_.pseudonym_secret, s.agreement_id)));
+  }
+  in.my_identity_id = my_identity_;
+  in.public_ids = {my_identity_, identity_id(to)};
+  return in;
+}
+
+Time Releaser::cursor(const agreement::State& state, std::string_view to, const std::string& source_name) const {
+  auto saved = cx_.store.get("release-cursor", count_key(state.agreement_id, to) + " " + source_name);
+  if (saved.ok()) {
+    ByteReader r(*saved);
+    return {static_cast<int64_t>(r.u64())};
+  }
+  // No back access: only what is committed once the agreement is in force.
+  return state.start.value_or(cx_.clock.now());
+}
+
+uint64_t Releaser::pending(const agreement::State& state, std::string_view to) const {
+  const auto newest = cx_.store.newest(inbox(cx_.config.party));
+  if (!newest || *newest <= cursor(state, to, "inbox")) return 0;
+  store::Query q;
+  q.all = true;
+  q.added_after = cursor(state, to, "inbox");
+  q.limit = 10'000;
+  auto page = cx_.store.page(inbox(cx_.config.party), q);
+  return page.ok() ? page->rows.size() : 0;
+}
+
+// Adds what the objects refer to, as context: from what the node holds, whoever it came from.
+Status Releaser::fill_context(Graph& graph, const std::string& to, const Uuid& released_collection) const {
+  std::unordered_map<std::string, bool> asked;
+  thread_local json::Document doc;
+  size_t parsed = graph.objects.size();
+  while (!graph.wanted.empty() && graph.objects.size() < kContextMax) {
+    std::vector<std::string> wanted;
+    wanted.swap(graph.wanted);
+    for (const auto& id : wanted) {
+      if (graph.newest.contains(id) || !asked.try_emplace(id, true).second) continue;
+      TRY(std::vector<store::Row> rows, cx_.store.find(id));
+      const store::Row* best = nullptr;
+      bool known = false;
+      agreement::GraphObject proto;
+      for (const auto& row : rows) {
+        const RowMeta meta = RowMeta::parse(row.meta);
+        if (row.collection == released_collection) {
+          known = true;
+          continue;
+        }
+        const bool own = row.collection == inbox(cx_.config.party) || row.collection == sightings(cx_.config.party);
+        const bool got = !own && !meta.agreement.empty() && row.collection == received(meta.agreement, meta.by, cx_.config.party);
+        if (!own && !got) continue;
+        if (best == nullptr || best->version_time < row.version_time) {
+          best = &row;
+          proto = {};
+          proto.originator = own ? std::string_view(cx_.config.party) : std::string_view();
+          proto.candidate = false;
+          proto.committed = row.date_added;
+        }
+      }
+      if (best == nullptr) continue;
+      const RowMeta meta = RowMeta::parse(best->meta);
+      TRY(std::string text, cx_.store.raw(*best));
+      // The originator's code must outlive the call: it is kept beside the texts.
+      if (proto.originator.empty()) {
+        graph.texts.push_back(meta.by);
+        proto.originator = graph.texts.back();
+        graph.texts.push_back(meta.agreement);
+        proto.received_under = graph.texts.back();
+        proto.inherited = stix::parse_tlp(meta.tlp).value_or(stix::Tlp::kRed);
+      }
+      proto.known_to_recipient = known || proto.originator == to;
+      graph.add(*best, std::move(text), proto);
+    }
+    for (; parsed < graph.objects.size(); ++parsed) {
+      CHECK_OK(doc.parse(graph.objects[parsed].raw));
+      graph.note_references(doc.root());
+    }
+  }
+  return {};
+}
+
+Result<bool> Releaser::batch(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to, const Uuid& source,
+                             const std::string& source_name, const std::string& originator) {
+  store::Query q;
+  q.all = true;
+  q.added_after = cursor(state, to, source_name);
+  q.limit = cx_.config.release_batch;
+  TRY(store::Page page, cx_.store.page(source, q));
+  if (page.rows.empty()) return false;
+  const Uuid target = released(state.agreement_id, cx_.config.party, to);
+
+  Graph graph;
+  const Time through = page.rows.back().date_added;
+  thread_local json::Document doc;
+  Status parsed;
+  std::vector<store::Row> rows = std::move(page.rows);
+  CHECK_OK(cx_.store.raw(rows, [&](size_t i, std::string_view raw) {
+    if (!parsed.ok()) return;
+    agreement::GraphObject o;
+    const RowMeta meta = RowMeta::parse(rows[i].meta);
+    const bool own = originator == cx_.config.party;
+    o.originator = originator;
+    if (!own) {
+      graph.texts.push_back(meta.agreement);
+      o.received_under = graph.texts.back();
+      o.inherited = stix::parse_tlp(meta.tlp).value_or(stix::Tlp::kRed);
+    }
+    o.committed = rows[i].date_added;
+    o.known_to_recipient = originator == to;
+    graph.add(rows[i], std::string(raw), o);
+    parsed = doc.parse(graph.objects.back().raw);
+    if (parsed.ok()) graph.note_references(doc.root());
+  }));
+  CHECK_OK(parsed);
+  const size_t candidates = graph.objects.size();
+  CHECK_OK(fill_context(graph, to, target));
+
+  const auto in_base = inputs(to, all);
+  agreement::Inputs in = in_base;
+  in.holds = holds_;
+  const std::vector<agreement::Decision> decisions = agreement::decide(graph.objects, in);
+
+  // Context goes along only if something released needs it: exactly the ids that released objects refer to.
+  std::vector<bool> send(graph.objects.size(), false);
+  std::vector<size_t> order;
+  const auto goes = [&](size_t i) {
+    return decisions[i].verdict == agreement::Verdict::kReleased || decisions[i].verdict == agreement::Verdict::kRedacted;
+  };
+  std::vector<size_t> stack;
+  for (size_t i = 0; i < candidates; ++i) {
+    if (goes(i)) stack.push_back(i);
+  }
+  std::unordered_map<std::string, size_t> by_sent_id;
+  for (size_t i = candidates; i < graph.objects.size(); ++i) {
+    if (goes(i)) by_sent_id[decisions[i].id] = i;
+  }
+  while (!stack.empty()) {
+    const size_t i = stack.back();
+    stack.pop_back();
+    if (send[i]) continue;
+    send[i] = true;
+    if (by_sent_id.empty()) continue;
+    const std::string_view bytes = decisions[i].verdict == agreement::Verdict::kRedacted ? std::string_view(decisions[i].bytes) : graph.objects[i].raw;
+    CHECK_OK(doc.parse(bytes));
+    stix::for_each_reference(doc.root(), [&](const stix::Reference& r) {
+      const auto it = by_sent_id.find(std::string(r.id));
+      if (it != by_sent_id.end() && !send[it->second]) stack.push_back(it->second);
+    });
+  }
+  for (size_t i = candidates; i < graph.objects.size(); ++i) {
+    if (send[i]) order.push_back(i);  // what is referred to goes first
+  }
+  for (size_t i = 0; i < candidates; ++i) {
+    if (send[i]) order.push_back(i);
+  }
+
+  Evidence::Transaction tx = evidence_.begin();
+  Manifest m;
+  m.id = std::string(kManifestType) + "--" + random_uuid().text();
+  m.agreement = state.agreement_id;
+  m.agreement_version = state.document->hash;
+  m.from = cx_.config.party;
+  m.to = to;
+  m.at = cx_.clock.now();
+  m.salt = random_bytes(32);
+  m.object_salt = random_bytes(32);
+
+  ReleaseCount delta;
+  store::Change rows_change;  // built after the manifest is known, so that the manifest comes first
+  struct Sent {
+    size_t index;
+    std::string tombstone;
+    stix::Summary summary;
+    json::Document doc;
+  };
+  std::vector<Sent> sent;
+  for (const size_t i : order) {
+    const auto& d = decisions[i];
+    const bool redacted = d.verdict == agreement::Verdict::kRedacted;
+    Listed l;
+    l.id = d.id;
+    l.version = graph.rows[i].version;
+    l.sha256 = sha256_hex(redacted ? std::string_view(d.bytes) : graph.objects[i].raw);
+    l.article = d.article;
+    l.tlp = stix::to_text(d.told_tlp);
+    l.pap = stix::to_text(d.told_pap);
+    m.objects.push_back(std::move(l));
+    Sent s{i, {}, {}, {}};
+    if (redacted) {
+      CHECK_OK(s.doc.parse(d.bytes));
+      TRY(s.summary, stix::summarize(s.doc.root()));
+      m.objects.back().version = s.summary.version;
+    }
+    sent.push_back(std::move(s));
+    if (i < candidates) ++(redacted ? delta.redacted : delta.released);
+    if (redacted) {
+      for (const auto& r : d.reasons) ++delta.reasons[std::string(r.code)];
+    }
+  }
+  // A newer version that may not go, of something that went before: the recipient gets a tombstone (recall rule, release.md §3 step 12).
+  json::Node private_list = json::Node::array();
+  for (size_t i = 0; i < candidates; ++i) {
+    const auto& d = decisions[i];
+    if (d.verdict != agreement::Verdict::kWithheld) continue;
+    ++delta.withheld;
+    json::Node reasons = json::Node::array();
+    for (const auto& r : d.reasons) {
+      json::Node one = json::Node::object();
+      one.set("code", r.code).set("article", r.article).set("agreement", r.agreement).set("note", r.note);
+      reasons.push(std::move(one));
+    }
+    if (!d.reasons.empty()) ++delta.reasons[std::string(d.reasons.front().code)];
+    json::Node entry = json::Node::object();
+    entry.set("id", graph.rows[i].id).set("version", graph.rows[i].version).set("to", to).set("verdict", "withheld").set("reasons", std::move(reasons));
+    private_list.push(std::move(entry));
+    std::string sent_id = graph.rows[i].id;
+    if (auto as = cx_.store.get("sent-as", count_key(state.agreement_id, to) + " " + sent_id); as.ok()) sent_id = *as;
+    TRY(std::vector<store::Row> before, cx_.store.find(target, sent_id));
+    if (before.empty() || before.back().revoked) continue;
+    Sent s{i, agreement::tombstone(graph.objects[i].raw, sent_id, graph.rows[i].version), {}, {}};
+    CHECK_OK(s.doc.parse(s.tombstone));
+    TRY(s.summary, stix::summarize(s.doc.root()));
+    Listed l{std::string(s.summary.id), std::string(s.summary.version), sha256_hex(s.tombstone), {}, "amber+strict", "red", true};
+    m.objects.push_back(std::move(l));
+    sent.push_back(std::move(s));
+    ++delta.reasons["RECALL_TOMBSTONE"];
+  }
+
+  if (!m.objects.empty()) {
+    TRY(const auto leaf, tx.add_leaf(state.agreement_id, m.agreement_version, "release", to, m.salt, m.record()));
+    m.leaf_index = leaf.index;
+    m.leaf = leaf.text;
+    m.kid = cx_.config.node_kid;
+    m.signature = sign_manifest(m, cx_.node_key);
+    const std::string manifest_text = manifest_object(m);
+    json::Document manifest_doc;
+    CHECK_OK(manifest_doc.parse(manifest_text));
+    TRY(const stix::Summary manifest_summary, stix::summarize(manifest_doc.root()));
+    RowMeta meta;
+    meta.by = cx_.config.party;
+    meta.agreement = state.agreement_id;
+    tx.change.add(target, manifest_summary, manifest_text, meta.text());
+    size_t k = 0;
+    for (const auto& s : sent) {
+      const Listed& l = m.objects[k++];
+      meta.article = l.article;
+      meta.tlp = l.tlp;
+      meta.pap = l.pap;
+      const auto& d = decisions[s.index];
+      const auto& row = graph.rows[s.index];
+      meta.original = l.id == row.id ? std::string() : row.id;
+      if (!s.tombstone.empty()) {
+        tx.change.add(target, s.summary, s.tombstone, meta.text());
+      } else if (d.verdict == agreement::Verdict::kRedacted) {
+        tx.change.add(target, s.summary, d.bytes, meta.text());
+      } else {
+        tx.change.share(target, row, meta.text());
+      }
+      if (!meta.original.empty()) tx.change.set("sent-as", count_key(state.agreement_id, to) + " " + row.id, l.id);
+    }
+  }
+  if (!private_list.list().empty()) {
+    const std::string salt = random_bytes(32);
+    json::Node record = json::Node::object();
+    record.set("agreement", state.agreement_id).set("agreement_version", state.document->hash).set("at", to_text(m.at)).set("to", to);
+    record.set("decisions", std::move(private_list));
+    const std::string record_text = json::canonical(record);
+    TRY([[maybe_unused]] const auto leaf, tx.add_leaf(kPrivateLog, m.agreement_version, "decision", to, salt, record_text));
+    json::Node opened = json::Node::object();
+    opened.set("salt", base64(salt)).set("record", record_text);
+    tx.change.append("decisions", json::write(opened));
+  }
+  std::string position;
+  put_u64(position, static_cast<uint64_t>(through.us));
+  tx.change.set("release-cursor", count_key(state.agreement_id, to) + " " + source_name, position);
+  {
+    const std::lock_guard lock(mutex_);
+    ReleaseCount& c = counts_[{state.agreement_id, to}];
+    c.released += delta.released;
+    c.redacted += delta.redacted;
+    c.withheld += delta.withheld;
+    for (const auto& [code, n] : delta.reasons) c.reasons[code] += n;
+    json::Node saved = json::Node::object();
+    saved.set("released", c.released).set("redacted", c.redacted).set("withheld", c.withheld);
+    json::Node reasons = json::Node::object();
+    for (const auto& [code, n] : c.reasons) reasons.set(code, n);
+    saved.set("reasons", std::move(reasons));
+    tx.change.set("release-count", count_key(state.agreement_id, to), json::write(saved));
+  }
+  auto outcome = std::move(tx).commit();
+  if (!outcome.ok()) return std::move(outcome).error();
+  if (!m.objects.empty()) notify_(target);
+  return true;
+}
+
+Result<bool> Releaser::step() {
+  bool any = false;
+  const auto states = instruments_.states();
+  std::vector<agreement::State> all;
+  for (const auto& s : states) all.push_back(*s);
+  const std::string& me = cx_.config.party;
+  holds_ = holds();
+  for (const auto& s : states) {
+    if (s->document->party(me) == nullptr) continue;
+    for (const auto& partner : s->document->parties) {
+      if (partner.party == me || !s->live(me, partner.party)) continue;
+      TRY(const bool own, batch(*s, all, partner.party, inbox(me), "inbox", me));
+      TRY(const bool seen, batch(*s, all, partner.party, sightings(me), "sightings", me));
+      any = any || own || seen;
+      // What others gave us goes on only with their consent; the decision says so object by object.
+      for (const auto& other : states) {
+        for (const auto& giver : other->document->parties) {
+          if (giver.party == me || giver.party == partner.party) continue;
+          TRY(const bool onward, batch(*s, all, partner.party, received(other->agreement_id, giver.party, me), "from " + giver.party + " " + other->agreement_id, giver.party));
+          any = any || onward;
+        }
+      }
+    }
+  }
+  return any;
+}
+
+Result<std::vector<Planned>> Releaser::plan(const std::vector<std::string_view>& raw_objects, std::string_view to) {
+  std::vector<agreement::State> all;
+  for (const auto& s : instruments_.states()) all.push_back(*s);
+  Graph graph;
+  json::Document doc;
+  size_t i = 0;
+  for (const auto raw : raw_objects) {
+    CHECK_OK(doc.parse(raw));
+    auto summary = stix::summarize(doc.root());
+    if (!summary.ok()) return summary.error().at("object " + std::to_string(i + 1));
+    store::Row row;
+    row.id = summary->id;
+    row.type = summary->type;
+    row.version = summary->version;
+    row.version_time = summary->version_time;
+    agreement::GraphObject o;
+    o.originator = cx_.config.party;
+    o.committed = cx_.clock.now();
+    graph.add(std::move(row), std::string(raw), o);
+    graph.note_references(doc.root());
+    ++i;
+  }
+  const size_t candidates = graph.objects.size();
+  CHECK_OK(fill_context(graph, std::string(to), Uuid{}));
+  agreement::Inputs in = inputs(to, all);
+  const auto held = holds();
+  in.holds = held;
+  std::vector<agreement::Decision> decisions = agreement::decide(graph.objects, in);
+  std::vector<Planned> out;
+  for (size_t k = 0; k < candidates; ++k) out.push_back({graph.rows[k].id, graph.rows[k].type, std::move(decisions[k])});
+  return out;
+}
+
+std::map<std::pair<std::string, std::string>, ReleaseCount> Releaser::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+}  // namespace entente::exchange

@@ -1,0 +1,67 @@
+// The release stage: takes what was committed since it last looked, decides for each agreement and recipient, and writes released objects,
+// manifest and leaf in one change. The only way to a partner. Runs as steps on one thread of the caller's.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "agreement/decide.h"
+#include "exchange/context.h"
+#include "exchange/evidence.h"
+#include "exchange/instruments.h"
+#include "exchange/wire.h"
+
+namespace entente::exchange {
+
+struct ReleaseCount {
+  uint64_t released = 0, redacted = 0, withheld = 0;
+  std::map<std::string, uint64_t> reasons;  // code -> objects withheld or redacted for it
+};
+
+// One object of a dry run.
+struct Planned {
+  std::string id, type;
+  agreement::Decision decision;
+};
+
+class Releaser {
+ public:
+  Releaser(Context& context, Instruments& instruments, Evidence& evidence, std::function<void(const Uuid&)> notify);
+
+  // Decides at most one batch per agreement, recipient and source; true if there was anything. One caller at a time.
+  Result<bool> step();
+
+  // What would go to `to` if these objects were published now. Stores nothing. Thread-safe.
+  Result<std::vector<Planned>> plan(const std::vector<std::string_view>& raw_objects, std::string_view to);
+
+  // Counts since the node was made, by agreement and recipient. Thread-safe.
+  [[nodiscard]] std::map<std::pair<std::string, std::string>, ReleaseCount> counts() const;
+  // Rows that wait to be decided for this recipient.
+  [[nodiscard]] uint64_t pending(const agreement::State& state, std::string_view to) const;
+
+ private:
+  struct Graph;
+  Result<bool> batch(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to, const Uuid& source,
+                     const std::string& source_name, const std::string& originator);
+  Status fill_context(Graph& graph, const std::string& to, const Uuid& released_collection) const;
+  [[nodiscard]] agreement::Inputs inputs(std::string_view to, const std::vector<agreement::State>& all) const;
+  [[nodiscard]] std::vector<agreement::Hold> holds() const;
+  Time cursor(const agreement::State& state, std::string_view to, const std::string& source_name) const;
+
+  Context& cx_;
+  Instruments& instruments_;
+  Evidence& evidence_;
+  std::function<void(const Uuid&)> notify_;
+  std::map<std::string, std::string> pseudonym_keys_;
+  std::string my_identity_;
+  std::vector<agreement::Hold> holds_;  // as read for the running step
+  mutable std::mutex mutex_;
+  std::map<std::pair<std::string, std::string>, ReleaseCount> counts_;
+};
+
+}  // namespace entente::exchange

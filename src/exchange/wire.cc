@@ -1,0 +1,187 @@
+#include "exchange/wire.h"
+
+#include "base/bytes.h"
+#include "base/uuid.h"
+#include "json/node.h"
+#include "ledger/merkle.h"
+
+namespace entente::exchange {
+namespace {
+
+constexpr std::string_view kExtension = "extension-definition--5c1b9a53-6a0e-4c9b-9d0f-3f0a4d1f7e20";
+
+json::Node envelope_object(std::string_view type, std::string_view id, Time at) {
+  json::Node n = json::Node::object();
+  n.set("type", type).set("spec_version", "2.1").set("id", id).set("created", to_text(at)).set("modified", to_text(at));
+  json::Node kind = json::Node::object();
+  kind.set("extension_type", "new-sdo");
+  json::Node ext = json::Node::object();
+  ext.set(kExtension, std::move(kind));
+  n.set("extensions", std::move(ext));
+  return n;
+}
+
+Result<std::string> text_of(const json::Value& o, std::string_view name) {
+  auto v = json::find_string(o, name);
+  if (!v) return invalid("the object lacks the text \"" + std::string(name) + "\"", "/" + std::string(name));
+  return std::string(*v);
+}
+
+Result<std::string> octets_of(const json::Value& o, std::string_view name, size_t size) {
+  TRY(std::string text, text_of(o, name));
+  TRY(std::string raw, unbase64(text));
+  if (raw.size() != size) return invalid("\"" + std::string(name) + "\" has the wrong length", "/" + std::string(name));
+  return raw;
+}
+
+std::string object_salt_at(const std::string& object_salt, size_t i) {
+  std::string index;
+  put_u32(index, static_cast<uint32_t>(i));
+  return std::string(view(hmac_sha256(object_salt, index)));
+}
+
+}  // namespace
+
+std::string Manifest::record() const {
+  std::vector<ledger::Hash> leaves;
+  leaves.reserve(objects.size());
+  for (size_t i = 0; i < objects.size(); ++i) {
+    leaves.push_back(ledger::leaf_hash(ledger::object_commitment(object_salt_at(object_salt, i), objects[i].id, objects[i].version, objects[i].sha256)));
+  }
+  json::Node n = json::Node::object();
+  n.set("agreement", agreement).set("agreement_version", agreement_version).set("at", to_text(at)).set("from", from).set("to", to);
+  n.set("count", static_cast<int64_t>(objects.size())).set("objects_root", hex(view(ledger::root_of(leaves))));
+  return json::canonical(n);
+}
+
+std::string manifest_object(const Manifest& m) {
+  json::Node n = envelope_object(kManifestType, m.id, m.at);
+  n.set("agreement", m.agreement).set("agreement_version", m.agreement_version).set("from", m.from).set("to", m.to);
+  json::Node list = json::Node::array();
+  for (const auto& o : m.objects) {
+    list.push(json::Node(json::Node::List{o.id, o.version, o.sha256, o.article, o.tlp, o.pap, o.tombstone}));
+  }
+  n.set("objects", std::move(list));
+  n.set("salt", base64(m.salt)).set("object_salt", base64(m.object_salt));
+  n.set("leaf_index", static_cast<int64_t>(m.leaf_index)).set("leaf", m.leaf).set("kid", m.kid).set("signature", base64(m.signature));
+  return json::write(n);
+}
+
+Result<Manifest> parse_manifest(const json::Value& object) {
+  Manifest m;
+  TRY(m.id, text_of(object, "id"));
+  TRY(m.agreement, text_of(object, "agreement"));
+  TRY(m.agreement_version, text_of(object, "agreement_version"));
+  TRY(m.from, text_of(object, "from"));
+  TRY(m.to, text_of(object, "to"));
+  TRY(std::string created, text_of(object, "created"));
+  TRY(m.at, parse_time(created));
+  TRY(m.salt, octets_of(object, "salt", 32));
+  TRY(m.object_salt, octets_of(object, "object_salt", 32));
+  TRY(m.leaf, text_of(object, "leaf"));
+  TRY(m.kid, text_of(object, "kid"));
+  TRY(m.signature, octets_of(object, "signature", 64));
+  const auto index = json::find_int(object, "leaf_index");
+  if (!index || *index < 0) return invalid("the manifest lacks \"leaf_index\"", "/leaf_index");
+  m.leaf_index = static_cast<uint64_t>(*index);
+  const auto list = json::find_array(object, "objects");
+  if (!list) return invalid("the manifest lacks \"objects\"", "/objects");
+  for (const json::Value row : *list) {
+    json::Array cells;
+    if (row.get_array().get(cells) != simdjson::SUCCESS || cells.size() != 7) return invalid("a row of the manifest has not seven cells", "/objects");
+    Listed o;
+    std::string* const targets[] = {&o.id, &o.version, &o.sha256, &o.article, &o.tlp, &o.pap};
+    size_t i = 0;
+    for (const json::Value cell : cells) {
+      if (i < 6) {
+        std::string_view text;
+        if (cell.get_string().get(text) != simdjson::SUCCESS) return invalid("a cell of the manifest is not a text", "/objects");
+        *targets[i] = text;
+      } else if (cell.get_bool().get(o.tombstone) != simdjson::SUCCESS) {
+        return invalid("the last cell of a manifest row is not true or false", "/objects");
+      }
+      ++i;
+    }
+    m.objects.push_back(std::move(o));
+  }
+  TRY(ledger::Leaf leaf, ledger::parse_leaf(m.leaf));
+  if (leaf.agreement != m.agreement || leaf.agreement_version != m.agreement_version || leaf.recipient != m.to || leaf.kind != "release") {
+    return invalid("the manifest's leaf is of another agreement, version, recipient or kind", m.id);
+  }
+  if (!equal_ct(ledger::commit_to(m.salt, m.record()), leaf.commitment)) {
+    return invalid("the manifest's leaf does not commit to this list of objects", m.id, "the sender's node must be asked; nothing of this release is taken in");
+  }
+  return m;
+}
+
+namespace {
+std::string manifest_message(const Manifest& m) { return "entente/manifest/v1" + m.id + "\n" + std::to_string(m.leaf_index) + "\n" + m.leaf; }
+std::string receipt_message(const Receipt& r) { return "entente/receipt/v1" + r.record(); }
+}  // namespace
+
+std::string sign_manifest(const Manifest& m, const SecretKey& key) { return key.sign(manifest_message(m)); }
+bool manifest_signed(const Manifest& m, const PublicKey& key) { return verify(key, manifest_message(m), m.signature); }
+
+std::string Receipt::record() const {
+  json::Node n = json::Node::object();
+  n.set("agreement", agreement).set("from", from).set("to", to).set("manifest", manifest).set("leaf_sha256", leaf_sha256);
+  n.set("received", static_cast<int64_t>(received)).set("at", to_text(at));
+  json::Node list = json::Node::array();
+  for (const auto& x : refused) list.push(json::Node(json::Node::List{x.id, x.code}));
+  n.set("refused", std::move(list));
+  return json::canonical(n);
+}
+
+std::string receipt_object(const Receipt& r) {
+  json::Node n = envelope_object(kReceiptType, r.id, r.at);
+  n.set("record", r.record()).set("kid", r.kid).set("signature", base64(r.signature));
+  return json::write(n);
+}
+
+Result<Receipt> parse_receipt(const json::Value& object) {
+  Receipt r;
+  TRY(r.id, text_of(object, "id"));
+  TRY(r.kid, text_of(object, "kid"));
+  TRY(r.signature, octets_of(object, "signature", 64));
+  TRY(std::string record, text_of(object, "record"));
+  TRY(json::Document doc, json::parse(record));
+  const json::Value root = doc.root();
+  TRY(r.agreement, text_of(root, "agreement"));
+  TRY(r.from, text_of(root, "from"));
+  TRY(r.to, text_of(root, "to"));
+  TRY(r.manifest, text_of(root, "manifest"));
+  TRY(r.leaf_sha256, text_of(root, "leaf_sha256"));
+  TRY(std::string at, text_of(root, "at"));
+  TRY(r.at, parse_time(at));
+  const auto n = json::find_int(root, "received");
+  if (!n || *n < 0) return invalid("the receipt lacks \"received\"", r.id);
+  r.received = static_cast<uint64_t>(*n);
+  if (const auto list = json::find_array(root, "refused")) {
+    for (const json::Value row : *list) {
+      json::Array cells;
+      if (row.get_array().get(cells) != simdjson::SUCCESS || cells.size() != 2) return invalid("a refusal of the receipt has not two cells", r.id);
+      std::string_view id;
+      std::string_view code;
+      if (cells.at(0).get_string().get(id) != simdjson::SUCCESS || cells.at(1).get_string().get(code) != simdjson::SUCCESS) {
+        return invalid("a refusal of the receipt is not two texts", r.id);
+      }
+      r.refused.push_back({std::string(id), std::string(code)});
+    }
+  }
+  if (r.record() != record) return invalid("the receipt's record is not canonical", r.id);
+  return r;
+}
+
+std::string sign_receipt(const Receipt& r, const SecretKey& key) { return key.sign(receipt_message(r)); }
+bool receipt_signed(const Receipt& r, const PublicKey& key) { return verify(key, receipt_message(r), r.signature); }
+
+std::string act_object(std::string_view signed_act_text, std::string_view act_hash, Time at) {
+  static const Uuid kSpace = *parse_uuid("2f6a1d0c-7f0e-4a61-9d0a-0b8f8f6d1c11");
+  json::Node n = envelope_object(kActType, std::string(kActType) + "--" + name_uuid(kSpace, act_hash).text(), at);
+  n.set("signed_act", signed_act_text);
+  return json::write(n);
+}
+
+Result<std::string> parse_act_object(const json::Value& object) { return text_of(object, "signed_act"); }
+
+}  // namespace entente::exchange

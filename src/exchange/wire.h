@@ -1,0 +1,72 @@
+// The STIX objects with which nodes speak of acts, releases and receipts (docs/format/exchange.md). Custom types with an extension
+// definition, so that any TAXII client carries them and none has to understand them. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/crypto.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "json/json.h"
+#include "ledger/leaf.h"
+
+namespace entente::exchange {
+
+inline constexpr std::string_view kActType = "x-entente-act";
+inline constexpr std::string_view kManifestType = "x-entente-manifest";
+inline constexpr std::string_view kReceiptType = "x-entente-receipt";
+
+// One object of a release as the manifest lists it.
+struct Listed {
+  std::string id, version;  // as sent
+  std::string sha256;       // hex, of the octets sent
+  std::string article;      // "3(1)"
+  std::string tlp, pap;     // handling the receiver is held to
+  bool tombstone = false;
+};
+
+// What was released in one go. The ledger's leaf commits to the record; the record holds the root over salted object commitments, so that
+// one object can be opened later without the others.
+struct Manifest {
+  std::string id;            // x-entente-manifest--uuid
+  std::string agreement, agreement_version, from, to;
+  Time at;
+  std::vector<Listed> objects;
+  std::string salt, object_salt;  // 32 octets each
+  uint64_t leaf_index = 0;
+  std::string leaf;          // its text
+  std::string kid, signature;  // node key over "entente/manifest/v1" ‖ leaf
+
+  [[nodiscard]] std::string record() const;  // JCS text that the leaf commits to
+};
+[[nodiscard]] std::string manifest_object(const Manifest& m);
+// Checks shape, and that the leaf commits to the record. The signature is checked by who knows the key: manifest_signed().
+[[nodiscard]] Result<Manifest> parse_manifest(const json::Value& object);
+[[nodiscard]] std::string sign_manifest(const Manifest& m, const SecretKey& key);
+[[nodiscard]] bool manifest_signed(const Manifest& m, const PublicKey& key);
+
+struct Receipt {
+  std::string id;
+  std::string agreement, from, to;  // from = who received and signs
+  std::string manifest;             // id
+  std::string leaf_sha256;          // of the release leaf, hex
+  uint64_t received = 0;
+  struct Refusal {
+    std::string id, code;
+  };
+  std::vector<Refusal> refused;
+  Time at;
+  std::string kid, signature;
+  [[nodiscard]] std::string record() const;
+};
+[[nodiscard]] std::string receipt_object(const Receipt& r);
+[[nodiscard]] Result<Receipt> parse_receipt(const json::Value& object);
+[[nodiscard]] std::string sign_receipt(const Receipt& r, const SecretKey& key);
+[[nodiscard]] bool receipt_signed(const Receipt& r, const PublicKey& key);
+
+[[nodiscard]] std::string act_object(std::string_view signed_act_text, std::string_view act_hash, Time at);
+[[nodiscard]] Result<std::string> parse_act_object(const json::Value& object);  // the signed act's text
+
+}  // namespace entente::exchange

@@ -1,0 +1,95 @@
+#include "node/config.h"
+
+#include <toml++/toml.h>
+
+#include <charconv>
+#include <set>
+#include <sstream>
+
+#include "stix/marking.h"
+
+namespace entente::node {
+namespace {
+
+Error bad(const std::string& file, const std::string& what, const std::string& remedy = "correct the file; 'entente init' writes one with comments") {
+  return make_error(ErrorKind::kInvalid, what, file, remedy);
+}
+
+Status known(const toml::table& table, const std::set<std::string>& names, const std::string& file, const std::string& section) {
+  for (const auto& [key, _] : table) {
+    if (!names.contains(std::string(key.str()))) return bad(file, "unknown key \"" + std::string(key.str()) + "\" in " + section);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string NodeConfig::url() const { return "https://" + listen; }
+
+Result<HostPort> parse_listen(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  HostPort out;
+  if (colon == std::string::npos) return invalid("an address is host:port", text);
+  out.host = text.substr(0, colon);
+  if (out.host.size() > 2 && out.host.front() == '[' && out.host.back() == ']') out.host = out.host.substr(1, out.host.size() - 2);
+  const char* begin = text.data() + colon + 1;
+  const char* end = text.data() + text.size();
+  const auto [ptr, ec] = std::from_chars(begin, end, out.port);
+  if (ec != std::errc() || ptr != end || out.host.empty()) return invalid("an address is host:port", text);
+  return out;
+}
+
+Result<NodeConfig> load_config(const std::string& dir) {
+  NodeConfig c;
+  c.dir = dir;
+  const std::string file = dir + "/entente.toml";
+  toml::table root;
+  try {
+    root = toml::parse_file(file);
+  } catch (const toml::parse_error& e) {
+    std::ostringstream where;
+    where << file << ":" << e.source().begin.line << ":" << e.source().begin.column;
+    if (e.source().begin.line == 0) {
+      return make_error(ErrorKind::kIo, "the node's configuration cannot be read", file, "make a node folder with 'entente init DIR --party XX --name \"…\"'");
+    }
+    return bad(where.str(), std::string(e.description()));
+  }
+  CHECK_OK(known(root, {"node", "limits", "policy"}, file, "the file"));
+  const auto section = [&](const char* name) { return root[name].as_table() != nullptr ? *root[name].as_table() : toml::table{}; };
+  const toml::table node = section("node");
+  const toml::table limits = section("limits");
+  const toml::table policy = section("policy");
+  CHECK_OK(known(node, {"party", "name", "listen", "public_url", "threads", "open_metrics"}, file, "[node]"));
+  CHECK_OK(known(limits, {"max_body_mb", "max_connections", "cache_mb"}, file, "[limits]"));
+  CHECK_OK(known(policy, {"withhold_types", "max_tlp"}, file, "[policy]"));
+  c.party = node["party"].value_or(std::string());
+  c.name = node["name"].value_or(std::string());
+  c.listen = node["listen"].value_or(c.listen);
+  c.public_url = node["public_url"].value_or(std::string());
+  const int64_t threads = node["threads"].value_or(int64_t{2});
+  c.open_metrics = node["open_metrics"].value_or(true);
+  if (c.party.size() != 2) return bad(file, "[node] party is not two capital letters");
+  if (threads < 1 || threads > 256) return bad(file, "[node] threads is not between 1 and 256");
+  c.threads = static_cast<unsigned>(threads);
+  TRY([[maybe_unused]] const HostPort hp, parse_listen(c.listen));
+  const int64_t body_mb = limits["max_body_mb"].value_or(int64_t{64});
+  const int64_t connections = limits["max_connections"].value_or(int64_t{16384});
+  const int64_t cache_mb = limits["cache_mb"].value_or(int64_t{64});
+  if (body_mb < 1 || body_mb > 1024) return bad(file, "[limits] max_body_mb is not between 1 and 1024");
+  if (connections < 1 || connections > 1'000'000) return bad(file, "[limits] max_connections is not between 1 and 1000000");
+  if (cache_mb < 8 || cache_mb > 1'000'000) return bad(file, "[limits] cache_mb is not between 8 and 1000000");
+  c.max_body_bytes = static_cast<size_t>(body_mb) << 20;
+  c.max_connections = static_cast<size_t>(connections);
+  c.cache_mb = static_cast<size_t>(cache_mb);
+  if (const auto* types = policy["withhold_types"].as_array()) {
+    for (const auto& t : *types) {
+      if (!t.is_string()) return bad(file, "[policy] withhold_types is a list of texts");
+      c.withhold_types.push_back(t.as_string()->get());
+    }
+  }
+  c.max_tlp = policy["max_tlp"].value_or(std::string());
+  if (!c.max_tlp.empty() && !stix::parse_tlp(c.max_tlp)) return bad(file, "[policy] max_tlp is not one of clear green amber amber+strict red");
+  return c;
+}
+
+}  // namespace entente::node

@@ -1,0 +1,44 @@
+// A node's folder: entente.toml, keys/, data/, ledger/ (docs/operation.md). Nothing is written elsewhere.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "base/crypto.h"
+#include "base/result.h"
+
+namespace entente::node {
+
+struct NodeConfig {
+  std::string dir;
+  std::string party;
+  std::string name;
+  std::string listen = "127.0.0.1:8443";
+  std::string public_url;
+  unsigned threads = 2;
+  bool open_metrics = true;  // /metrics without login on loopback
+  size_t max_body_bytes = 64u << 20;
+  size_t max_connections = 16384;
+  size_t cache_mb = 64;
+  // Local policy: can only narrow what agreements allow.
+  std::vector<std::string> withhold_types;
+  std::string max_tlp;
+
+  [[nodiscard]] std::string key(const std::string& file) const { return dir + "/keys/" + file; }
+  [[nodiscard]] std::string data_dir() const { return dir + "/data"; }
+  [[nodiscard]] std::string ledger_dir() const { return dir + "/ledger"; }
+  [[nodiscard]] std::string url() const;  // https://LISTEN
+};
+
+// Reads DIR/entente.toml. An unknown key is an error: a mistyped limit must not be silently no limit.
+[[nodiscard]] Result<NodeConfig> load_config(const std::string& dir);
+
+// "host:port" or "[v6]:port".
+struct HostPort {
+  std::string host;
+  uint16_t port = 0;
+};
+[[nodiscard]] Result<HostPort> parse_listen(const std::string& text);
+
+}  // namespace entente::node
