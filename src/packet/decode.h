@@ -72,9 +72,9 @@ struct Counters {
   uint64_t dns = 0, dns_malformed = 0;
   uint64_t tls_hello = 0, tls_no_sni = 0, tls_malformed = 0;
   uint64_t http = 0, http_malformed = 0;
-  uint64_t streams_held = 0;       // first octets of a flow kept because a message was split (flows)
+  uint64_t streams_held = 0;       // first octets of a flow followed: from SYN to the end of the first message (flows)
   uint64_t streams_evicted = 0;    // given up: the table was full (flows)
-  uint64_t streams_abandoned = 0;  // given up: a gap, a limit, or a new SYN (flows)
+  uint64_t streams_abandoned = 0;  // given up: a gap or a limit (flows)
 };
 
 struct DecodeOptions {

@@ -1,0 +1,221 @@
+#include "packet/decode.h"
+
+#include <string>
+
+#include "packet/internal/http.h"
+#include "packet/internal/ip.h"
+#include "packet/internal/octets.h"
+#include "packet/internal/streams.h"
+#include "packet/internal/tls.h"
+
+namespace entente::packet {
+namespace {
+
+constexpr uint16_t kMdns = 5353, kLlmnr = 5355;
+constexpr uint8_t kFin = 1, kSyn = 2, kRst = 4, kAck = 16;
+
+class DnsForward final : public DnsSink {
+ public:
+  DnsForward(Sink& sink, const Packet& packet, const Flow& flow) : sink_(sink), packet_(packet), flow_(flow) {}
+  void on_question(const DnsQuestion& q) override { sink_.on_dns_question(packet_, flow_, q); }
+  void on_answer(const DnsAnswer& a) override { sink_.on_dns_answer(packet_, flow_, a); }
+
+ private:
+  Sink& sink_;
+  const Packet& packet_;
+  const Flow& flow_;
+};
+
+}  // namespace
+
+struct Decoder::State {
+  State(Sink& s, const DecodeOptions& o) : sink(s), options(o), streams(o.max_streams, counters) {}
+
+  Sink& sink;
+  DecodeOptions options;
+  Counters counters;
+  Streams streams;
+  std::string scratch;
+
+  [[nodiscard]] bool is_dns(const Flow& f) const {
+    const auto known = [&](uint16_t port) { return port == options.dns_port || port == kMdns || port == kLlmnr; };
+    return known(f.src_port) || known(f.dst_port);
+  }
+
+  void decode(const Packet& packet) {
+    ++counters.packets;
+    counters.bytes += packet.bytes.size();
+    if (packet.length > packet.bytes.size()) ++counters.cut;
+    IpPacket ip;
+    switch (read_ip(packet.link, packet.bytes, ip)) {
+      case IpLook::kLinkUnknown:
+        ++counters.link_unknown;
+        return;
+      case IpLook::kMalformed:
+        ++counters.ip_malformed;
+        return;
+      case IpLook::kIp:
+        break;
+    }
+    if (ip.later_fragment) {
+      ++counters.fragments;
+      sink.on_flow(packet, ip.flow);
+    } else if (ip.flow.protocol == kUdp) {
+      udp(packet, ip);
+    } else if (ip.flow.protocol == kTcp) {
+      tcp(packet, ip);
+    } else {
+      ++counters.transport_other;
+      sink.on_flow(packet, ip.flow);
+    }
+  }
+
+  // A transport header that makes no sense still leaves two addresses that spoke to each other.
+  void malformed_transport(const Packet& packet, const IpPacket& ip) {
+    ++counters.transport_malformed;
+    sink.on_flow(packet, ip.flow);
+  }
+
+  void udp(const Packet& packet, IpPacket& ip) {
+    std::string_view b = ip.payload;
+    if (b.size() < 8) return malformed_transport(packet, ip);
+    ip.flow.src_port = u16(b, 0);
+    ip.flow.dst_port = u16(b, 2);
+    size_t length = u16(b, 4);
+    if (length == 0) length = b.size();  // RFC 2675 §4
+    if (length < 8) return malformed_transport(packet, ip);
+    sink.on_flow(packet, ip.flow);
+    if (is_dns(ip.flow)) dns(packet, ip.flow, b.substr(0, length).substr(8));
+  }
+
+  void dns(const Packet& packet, const Flow& flow, std::string_view message) {
+    ++counters.dns;
+    DnsForward forward(sink, packet, flow);
+    if (!decode_dns(message, forward)) ++counters.dns_malformed;
+  }
+
+  void tcp(const Packet& packet, IpPacket& ip) {
+    std::string_view b = ip.payload;
+    if (b.size() < 20) return malformed_transport(packet, ip);
+    ip.flow.src_port = u16(b, 0);
+    ip.flow.dst_port = u16(b, 2);
+    const uint32_t sequence = u32(b, 4);
+    const size_t header = size_t{u8(b, 12) >> 4u} * 4;
+    const uint8_t flags = u8(b, 13);
+    if (header < 20 || header > b.size()) return malformed_transport(packet, ip);
+    sink.on_flow(packet, ip.flow);
+    const std::string_view payload = b.substr(header);
+    const bool dns_flow = is_dns(ip.flow);
+
+    if ((flags & kSyn) != 0) {
+      // What a server sends first is read only of DNS servers.
+      if ((flags & kAck) != 0 && !dns_flow) return;
+      streams.open(ip.flow, sequence + 1);
+      if (!payload.empty()) held(packet, ip.flow, sequence + 1, payload, dns_flow);  // RFC 7413
+      return;
+    }
+    if (!payload.empty()) {
+      if (streams.find(ip.flow) != nullptr) {
+        held(packet, ip.flow, sequence, payload, dns_flow);
+      } else if (!dns_flow) {
+        fresh(packet, ip.flow, sequence, payload);
+      } else {
+        fresh_dns(packet, ip.flow, sequence, payload);
+      }
+    }
+    if ((flags & (kFin | kRst)) != 0) streams.close(ip.flow);
+  }
+
+  // A segment of a flow whose beginning is being put together.
+  void held(const Packet& packet, const Flow& flow, uint32_t sequence, std::string_view payload, bool dns_flow) {
+    Stream* stream = streams.find(flow);
+    const bool room = stream->add(sequence, payload, options.max_stream_bytes);
+    const std::string_view bytes = stream->contiguous();
+    bool done = false;
+    if (!bytes.empty() && dns_flow) {
+      stream->consumed += dns_messages(packet, flow, bytes.substr(stream->consumed));
+      done = stream->consumed == bytes.size();  // what follows starts a message of its own
+    } else if (!bytes.empty()) {
+      done = application(packet, flow, bytes);
+    }
+    if (!done && room && bytes.size() < options.max_stream_bytes) return;
+    if (!done) ++counters.streams_abandoned;
+    streams.close(flow);
+  }
+
+  // A segment of a flow that is not held: it may begin a message (the capture began later, or a further request).
+  void fresh(const Packet& packet, const Flow& flow, uint32_t sequence, std::string_view payload) {
+    if (payload.size() < 3) return;  // too little to be recognised where the beginning was not seen
+    if (application(packet, flow, payload)) return;
+    streams.open(flow, sequence).add(sequence, payload, options.max_stream_bytes);
+  }
+
+  void fresh_dns(const Packet& packet, const Flow& flow, uint32_t sequence, std::string_view payload) {
+    // Without the beginning a length cannot be told from content; a header that makes sense is required.
+    if (payload.size() < 14 || u16(payload, 0) < 12 || u16(payload, 6) > 16) return;
+    const size_t used = dns_messages(packet, flow, payload);
+    if (used == payload.size()) return;
+    Stream& stream = streams.open(flow, sequence);
+    stream.add(sequence, payload, options.max_stream_bytes);
+    stream.consumed = used;
+  }
+
+  // RFC 1035 §4.2.2: two octets of length before each. Returns the octets of whole messages.
+  size_t dns_messages(const Packet& packet, const Flow& flow, std::string_view bytes) {
+    size_t used = 0;
+    while (bytes.size() - used >= 2) {
+      const size_t length = u16(bytes, used);
+      if (bytes.size() - used - 2 < length) break;
+      dns(packet, flow, bytes.substr(used + 2, length));
+      used += 2 + length;
+    }
+    return used;
+  }
+
+  // True if it is decided (delivered, or nothing that is read here); false if more octets are needed.
+  bool application(const Packet& packet, const Flow& flow, std::string_view bytes) {
+    const ClientHello hello = read_client_hello(bytes, scratch);
+    switch (hello.look) {
+      case Look::kNeedMore:
+        return false;
+      case Look::kFound:
+        ++counters.tls_hello;
+        sink.on_sni(packet, flow, hello.server_name);
+        return true;
+      case Look::kFoundEmpty:
+        ++counters.tls_hello;
+        ++counters.tls_no_sni;
+        return true;
+      case Look::kMalformed:
+        ++counters.tls_malformed;
+        return true;
+      case Look::kNotThis:
+        break;
+    }
+    const HttpHead head = read_http_request(bytes);
+    switch (head.look) {
+      case Look::kNeedMore:
+        return false;
+      case Look::kFound:
+      case Look::kFoundEmpty:
+        ++counters.http;
+        sink.on_http(packet, flow, head.request);
+        return true;
+      case Look::kMalformed:
+        ++counters.http_malformed;
+        return true;
+      case Look::kNotThis:
+        return true;
+    }
+    return true;
+  }
+};
+
+Decoder::Decoder(Sink& sink, DecodeOptions options) : state_(std::make_unique<State>(sink, options)) {}
+Decoder::~Decoder() = default;
+Decoder::Decoder(Decoder&&) noexcept = default;
+Decoder& Decoder::operator=(Decoder&&) noexcept = default;
+void Decoder::decode(const Packet& packet) { state_->decode(packet); }
+const Counters& Decoder::counters() const { return state_->counters; }
+
+}  // namespace entente::packet

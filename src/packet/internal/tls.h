@@ -1,0 +1,19 @@
+// The server name of a TLS ClientHello (RFC 8446 §4.1.2, RFC 6066 §3), from the first octets that a client sent.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace entente::packet {
+
+enum class Look { kNotThis, kNeedMore, kFound, kFoundEmpty, kMalformed };
+
+struct ClientHello {
+  Look look = Look::kNotThis;
+  std::string_view server_name;  // of kFound; into `stream` or `scratch`
+};
+
+// `scratch` takes the handshake message if it spans records (RFC 8446 §5.1); it grows no longer than `stream`.
+[[nodiscard]] ClientHello read_client_hello(std::string_view stream, std::string& scratch);
+
+}  // namespace entente::packet
