@@ -97,7 +97,7 @@ Status fill(const InitOptions& o, Clock& clock, InitResult& out) {
   party.set("contacts", json::Node(json::Node::List{std::move(operational), std::move(policy)}));
   party.set("designated_recipients", json::Node(json::Node::List{json::Node(o.name)}));
   out.party_file = o.dir + "/party.json";
-  CHECK_OK(files.write_atomic(out.party_file, json::write_pretty(party) + "\n"));
+  CHECK_OK(files.write_atomic(out.party_file, json::write_pretty(party) + "\n", 0644));
 
   // The first token goes through the log like everything else.
   store::Store store;
@@ -114,7 +114,7 @@ Status fill(const InitOptions& o, Clock& clock, InitResult& out) {
   exchange::Directory directory(cx);
   TRY([[maybe_unused]] const std::string given, directory.new_token("admin", exchange::Role::kAdmin, 0, token));
   // Last: a folder without entente.toml is no node.
-  CHECK_OK(files.write_atomic(o.dir + "/entente.toml", config_text(o)));
+  CHECK_OK(files.write_atomic(o.dir + "/entente.toml", config_text(o), 0644));
   return {};
 }
 

@@ -1,0 +1,453 @@
+#include "node/api.h"
+
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "entente_version.h"
+#include "exchange/names.h"
+#include "json/node.h"
+
+namespace entente::node {
+namespace {
+
+using exchange::Role;
+using json::Node;
+
+net::Response with(int status, const Node& body) {
+  return {status, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}}, json::write(body) + "\n"};
+}
+
+net::Response problem(const Error& e) {
+  const int status = http_status(e.kind);
+  Node n = Node::object();
+  n.set("title", e.what).set("description", e.where).set("error_code", name(e.kind)).set("remedy", e.remedy).set("http_status", std::to_string(status));
+  net::Response r = with(status, n);
+  if (status == 401) r.headers.emplace_back("WWW-Authenticate", "Basic realm=\"entente\", charset=\"UTF-8\"");
+  return r;
+}
+
+Error no_such() { return make_error(ErrorKind::kNotFound, "the node has no such path", {}, "see docs/api.md"); }
+
+template <class List>
+Node texts(const List& list) {
+  Node out = Node::array();
+  for (const auto& s : list) out.push(std::string(s));
+  return out;
+}
+
+Node optional_time(const std::optional<Time>& t) { return t ? Node(to_text(*t)) : Node(); }
+
+// The body as a JSON object, and named members of it.
+struct Body {
+  json::Document doc;
+  static Result<Body> parse(std::string_view text) {
+    Body b;
+    CHECK_OK(b.doc.parse(text));
+    if (!b.doc.root().is_object()) return invalid("the body is not a JSON object");
+    return b;
+  }
+  [[nodiscard]] Result<std::string> text(std::string_view name) const {
+    const auto v = json::find_string(doc.root(), name);
+    if (!v || v->empty()) return invalid("the body lacks the text \"" + std::string(name) + "\"", "/" + std::string(name));
+    return std::string(*v);
+  }
+};
+
+Result<Role> role_in(const Body& b) {
+  TRY(const std::string text, b.text("role"));
+  const auto role = exchange::parse_role(text);
+  if (!role) return invalid("there is no role \"" + text + "\"", "/role", "one of analyst publisher release-officer liaison sensor auditor admin");
+  return *role;
+}
+
+std::string query_value(const net::Request& r, std::string_view name) {
+  const auto pairs = net::parse_query(r.query);
+  if (!pairs) return {};
+  for (const auto& [k, v] : *pairs) {
+    if (k == name) return v;
+  }
+  return {};
+}
+
+Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whole) {
+  const std::string& me = ex.context().config.party;
+  Node n = Node::object();
+  const auto& doc = *s.document;
+  n.set("agreement_id", s.agreement_id).set("title", doc.title).set("root", exchange::agreement_root(doc)).set("state", agreement::to_text(s.kind));
+  n.set("version", doc.version).set("hash", doc.hash).set("me", me);
+  Node partners = Node::array();
+  Node collections = Node::array();
+  for (const auto& p : doc.parties) {
+    if (p.party == me) continue;
+    partners.push(p.party);
+    Node c = Node::object();
+    c.set("id", exchange::received(s.agreement_id, p.party, me).text()).set("alias", exchange::received_alias(p.party, s.agreement_id)).set("from", p.party);
+    collections.push(std::move(c));
+  }
+  n.set("partners", std::move(partners)).set("start", optional_time(s.start)).set("end", optional_time(s.end)).set("waiting_for", texts(s.waiting_for));
+  Node refused = Node::array();
+  for (const auto& r : s.refused) {
+    Node one = Node::object();
+    one.set("act", r.act_hash).set("kind", r.kind).set("why", r.why);
+    refused.push(std::move(one));
+  }
+  n.set("refused", std::move(refused));
+  Node acts = Node::array();
+  for (const auto& a : ex.instruments().acts(s.agreement_id)) acts.push(a.text());
+  n.set("acts", std::move(acts)).set("collections", std::move(collections));
+  Node by_party = Node::object();
+  for (const auto& [p, k] : s.by_party) by_party.set(p, agreement::to_text(k));
+  n.set("by_party", std::move(by_party));
+  if (whole) {
+    Node last = Node::object();
+    for (const auto& [p, h] : s.last_act) last.set(p, h);
+    n.set("last_act", std::move(last)).set("document", doc.node);
+  }
+  return n;
+}
+
+Node peer_node(exchange::Exchange& ex, const exchange::Peer& p) {
+  const auto h = ex.receiver().health(p.party);
+  Node n = Node::object();
+  n.set("party", p.party).set("url", p.url).set("spki", texts(p.spki)).set("connected", h.connected).set("last_pull", optional_time(h.last_pull));
+  n.set("last_error", h.last_error).set("received", h.received).set("refused", h.refused);
+  return n;
+}
+
+Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
+  auto& cx = ex.context();
+  Node n = Node::object();
+  n.set("party", config.party).set("name", config.name).set("version", ENTENTE_VERSION).set("commit", ENTENTE_COMMIT);
+  n.set("identity", exchange::identity_id(config.party)).set("time", to_text(cx.clock.now())).set("last_seq", cx.store.last_seq());
+  Node objects = Node::object();
+  objects.set("inbox", cx.store.count(exchange::inbox(config.party))).set("sightings", cx.store.count(exchange::sightings(config.party)));
+  Node agreements = Node::array();
+  Node release = Node::array();
+  Node ledgers = Node::array();
+  const auto counts = ex.releaser().counts();
+  for (const auto& s : ex.instruments().states()) {
+    agreements.push(agreement_node(ex, *s, false));
+    Node mirror = Node::object();
+    for (const auto& p : s->document->parties) {
+      if (p.party == config.party) continue;
+      objects.set(exchange::received_alias(p.party, s->agreement_id), cx.store.count(exchange::received(s->agreement_id, p.party, config.party)));
+      exchange::ReleaseCount c;
+      if (const auto it = counts.find({s->agreement_id, p.party}); it != counts.end()) c = it->second;
+      Node r = Node::object();
+      r.set("agreement_id", s->agreement_id).set("to", p.party).set("released", c.released).set("redacted", c.redacted).set("withheld", c.withheld);
+      r.set("pending", s->live(config.party, p.party) ? ex.releaser().pending(*s, p.party) : uint64_t{0});
+      r.set("receipts", ex.receiver().receipts(s->agreement_id, p.party));
+      Node reasons = Node::object();
+      for (const auto& [code, k] : c.reasons) reasons.set(code, k);
+      r.set("reasons", std::move(reasons));
+      release.push(std::move(r));
+      const auto m = ex.receiver().mirror(s->agreement_id, p.party);
+      Node one = Node::object();
+      one.set("entries", m.entries).set("verified", m.verified).set("conflict", m.conflict);
+      if (m.conflict) one.set("problem", m.problem);
+      mirror.set(p.party, std::move(one));
+    }
+    Node l = Node::object();
+    const auto head = ex.evidence().head(s->agreement_id);
+    l.set("agreement_id", s->agreement_id).set("entries", head ? head->entries : uint64_t{0}).set("root", head ? head->root_hex : "").set("mirror", std::move(mirror));
+    ledgers.push(std::move(l));
+  }
+  Node peers = Node::array();
+  for (const auto& p : ex.directory().peers()) peers.push(peer_node(ex, p));
+  n.set("objects", std::move(objects)).set("agreements", std::move(agreements)).set("peers", std::move(peers));
+  n.set("release", std::move(release)).set("ledger", std::move(ledgers)).set("long_polls", static_cast<uint64_t>(ex.waiting()));
+  return n;
+}
+
+Result<Node> plan_node(exchange::Exchange& ex, const net::Request& request) {
+  const std::string to = query_value(request, "to");
+  if (to.size() != 2) return invalid("the query lacks to=PARTY", "?to", "for example /api/v1/release/plan?to=JP");
+  TRY(const auto raws, stix::split_objects(request.body));
+  if (raws.size() > 100'000) return make_error(ErrorKind::kTooLarge, "a plan takes at most 100,000 objects", {}, "send fewer");
+  TRY(const auto planned, ex.releaser().plan(raws, to));
+  uint64_t count[3] = {0, 0, 0};
+  Node list = Node::array();
+  for (const auto& p : planned) {
+    const auto& d = p.decision;
+    const char* verdict = "withheld";
+    if (d.verdict == agreement::Verdict::kReleased || d.verdict == agreement::Verdict::kKnown) {
+      verdict = d.verdict == agreement::Verdict::kKnown ? "known" : "released";
+      ++count[0];
+    } else if (d.verdict == agreement::Verdict::kRedacted) {
+      verdict = "redacted";
+      ++count[1];
+    } else {
+      ++count[2];
+    }
+    Node o = Node::object();
+    o.set("id", p.id).set("type", p.type).set("verdict", verdict).set("sent_id", d.id).set("agreement_id", d.agreement).set("article", d.article);
+    o.set("flow", d.flow).set("tlp", stix::to_text(d.told_tlp)).set("pap", stix::to_text(d.told_pap));
+    Node reasons = Node::array();
+    for (const auto& r : d.reasons) {
+      Node one = Node::object();
+      one.set("code", r.code).set("article", r.article).set("agreement_id", r.agreement).set("note", r.note);
+      reasons.push(std::move(one));
+    }
+    o.set("reasons", std::move(reasons));
+    list.push(std::move(o));
+  }
+  Node n = Node::object();
+  n.set("to", to).set("released", count[0]).set("redacted", count[1]).set("withheld", count[2]).set("objects", std::move(list));
+  return n;
+}
+
+Result<Node> recall_node(exchange::Exchange& ex, const net::Request& request) {
+  TRY(const Body b, Body::parse(request.body));
+  const auto ids = json::string_list(json::find_array(b.doc.root(), "ids"));
+  if (ids.empty()) return invalid("the body lacks \"ids\"", "/ids");
+  Node done = Node::array();
+  Node refused = Node::array();
+  for (const auto id : ids) {
+    auto r = ex.recall(std::string(id), json::find_string(b.doc.root(), "reason").value_or(""));
+    Node one = Node::object();
+    if (r.ok()) {
+      one.set("id", r->id).set("version", r->version).set("reaches", texts(r->reaches));
+      done.push(std::move(one));
+    } else {
+      one.set("id", id).set("why", r.error().text());
+      refused.push(std::move(one));
+    }
+  }
+  Node n = Node::object();
+  n.set("recalled", std::move(done)).set("refused", std::move(refused));
+  return n;
+}
+
+}  // namespace
+
+Api::Api(exchange::Exchange& exchange, taxii::Service& taxii, const NodeConfig& config, std::function<Status(const std::string&)> sync)
+    : ex_(exchange), taxii_(taxii), config_(config), sync_(std::move(sync)) {}
+
+net::Response Api::ledger(const net::Request& request) {
+  auto caller = ex_.authenticate(request);
+  if (!caller.ok()) return problem(caller.error());
+  const std::string_view rest = std::string_view(request.path).substr(8);  // after "/ledger/"
+  const size_t slash = rest.find('/');
+  if (slash == std::string_view::npos) return problem(no_such());
+  const std::string_view uuid = rest.substr(0, slash);
+  if ((!parse_uuid(uuid) && uuid != exchange::kPrivateLog) || !ex_.may_read_ledger(*caller, uuid)) return problem(no_such());
+  const std::string_view path = rest.substr(slash + 1);
+  auto file = ex_.evidence().file(uuid, path);
+  if (!file.ok()) return problem(file.error().kind == ErrorKind::kNotFound ? no_such() : file.error());
+  const bool fixed = path.starts_with("tile/") && path.find(".p/") == std::string_view::npos;
+  return {200,
+          {{"Content-Type", path == "checkpoint" ? "text/plain; charset=utf-8" : "application/octet-stream"},
+           {"Cache-Control", fixed ? "max-age=31536000, immutable" : "no-cache"}},
+          std::move(*file)};
+}
+
+void Api::handle(net::Request request, net::Reply reply) {
+  if (request.path == "/healthz" || request.path == "/readyz") {
+    Node n = Node::object();
+    n.set("ok", true);
+    return reply(with(200, n));
+  }
+  if (request.path.starts_with("/ledger/")) {
+    if (request.method != "GET" && request.method != "HEAD") return reply({405, {{"Allow", "GET, HEAD"}}, ""});
+    return reply(ledger(request));
+  }
+  if (request.path == "/metrics" && config_.open_metrics && (request.remote.starts_with("127.") || request.remote.starts_with("[::1]"))) {
+    return reply({200, {{"Content-Type", "text/plain; version=0.0.4"}}, ex_.context().metrics.prometheus()});
+  }
+  auto caller = ex_.authenticate(request);
+  if (!caller.ok()) return reply(problem(caller.error()));
+  if (!caller->id.starts_with("person ")) return reply(problem(no_such()));
+  const size_t space = caller->id.find(' ', 7);
+  const auto role = exchange::parse_role(std::string_view(caller->id).substr(7, space - 7));
+  if (!role) return reply(problem(no_such()));
+  reply(answer(request, *caller, *role));
+}
+
+net::Response Api::answer(const net::Request& request, const taxii::Caller& caller, Role role) {
+  const std::string& path = request.path;
+  const bool get = request.method == "GET";
+  const bool post = request.method == "POST";
+  const bool del = request.method == "DELETE";
+  const auto only = [&](std::initializer_list<Role> roles) -> Status {
+    if (role == Role::kAdmin || std::find(roles.begin(), roles.end(), role) != roles.end()) return {};
+    std::string needed = "admin";
+    for (const Role r : roles) needed += ", " + std::string(exchange::to_text(r));
+    return make_error(ErrorKind::kDenied, "your role, " + std::string(exchange::to_text(role)) + ", may not do this", path, "it takes one of: " + needed);
+  };
+  const auto run = [&]() -> Result<net::Response> {
+    if (path == "/metrics" && get) {
+      CHECK_OK(only({Role::kAuditor}));
+      return net::Response{200, {{"Content-Type", "text/plain; version=0.0.4"}}, ex_.context().metrics.prometheus()};
+    }
+    if (path == "/api/v1/status" && get) return with(200, status_node(ex_, config_));
+    if (path == "/api/v1/agreements" && get) {
+      Node list = Node::array();
+      for (const auto& s : ex_.instruments().states()) list.push(agreement_node(ex_, *s, false));
+      Node n = Node::object();
+      n.set("agreements", std::move(list));
+      return with(200, n);
+    }
+    constexpr std::string_view kOne = "/api/v1/agreements/";
+    if (path.starts_with(kOne) && get) {
+      const auto decoded = net::url_decode(std::string_view(path).substr(kOne.size()));
+      if (!decoded) return no_such();
+      std::string id = *decoded;
+      if (!id.starts_with("urn:uuid:")) id = "urn:uuid:" + id;
+      auto s = ex_.instruments().state(id);
+      if (const std::string at = query_value(request, "at"); !at.empty()) {
+        TRY(const Time t, parse_time(at));
+        s = ex_.instruments().state_at(id, t);
+      }
+      if (!s || !s->document) return make_error(ErrorKind::kNotFound, "this node knows no such agreement", id, "see 'entente agreement state'");
+      return with(200, agreement_node(ex_, *s, true));
+    }
+    if (path == "/api/v1/acts" && post) {
+      CHECK_OK(only({Role::kLiaison}));
+      std::string text = request.body;
+      while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+      TRY(const auto done, ex_.submit_act(text));
+      Node n = Node::object();
+      n.set("act", done.act_hash);
+      if (done.state) {
+        n.set("agreement_id", done.state->agreement_id).set("state", agreement::to_text(done.state->kind)).set("waiting_for", texts(done.state->waiting_for));
+      }
+      return with(200, n);
+    }
+    if (path == "/api/v1/peers" && get) {
+      Node list = Node::array();
+      for (const auto& p : ex_.directory().peers()) list.push(peer_node(ex_, p));
+      Node n = Node::object();
+      n.set("peers", std::move(list));
+      return with(200, n);
+    }
+    if (path == "/api/v1/peers" && post) {
+      CHECK_OK(only({}));
+      TRY(const Body b, Body::parse(request.body));
+      exchange::Peer p;
+      TRY(p.party, b.text("party"));
+      TRY(p.url, b.text("url"));
+      while (p.url.ends_with('/')) p.url.pop_back();
+      for (const auto s : json::string_list(json::find_array(b.doc.root(), "spki"))) p.spki.push_back(ascii_lower(s));
+      CHECK_OK(ex_.directory().put_peer(p));
+      return with(200, peer_node(ex_, p));
+    }
+    constexpr std::string_view kPeers = "/api/v1/peers/";
+    if (path.starts_with(kPeers) && path.ends_with("/sync") && post) {
+      CHECK_OK(only({Role::kLiaison}));
+      const std::string party = path.substr(kPeers.size(), path.size() - kPeers.size() - 5);
+      CHECK_OK(sync_(party));
+      const auto h = ex_.receiver().health(party);
+      Node n = Node::object();
+      n.set("party", party).set("received", h.received).set("refused", h.refused);
+      return with(200, n);
+    }
+    if (path == "/api/v1/release/plan" && post) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer}));
+      TRY(const Node n, plan_node(ex_, request));
+      return with(200, n);
+    }
+    if (path == "/api/v1/recall" && post) {
+      CHECK_OK(only({Role::kReleaseOfficer}));
+      TRY(const Node n, recall_node(ex_, request));
+      return with(200, n);
+    }
+    if ((path == "/api/v1/hold" || path == "/api/v1/unhold") && post) {
+      CHECK_OK(only({Role::kReleaseOfficer}));
+      TRY(const Body b, Body::parse(request.body));
+      const bool on = path == "/api/v1/hold";
+      Node list = Node::array();
+      for (const auto id : json::string_list(json::find_array(b.doc.root(), "ids"))) {
+        CHECK_OK(ex_.hold(std::string(id), on));
+        list.push(id);
+      }
+      Node n = Node::object();
+      n.set(on ? "held" : "unheld", std::move(list));
+      return with(200, n);
+    }
+    if (path == "/api/v1/accounts" && get) {
+      CHECK_OK(only({}));
+      Node list = Node::array();
+      for (const auto& a : ex_.directory().accounts()) {
+        Node one = Node::object();
+        one.set("name", a.name).set("role", exchange::to_text(a.role));
+        list.push(std::move(one));
+      }
+      Node n = Node::object();
+      n.set("accounts", std::move(list));
+      return with(200, n);
+    }
+    if (path == "/api/v1/accounts" && post) {
+      CHECK_OK(only({}));
+      TRY(const Body b, Body::parse(request.body));
+      TRY(const std::string account, b.text("name"));
+      TRY(const std::string password, b.text("password"));
+      TRY(const Role r, role_in(b));
+      CHECK_OK(ex_.directory().add_account(account, r, password));
+      Node n = Node::object();
+      n.set("name", account).set("role", exchange::to_text(r));
+      return with(200, n);
+    }
+    constexpr std::string_view kAccounts = "/api/v1/accounts/";
+    if (path.starts_with(kAccounts) && del) {
+      CHECK_OK(only({}));
+      CHECK_OK(ex_.directory().remove_account(std::string_view(path).substr(kAccounts.size())));
+      return net::Response{204, {}, ""};
+    }
+    if (path == "/api/v1/tokens" && get) {
+      CHECK_OK(only({}));
+      Node list = Node::array();
+      for (const auto& t : ex_.directory().tokens()) {
+        Node one = Node::object();
+        one.set("name", t.name).set("role", exchange::to_text(t.role)).set("expires", t.expires);
+        list.push(std::move(one));
+      }
+      Node n = Node::object();
+      n.set("tokens", std::move(list));
+      return with(200, n);
+    }
+    if (path == "/api/v1/tokens" && post) {
+      CHECK_OK(only({}));
+      TRY(const Body b, Body::parse(request.body));
+      TRY(const std::string token_name, b.text("name"));
+      TRY(const Role r, role_in(b));
+      const int64_t days = json::find_int(b.doc.root(), "days").value_or(90);
+      if (days < 0 || days > 3650) return invalid("days is not between 0 (no end) and 3650", "/days");
+      TRY(const std::string token, ex_.directory().new_token(token_name, r, static_cast<int>(days)));
+      Node n = Node::object();
+      n.set("token", token).set("name", token_name).set("role", exchange::to_text(r));
+      for (const auto& t : ex_.directory().tokens()) {
+        if (t.name == token_name) n.set("expires", t.expires);
+      }
+      return with(200, n);
+    }
+    constexpr std::string_view kTokens = "/api/v1/tokens/";
+    if (path.starts_with(kTokens) && del) {
+      CHECK_OK(only({}));
+      CHECK_OK(ex_.directory().revoke_token(std::string_view(path).substr(kTokens.size())));
+      return net::Response{204, {}, ""};
+    }
+    if (path == "/api/v1/decisions" && get) {
+      CHECK_OK(only({Role::kReleaseOfficer, Role::kAuditor}));
+      const std::string after = query_value(request, "after");
+      uint64_t from = 0;
+      if (!after.empty()) {
+        const auto [ptr, ec] = std::from_chars(after.data(), after.data() + after.size(), from);
+        if (ec != std::errc() || ptr != after.data() + after.size()) return invalid("after is not a number", "?after");
+      }
+      TRY(const auto rows, ex_.context().store.read("decisions", from, 100));
+      std::string body = "{\"decisions\":[";
+      for (size_t i = 0; i < rows.size(); ++i) body += (i > 0 ? "," : "") + rows[i];
+      body += "],\"next\":" + std::to_string(from + rows.size()) + "}\n";
+      return net::Response{200, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}}, std::move(body)};
+    }
+    return no_such();
+  };
+  (void)caller;
+  auto done = run();
+  return done.ok() ? std::move(done).value() : problem(done.error());
+}
+
+}  // namespace entente::node

@@ -1,0 +1,155 @@
+#include <chrono>
+#include <vector>
+
+#include "base/log.h"
+#include "node/internal/partners.h"
+
+namespace entente::node {
+namespace {
+constexpr int kFirstPauseMs = 100;
+constexpr int kLongestPauseMs = 5000;
+constexpr int kLedgerEveryMs = 500;
+constexpr int kLookEveryMs = 100;  // how soon a new agreement in force gets its worker
+}  // namespace
+
+Partners::Partners(exchange::Exchange& exchange, const NodeConfig& config) : ex_(exchange), config_(config), supervisor_([this] { supervise(); }) {}
+
+Partners::~Partners() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  supervisor_.join();
+  for (auto& [_, w] : workers_) {
+    w->stop = true;
+    const std::lock_guard lock(w->mutex);
+    if (w->client) w->client->cancel();
+  }
+  wake_.notify_all();
+  for (auto& [_, w] : workers_) w->thread.join();
+}
+
+Result<std::shared_ptr<taxii::Client>> Partners::connect(const exchange::Peer& peer) const {
+  net::ClientOptions o;
+  o.url = peer.url;
+  o.cert_file = config_.key("tls.crt");
+  o.key_file = config_.key("tls.key");
+  o.pin_spki_sha256 = peer.spki;
+  TRY(auto transport, net::connect_to(o));
+  return std::make_shared<taxii::Client>(std::move(transport), "");
+}
+
+Status Partners::sync(const std::string& party) {
+  const auto peer = ex_.directory().peer(party);
+  if (!peer) return make_error(ErrorKind::kNotFound, "there is no such partner", party, "add it with 'entente peer add'");
+  TRY(const auto client, connect(*peer));
+  while (true) {
+    TRY(const size_t n, ex_.receiver().pull_acts(*client, party, 0));
+    if (n == 0) break;
+  }
+  for (const auto& s : ex_.instruments().states()) {
+    if (!s->live(party, config_.party)) continue;
+    while (true) {
+      TRY(const size_t n, ex_.receiver().pull_objects(*client, party, s->agreement_id, 0));
+      if (n == 0) break;
+    }
+    CHECK_OK(ex_.receiver().check_ledger(*client, party, s->agreement_id));
+  }
+  return {};
+}
+
+bool Partners::pause(Worker& worker, int ms) {
+  std::unique_lock lock(mutex_);
+  wake_.wait_for(lock, std::chrono::milliseconds(ms), [&] { return stop_ || worker.stop; });
+  return !stop_ && !worker.stop;
+}
+
+void Partners::run(Worker& worker, const exchange::Peer& peer, Kind kind, const std::string& agreement_id) {
+  int delay = kFirstPauseMs;
+  while (!worker.stop) {
+    if (kind != Kind::kActs) {
+      const auto s = ex_.instruments().state(agreement_id);
+      if (!s || !s->live(peer.party, config_.party)) {
+        if (!pause(worker, kLookEveryMs)) return;
+        continue;
+      }
+    }
+    std::shared_ptr<taxii::Client> client;
+    {
+      const std::lock_guard lock(worker.mutex);
+      if (!worker.client) {
+        auto made = connect(peer);
+        if (!made.ok()) {
+          ex_.receiver().failed(peer.party, made.error());
+        } else {
+          worker.client = *made;
+        }
+      }
+      client = worker.client;
+    }
+    Status done;
+    if (!client) {
+      done = make_error(ErrorKind::kUnavailable, "no connection");
+    } else if (kind == Kind::kActs) {
+      auto r = ex_.receiver().pull_acts(*client, peer.party, ex_.context().config.pull_wait_seconds);
+      if (!r.ok()) done = r.error();
+    } else if (kind == Kind::kObjects) {
+      auto r = ex_.receiver().pull_objects(*client, peer.party, agreement_id, ex_.context().config.pull_wait_seconds);
+      if (!r.ok()) done = r.error();
+    } else {
+      done = ex_.receiver().check_ledger(*client, peer.party, agreement_id);
+    }
+    if (worker.stop) return;
+    if (done.ok()) {
+      delay = kFirstPauseMs;
+      if (kind == Kind::kLedger && !pause(worker, kLedgerEveryMs)) return;
+      continue;
+    }
+    // A conflict in a ledger is no failure of the connection; it is shown with the ledger.
+    if (kind != Kind::kLedger || done.error().kind == ErrorKind::kUnavailable) ex_.receiver().failed(peer.party, done.error());
+    {
+      const std::lock_guard lock(worker.mutex);
+      worker.client.reset();
+    }
+    if (!pause(worker, delay)) return;
+    delay = std::min(delay * 2, kLongestPauseMs);
+  }
+}
+
+void Partners::start(const std::string& key, const exchange::Peer& peer, Kind kind, const std::string& agreement_id) {
+  auto& slot = workers_[key];
+  if (slot && slot->url == peer.url + peer.spki.front()) return;
+  if (slot) {
+    slot->stop = true;
+    {
+      const std::lock_guard lock(slot->mutex);
+      if (slot->client) slot->client->cancel();
+    }
+    wake_.notify_all();
+    slot->thread.join();
+  }
+  slot = std::make_unique<Worker>();
+  slot->url = peer.url + peer.spki.front();
+  Worker& w = *slot;
+  w.thread = std::thread([this, &w, peer, kind, agreement_id] { run(w, peer, kind, agreement_id); });
+}
+
+void Partners::supervise() {
+  while (true) {
+    for (const auto& peer : ex_.directory().peers()) {
+      if (peer.spki.empty()) continue;
+      start(peer.party, peer, Kind::kActs, {});
+      for (const auto& s : ex_.instruments().states()) {
+        if (s->document->party(peer.party) == nullptr || s->document->party(config_.party) == nullptr || !s->live(peer.party, config_.party)) continue;
+        start(peer.party + " objects " + s->agreement_id, peer, Kind::kObjects, s->agreement_id);
+        start(peer.party + " ledger " + s->agreement_id, peer, Kind::kLedger, s->agreement_id);
+      }
+    }
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, std::chrono::milliseconds(kLookEveryMs), [&] { return stop_; });
+    if (stop_) return;
+  }
+}
+
+}  // namespace entente::node

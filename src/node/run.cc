@@ -1,0 +1,166 @@
+#include "node/run.h"
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <thread>
+
+#include "base/log.h"
+#include "entente_version.h"
+#include "json/node.h"
+#include "log/log.h"
+#include "node/api.h"
+#include "node/internal/partners.h"
+#include "node/internal/pool.h"
+#include "stix/marking.h"
+#include "store/store.h"
+#include "taxii/server.h"
+
+namespace entente::node {
+namespace {
+constexpr std::chrono::milliseconds kDrain{3000};
+constexpr std::chrono::milliseconds kTick{50};
+constexpr unsigned kPoolThreads = 3;
+}  // namespace
+
+// In order of construction; destroyed the other way round.
+struct Node::State {
+  NodeConfig config;
+  SystemClock clock;
+  PosixFiles files;
+  Metrics metrics;
+  store::Store store;
+  std::unique_ptr<log::Log> log;
+  std::unique_ptr<Pool> pool;
+  std::unique_ptr<exchange::Context> context;
+  std::unique_ptr<exchange::Exchange> exchange;
+  std::unique_ptr<taxii::Service> taxii;
+  std::unique_ptr<Api> api;
+  std::unique_ptr<Partners> partners;
+  std::unique_ptr<net::Server> server;
+  std::atomic<bool> stopping = false;
+  std::thread release_thread;
+  std::thread tick_thread;
+};
+
+Node::Node() : state_(std::make_unique<State>()) {}
+
+Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config) {
+  std::unique_ptr<Node> node(new Node);
+  State& s = *node->state_;
+  s.config = config;
+  log::RocksOptions ro;
+  ro.dir = config.data_dir();
+  ro.cache_bytes = config.cache_mb << 20;
+  TRY(s.log, log::open_rocks(ro, s.store, s.clock, s.metrics));
+  s.store.attach(*s.log);
+  s.pool = std::make_unique<Pool>(kPoolThreads);
+
+  exchange::Config ec;
+  ec.party = config.party;
+  ec.name = config.name;
+  ec.ledger_dir = config.ledger_dir();
+  ec.node_kid = config.party + "/node/1";
+  ec.log_kid = config.party + "/log/1";
+  ec.policy.withhold_types = config.withhold_types;
+  if (!config.max_tlp.empty()) ec.policy.max_tlp = stix::parse_tlp(config.max_tlp);
+  TRY(const SecretKey node_key, SecretKey::load(config.key("node.pem")));
+  TRY(const SecretKey log_key, SecretKey::load(config.key("log.pem")));
+  TRY(std::string pseudonym, s.files.read(config.key("pseudonym.key")));
+  TRY(std::string cursor_key, s.files.read(config.key("cursor.key")));
+  s.context = std::unique_ptr<exchange::Context>(new exchange::Context{ec, node_key, log_key, std::move(pseudonym), s.clock, s.files, s.store, s.metrics,
+                                                                       [pool = s.pool.get()](std::function<void()> f) { pool->post(std::move(f)); }});
+  TRY(s.exchange, exchange::Exchange::open(*s.context));
+  taxii::Options to;
+  to.cursor_key = std::move(cursor_key);
+  s.taxii = std::make_unique<taxii::Service>(*s.exchange, to, s.clock);
+  s.partners = std::make_unique<Partners>(*s.exchange, s.config);
+  s.api = std::make_unique<Api>(*s.exchange, *s.taxii, s.config, [&s](const std::string& party) { return s.partners->sync(party); });
+
+  TRY(const HostPort hp, parse_listen(config.listen));
+  net::ServerOptions so;
+  so.address = hp.host;
+  so.port = hp.port;
+  so.cert_file = config.key("tls.crt");
+  so.key_file = config.key("tls.key");
+  so.threads = config.threads;
+  so.max_connections = config.max_connections;
+  so.max_body_bytes = config.max_body_bytes;
+  TRY(s.server, net::serve(so, [&s](net::Request request, net::Reply reply) {
+        if (s.taxii->owns(request.path)) return s.taxii->handle(std::move(request), std::move(reply));
+        // Everything else may wait for a commit or a password hash: not on an I/O thread.
+        s.pool->post([&s, request = std::move(request), reply = std::move(reply)]() mutable { s.api->handle(std::move(request), std::move(reply)); });
+      }, s.metrics));
+
+  s.release_thread = std::thread([&s] {
+    while (!s.stopping) {
+      auto done = s.exchange->release_step();
+      if (!done.ok()) {
+        say_error("release: {}", done.error().text());
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      }
+      if (!done.ok() || !*done) s.exchange->wait_for_work(500);
+    }
+  });
+  s.tick_thread = std::thread([&s] {
+    while (!s.stopping) {
+      std::this_thread::sleep_for(kTick);
+      s.exchange->tick();
+    }
+  });
+  return node;
+}
+
+void Node::stop() {
+  State& s = *state_;
+  if (s.stopping.exchange(true)) return;
+  if (s.exchange) s.exchange->shut_down();
+  s.partners.reset();
+  if (s.server) s.server->stop(kDrain);
+  if (s.release_thread.joinable()) s.release_thread.join();
+  if (s.tick_thread.joinable()) s.tick_thread.join();
+  s.server.reset();
+  s.pool.reset();
+}
+
+Node::~Node() { stop(); }
+
+uint16_t Node::port() const { return state_->server->port(); }
+
+std::string Node::url() const {
+  auto hp = parse_listen(state_->config.listen);
+  const std::string host = hp.ok() && hp->host != "0.0.0.0" ? hp->host : "127.0.0.1";
+  return "https://" + host + ":" + std::to_string(port());
+}
+
+void Node::reload() {
+  if (Status s = state_->server->reload_certificate(); !s.ok()) say_error("the certificate could not be read again, the old one stays: {}", s.error().text());
+}
+
+Result<int> run_node(const std::string& dir) {
+  TRY(const NodeConfig config, load_config(dir));
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int sig : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, sig);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);  // before any thread is made, so that all inherit it
+  TRY(const auto node, Node::start(config));
+  json::Node ready = json::Node::object();
+  ready.set("event", "ready").set("party", config.party).set("url", node->url()).set("version", ENTENTE_VERSION);
+  std::fputs((json::write(ready) + "\n").c_str(), stdout);
+  std::fflush(stdout);
+  say_info("node of {} serves {}", config.party, node->url());
+  while (true) {
+    int sig = 0;
+    sigwait(&set, &sig);
+    if (sig == SIGHUP) {
+      node->reload();
+      continue;
+    }
+    break;
+  }
+  say_info("node of {} stops", config.party);
+  node->stop();
+  return 0;
+}
+
+}  // namespace entente::node
