@@ -19,6 +19,7 @@ struct Config {
   std::string ledger_dir;  // folder of the tile logs
   std::string node_kid, log_kid;
   agreement::Policy policy;  // can only narrow
+  agreement::Pins pins;      // our own acting keys: a text that gives us others has no effect here
   size_t release_batch = 1000;
   size_t pull_page = 2000;
   int pull_wait_seconds = 30;

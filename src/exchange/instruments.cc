@@ -44,7 +44,7 @@ std::vector<std::string> Instruments::ids() const {
 std::shared_ptr<const agreement::State> Instruments::fold_locked(const std::string& id, Time at) const {
   const auto it = acts_.find(id);
   if (it == acts_.end()) return nullptr;
-  return std::make_shared<const agreement::State>(agreement::fold(id, it->second, at));
+  return std::make_shared<const agreement::State>(agreement::fold(id, it->second, at, cx_.config.pins));
 }
 
 std::shared_ptr<const agreement::State> Instruments::state(std::string_view agreement_id) {
@@ -111,7 +111,7 @@ Status Instruments::admissible(const agreement::SignedAct& act) const {
   const std::lock_guard lock(mutex_);
   static const std::vector<agreement::SignedAct> kNone;
   const auto it = acts_.find(act.act.agreement_id);
-  return agreement::admissible(act, it == acts_.end() ? kNone : it->second, cx_.clock.now());
+  return agreement::admissible(act, it == acts_.end() ? kNone : it->second, cx_.clock.now(), cx_.config.pins);
 }
 
 std::vector<std::string> Instruments::audience(const agreement::SignedAct& act) const {

@@ -111,7 +111,9 @@ uint64_t Releaser::pending(const agreement::State& state, std::string_view to) c
 }
 
 // Adds what the objects refer to, as context: from what the node holds, whoever it came from.
-Status Releaser::fill_context(Graph& graph, const std::string& to, const Uuid& released_collection) const {
+Status Releaser::fill_context(Graph& graph, const std::string& to, const std::string& agreement_id) const {
+  const Uuid released_collection = released(agreement_id, cx_.config.party, to);
+  const std::string sent_prefix = count_key(agreement_id, to) + " ";
   std::unordered_map<std::string, bool> asked;
   thread_local json::Document doc;
   size_t parsed = graph.objects.size();
@@ -151,6 +153,11 @@ Status Releaser::fill_context(Graph& graph, const std::string& to, const Uuid& r
         graph.texts.push_back(meta.agreement);
         proto.received_under = graph.texts.back();
         proto.inherited = stix::parse_tlp(meta.tlp).value_or(stix::Tlp::kRed);
+      }
+      if (auto as = cx_.store.get("sent-as", sent_prefix + id); as.ok()) {
+        known = true;
+        graph.texts.push_back(std::move(*as));
+        proto.sent_id = graph.texts.back();
       }
       proto.known_to_recipient = known || proto.originator == to;
       graph.add(*best, std::move(text), proto);
@@ -197,7 +204,7 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   }));
   CHECK_OK(parsed);
   const size_t candidates = graph.objects.size();
-  CHECK_OK(fill_context(graph, to, target));
+  CHECK_OK(fill_context(graph, to, state.agreement_id));
 
   const auto in_base = inputs(to, all);
   agreement::Inputs in = in_base;
@@ -427,7 +434,7 @@ Result<std::vector<Planned>> Releaser::plan(const std::vector<std::string_view>&
     ++i;
   }
   const size_t candidates = graph.objects.size();
-  CHECK_OK(fill_context(graph, std::string(to), Uuid{}));
+  CHECK_OK(fill_context(graph, std::string(to), {}));
   agreement::Inputs in = inputs(to, all);
   const auto held = holds();
   in.holds = held;

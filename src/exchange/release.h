@@ -48,7 +48,7 @@ class Releaser {
   struct Graph;
   Result<bool> batch(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to, const Uuid& source,
                      const std::string& source_name, const std::string& originator);
-  Status fill_context(Graph& graph, const std::string& to, const Uuid& released_collection) const;
+  Status fill_context(Graph& graph, const std::string& to, const std::string& agreement_id) const;
   [[nodiscard]] agreement::Inputs inputs(std::string_view to, const std::vector<agreement::State>& all) const;
   [[nodiscard]] std::vector<agreement::Hold> holds() const;
   Time cursor(const agreement::State& state, std::string_view to, const std::string& source_name) const;

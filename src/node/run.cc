@@ -21,6 +21,20 @@ namespace {
 constexpr std::chrono::milliseconds kDrain{3000};
 constexpr std::chrono::milliseconds kTick{50};
 constexpr unsigned kPoolThreads = 3;
+
+// The acting keys of our own party block: no agreement may give us others.
+Result<agreement::Pins> own_pins(Files& files, const NodeConfig& config) {
+  agreement::Pins pins;
+  TRY(const std::string text, files.read(config.dir + "/party.json"));
+  TRY(const json::Document doc, json::parse(text));
+  const auto keys = json::find_array(doc.root(), "keys");
+  if (!keys) return invalid("the party block lists no keys", config.dir + "/party.json");
+  for (const json::Value key : *keys) {
+    const auto role = json::find_string(key, "role").value_or("");
+    if (role == "plenipotentiary" || role == "authority") pins[config.party].emplace(json::find_string(key, "public").value_or(""));
+  }
+  return pins;
+}
 }  // namespace
 
 // In order of construction; destroyed the other way round.
@@ -64,6 +78,7 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config) {
   ec.log_kid = config.party + "/log/1";
   ec.policy.withhold_types = config.withhold_types;
   if (!config.max_tlp.empty()) ec.policy.max_tlp = stix::parse_tlp(config.max_tlp);
+  TRY(ec.pins, own_pins(s.files, config));
   TRY(const SecretKey node_key, SecretKey::load(config.key("node.pem")));
   TRY(const SecretKey log_key, SecretKey::load(config.key("log.pem")));
   TRY(std::string pseudonym, s.files.read(config.key("pseudonym.key")));
