@@ -1,0 +1,330 @@
+// Two and three nodes in one process: what DESIGN.md's way of the data promises, walked end to end over real envelopes, acts and ledgers.
+#include "exchange/exchange.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/bytes.h"
+#include "exchange/two_nodes.h"
+#include "exchange/wire.h"
+#include "ledger/tile_log.h"
+
+namespace entente::exchange {
+namespace {
+
+#define ASSERT_OK(...)                                         \
+  do {                                                         \
+    const auto& ok_r = (__VA_ARGS__);                          \
+    ASSERT_TRUE(ok_r.ok()) << ok_r.error().text();             \
+  } while (false)
+
+class TwoNodes : public ::testing::Test {
+ protected:
+  TwoNodes() : world({"IN", "JP"}) {}
+  void SetUp() override { ASSERT_OK(world.open()); }
+  void in_force() {
+    ASSERT_OK(world.bring_into_force({"IN", "JP"}, world.document({"IN", "JP"}, text)));
+    ASSERT_EQ(world["IN"].exchange->instruments().state(text.id)->kind, agreement::StateKind::kInForce);
+    ASSERT_EQ(world["JP"].exchange->instruments().state(text.id)->kind, agreement::StateKind::kInForce);
+  }
+  uint64_t got(const std::string& to = "IN", const std::string& from = "JP") { return world[to].store->count(received(text.id, from, to)); }
+  World world;
+  Text text;
+};
+
+TEST_F(TwoNodes, NothingFlowsBeforeTheAgreementIsInForce) {
+  ASSERT_OK(world["JP"].publish({make_indicator("early.example", world.clock.now())}));
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(got(), 0U);
+  // Signed is not in force: the partner's question is refused with the rule and what is missing.
+  const std::string doc_text = world.document({"IN", "JP"}, text);
+  const auto doc = json::parse(doc_text);
+  json::Node body = json::Node::object();
+  body.set("document", json::Node::from(doc->root()));
+  ASSERT_OK(world.act("IN", "propose", text.id, body));
+  ASSERT_OK(world.carry_acts());
+  for (const char* kind : {"initial", "sign"}) {
+    for (const char* p : {"IN", "JP"}) {
+      ASSERT_OK(world.act(p, kind, text.id));
+      ASSERT_OK(world.carry_acts());
+    }
+  }
+  const auto state = world["JP"].exchange->instruments().state(text.id);
+  const auto client = world["JP"].client(world["IN"].spki);
+  const auto page = client->objects(agreement_root(*state->document), "to-in", {});
+  ASSERT_FALSE(page.ok());
+  const auto plan = world["JP"].exchange->releaser().plan({make_indicator("x.example", world.clock.now())}, "IN");
+  ASSERT_OK(plan);
+  ASSERT_EQ((*plan)[0].decision.verdict, agreement::Verdict::kWithheld);
+  EXPECT_EQ((*plan)[0].decision.reasons.front().code, "NOT_YET_IN_FORCE");
+}
+
+TEST_F(TwoNodes, AnIndicatorReachesThePartnerWithManifestReceiptAndProof) {
+  in_force();
+  std::vector<std::string> objects;
+  for (int i = 0; i < 2500; ++i) objects.push_back(make_indicator("p" + std::to_string(i) + ".example", world.clock.now(), "green", identity_id("JP")));
+  const auto status = world["JP"].publish(objects);
+  ASSERT_OK(status);
+  EXPECT_EQ(status->success, 2500U);
+  ASSERT_OK(world.settle());
+  // 2,500 and the identity that they name as their creator.
+  EXPECT_EQ(got(), 2501U);
+  // Octets arrive as they were published.
+  std::set<std::string> sent(objects.begin(), objects.end());
+  store::Query q;
+  q.limit = 10'000;
+  const auto page = world["IN"].store->page(received(text.id, "JP", "IN"), q);
+  ASSERT_OK(page);
+  size_t equal = 0;
+  ASSERT_OK(world["IN"].store->raw(page->rows, [&](size_t, std::string_view raw) { equal += sent.contains(std::string(raw)) ? 1 : 0; }));
+  EXPECT_EQ(equal, 2500U);
+  // Receipts are back, and each release was found in the partner's ledger.
+  EXPECT_GE(world["JP"].exchange->receiver().receipts(text.id, "IN"), 3U);
+  const auto mirror = world["IN"].exchange->receiver().mirror(text.id, "JP");
+  EXPECT_FALSE(mirror.conflict);
+  EXPECT_GE(mirror.verified, 3U);
+  EXPECT_EQ(world["IN"].exchange->receiver().health("JP").refused, 0U);
+}
+
+TEST_F(TwoNodes, AboveTheCeilingIsWithheldAndNamed) {
+  in_force();
+  ASSERT_OK(world["JP"].publish({make_indicator("red.example", world.clock.now(), "red"), make_indicator("green.example", world.clock.now())}));
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(got(), 1U);
+  const auto counts = world["JP"].exchange->releaser().counts();
+  const auto& c = counts.at({text.id, "IN"});
+  EXPECT_EQ(c.withheld, 1U);
+  EXPECT_EQ(c.reasons.count("ABOVE_CEILING"), 1U);
+  // The private record says why; the partner's view does not even show a gap in the manifest.
+  const auto decisions = world["JP"].store->read("decisions", 0, 10);
+  ASSERT_OK(decisions);
+  EXPECT_THAT(*decisions, ::testing::Contains(::testing::HasSubstr("ABOVE_CEILING")));
+}
+
+TEST_F(TwoNodes, ARecallReachesWhoReceived) {
+  in_force();
+  const std::string indicator = make_indicator("fp.example", world.clock.now());
+  ASSERT_OK(world["JP"].publish({indicator}));
+  ASSERT_OK(world.settle());
+  const auto doc = json::parse(indicator);
+  const std::string id(*json::find_string(doc->root(), "id"));
+  const auto recalled = world["JP"].exchange->recall(id, "false positive");
+  ASSERT_OK(recalled);
+  EXPECT_THAT(recalled->reaches, ::testing::ElementsAre("IN"));
+  ASSERT_OK(world.settle());
+  const auto rows = world["IN"].store->find(received(text.id, "JP", "IN"), id);
+  ASSERT_OK(rows);
+  ASSERT_EQ(rows->size(), 2U);
+  EXPECT_TRUE(rows->back().revoked);
+  // The partner may not recall what is not its own.
+  EXPECT_FALSE(world["IN"].exchange->recall(id, "").ok());
+}
+
+TEST_F(TwoNodes, ASuspensionStopsTheFlowAndAResumptionDecidesTheBacklog) {
+  in_force();
+  json::Node body = json::Node::object();
+  body.set("scope", "whole").set("reason", "test");
+  ASSERT_OK(world.act("IN", "suspend", text.id, body));
+  ASSERT_OK(world.carry_acts());
+  ASSERT_OK(world["JP"].publish({make_indicator("late.example", world.clock.now())}));
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(got(), 0U);
+  ASSERT_OK(world.act("IN", "resume", text.id));
+  ASSERT_OK(world.carry_acts());
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(got(), 1U);
+}
+
+TEST_F(TwoNodes, ASightingGoesBackToTheOriginator) {
+  in_force();
+  const std::string indicator = make_indicator("seen.example", world.clock.now());
+  ASSERT_OK(world["JP"].publish({indicator}));
+  ASSERT_OK(world.settle());
+  const auto doc = json::parse(indicator);
+  const std::string at = to_text(world.clock.now());
+  const std::string sighting = R"({"type":"sighting","spec_version":"2.1","id":"sighting--)" + random_uuid().text() + R"(","created":")" + at + R"(","modified":")" + at +
+                               R"(","sighting_of_ref":")" + std::string(*json::find_string(doc->root(), "id")) +
+                               R"(","count":3,"object_marking_refs":["marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"]})";
+  ASSERT_OK(world["IN"].publish({sighting}));
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(got("JP", "IN"), 1U);
+  EXPECT_EQ(got("IN", "JP"), 1U);  // the indicator itself is not sent back
+}
+
+TEST_F(TwoNodes, RestartsLoseAndRepeatNothing) {
+  in_force();
+  for (int round = 0; round < 4; ++round) {
+    std::vector<std::string> objects;
+    for (int i = 0; i < 700; ++i) objects.push_back(make_indicator("r" + std::to_string(round) + "-" + std::to_string(i) + ".example", world.clock.now()));
+    ASSERT_OK(world["JP"].publish(objects));
+    world["JP"].release_all();
+    // One page only, cut in the middle of a release, then both go down.
+    world["IN"].context->config.pull_page = 333;
+    const auto client = world["JP"].client(world["IN"].spki);
+    ASSERT_OK(world["IN"].exchange->receiver().pull_objects(*client, "JP", text.id, 0));
+    world["IN"].crash_files();
+    world["JP"].crash_files();
+    ASSERT_OK(world["IN"].reopen());
+    ASSERT_OK(world["JP"].reopen());
+  }
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(got(), 2800U);
+  EXPECT_EQ(world["IN"].exchange->receiver().health("JP").refused, 0U);
+}
+
+TEST_F(TwoNodes, WhatTheLedgerCannotHoldIsNotSent) {
+  in_force();
+  ASSERT_OK(world["JP"].publish({make_indicator("first.example", world.clock.now())}));
+  ASSERT_OK(world.settle());
+  ASSERT_EQ(got(), 1U);
+  world["JP"].files.fail_at(0);  // the ledger's disk is full from now on
+  ASSERT_OK(world["JP"].publish({make_indicator("second.example", world.clock.now())}));
+  world["JP"].release_all();
+  const auto client = world["JP"].client(world["IN"].spki);
+  ASSERT_OK(world["IN"].exchange->receiver().pull_objects(*client, "JP", text.id, 0));
+  EXPECT_EQ(got(), 1U) << "a release was visible before its leaf was in the ledger";
+  world["JP"].files.fail_at(-1);
+  world["JP"].exchange->tick();
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(got(), 2U);
+}
+
+TEST_F(TwoNodes, StrangersAndWrongKeysSeeNothing) {
+  in_force();
+  const auto state = world["JP"].exchange->instruments().state(text.id);
+  const auto stranger = world["JP"].client(sha256_hex("somebody else"));
+  EXPECT_FALSE(stranger->objects(agreement_root(*state->document), "to-in", {}).ok());
+  EXPECT_FALSE(stranger->collections("/local/").ok());
+  // A partner does not see own people's root, nor another partner's collection.
+  const auto partner = world["JP"].client(world["IN"].spki);
+  EXPECT_FALSE(partner->collections("/local/").ok());
+  EXPECT_FALSE(partner->objects(agreement_root(*state->document), "to-jp", {}).ok());
+  // The private log is nobody's but the auditor's.
+  const auto r = partner->get("/ledger/private/checkpoint", "text/plain");
+  ASSERT_OK(r);
+  EXPECT_EQ(r->status, 404);
+}
+
+TEST_F(TwoNodes, AnActWithAByteChangedHasNoEffect) {
+  in_force();
+  auto acts = world["JP"].exchange->instruments().acts(text.id);
+  for (const auto& a : acts) {
+    std::string t = a.text();
+    const size_t at = t.find("\"effective_at\":\"2027");
+    ASSERT_NE(at, std::string::npos);
+    t[at + 19] = '9';
+    const auto r = world["JP"].exchange->submit_act(t, "IN");
+    EXPECT_FALSE(r.ok());
+  }
+}
+
+TEST_F(TwoNodes, AForgedManifestIsRefused) {
+  in_force();
+  ASSERT_OK(world["JP"].publish({make_indicator("real.example", world.clock.now())}));
+  world["JP"].release_all();
+  // A node between the two alters one object's octets: the hash in the manifest does not fit any more.
+  const auto state = world["JP"].exchange->instruments().state(text.id);
+  auto transport = net::make_local_client(
+      [&](net::Request request, net::Reply reply) {
+        world["JP"].service->handle(std::move(request), [reply = std::move(reply)](net::Response r) {
+          const size_t at = r.body.find("real.example");
+          if (at != std::string::npos) r.body.replace(at, 4, "evil");
+          reply(std::move(r));
+        });
+      },
+      world["IN"].spki);
+  taxii::Client client(std::move(transport), "");
+  ASSERT_OK(world["IN"].exchange->receiver().pull_objects(client, "JP", text.id, 0));
+  EXPECT_EQ(got(), 0U);
+  EXPECT_EQ(world["IN"].exchange->receiver().health("JP").refused, 1U);
+}
+
+TEST_F(TwoNodes, ALedgerThatShrinksOrForksIsAConflict) {
+  in_force();
+  ASSERT_OK(world["JP"].publish({make_indicator("a.example", world.clock.now())}));
+  ASSERT_OK(world.settle());
+  const auto client = world["JP"].client(world["IN"].spki);
+  // The partner "restores" an older ledger: same key, fewer entries.
+  MemFiles other;
+  ASSERT_OK(other.make_dirs("l"));
+  auto forged = ledger::TileLog::open(other, "l", ledger_origin("JP", text.id), world["JP"].context->log_key);
+  ASSERT_OK(forged);
+  ASSERT_OK((*forged)->append(std::vector<std::string>{"one"}));
+  auto transport = net::make_local_client(
+      [&](net::Request request, net::Reply reply) {
+        const size_t slash = request.path.find('/', 8);
+        auto file = other.read("l/" + request.path.substr(slash + 1));
+        reply(file.ok() ? net::Response{200, {}, *file} : net::Response{404, {}, ""});
+      },
+      world["IN"].spki);
+  taxii::Client liar(std::move(transport), "");
+  EXPECT_FALSE(world["IN"].exchange->receiver().check_ledger(liar, "JP", text.id).ok());
+  EXPECT_TRUE(world["IN"].exchange->receiver().mirror(text.id, "JP").conflict);
+}
+
+TEST(ThreeNodes, WhatOnePartnerGaveIsNotPassedOnWithoutConsent) {
+  World world({"AU", "IN", "JP"});
+  ASSERT_OK(world.open());
+  Text in_jp;
+  Text au_in;
+  ASSERT_OK(world.bring_into_force({"IN", "JP"}, world.document({"IN", "JP"}, in_jp)));
+  ASSERT_OK(world.bring_into_force({"AU", "IN"}, world.document({"AU", "IN"}, au_in)));
+  ASSERT_OK(world["JP"].publish({make_indicator("orcon.example", world.clock.now())}));
+  ASSERT_OK(world["IN"].publish({make_indicator("own.example", world.clock.now())}));
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(world["IN"].store->count(received(in_jp.id, "JP", "IN")), 1U);
+  EXPECT_EQ(world["AU"].store->count(received(au_in.id, "IN", "AU")), 1U);
+  const auto counts = world["IN"].exchange->releaser().counts();
+  EXPECT_EQ(counts.at({au_in.id, "AU"}).reasons.count("ORIGINATOR_CONSENT"), 1U);
+}
+
+TEST(Manifest, OneByteChangedAnywhereBreaksIt) {
+  const SecretKey key = SecretKey::generate();
+  Manifest m;
+  m.id = "x-entente-manifest--" + random_uuid().text();
+  m.agreement = "urn:uuid:" + random_uuid().text();
+  m.agreement_version = sha256_hex("v");
+  m.from = "JP";
+  m.to = "IN";
+  m.at = *parse_time("2027-01-15T05:12:00Z");
+  m.salt = random_bytes(32);
+  m.object_salt = random_bytes(32);
+  for (int i = 0; i < 3; ++i) {
+    m.objects.push_back({"indicator--" + random_uuid().text(), "2027-01-15T05:12:00.000Z", sha256_hex(std::to_string(i)), "3(1)", "green", "clear", false});
+  }
+  ledger::Leaf leaf;
+  leaf.agreement = m.agreement;
+  leaf.agreement_version = m.agreement_version;
+  leaf.kind = "release";
+  leaf.recipient = "IN";
+  leaf.by = "JP/node/1";
+  leaf.at = m.at;
+  leaf.commitment = ledger::commit_to(m.salt, m.record());
+  m.leaf = leaf.text();
+  m.kid = "JP/node/1";
+  m.signature = sign_manifest(m, key);
+  const std::string good = manifest_object(m);
+  const auto valid = [&](const std::string& text) {
+    const auto doc = json::parse(text);
+    if (!doc.ok()) return false;
+    const auto parsed = parse_manifest(doc->root());
+    return parsed.ok() && manifest_signed(*parsed, key.public_key());
+  };
+  ASSERT_TRUE(valid(good));
+  // Article and handling are advice to people here; the commitment covers who, what and how much. Everything the receiver relies on is bound.
+  for (const char* part : {"2027-01-15T05:12:00.000Z", "\"JP\"", "\"IN\""}) {
+    std::string bad = good;
+    const size_t at = bad.find(part);
+    ASSERT_NE(at, std::string::npos);
+    bad[at + 1] = bad[at + 1] == '3' ? '4' : '3';
+    EXPECT_FALSE(valid(bad)) << part;
+  }
+  for (const auto& o : m.objects) {
+    std::string bad = good;
+    bad[bad.find(o.sha256)] ^= 1;
+    EXPECT_FALSE(valid(bad));
+  }
+}
+
+}  // namespace
+}  // namespace entente::exchange
