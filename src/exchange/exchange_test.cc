@@ -311,8 +311,7 @@ TEST(Manifest, OneByteChangedAnywhereBreaksIt) {
     return parsed.ok() && manifest_signed(*parsed, key.public_key());
   };
   ASSERT_TRUE(valid(good));
-  // Article and handling are advice to people here; the commitment covers who, what and how much. Everything the receiver relies on is bound.
-  for (const char* part : {"2027-01-15T05:12:00.000Z", "\"JP\"", "\"IN\""}) {
+  for (const char* part : {"2027-01-15T05:12:00.000Z", "\"JP\"", "\"IN\"", "\"3(1)\"", "\"green\"", "\"clear\""}) {
     std::string bad = good;
     const size_t at = bad.find(part);
     ASSERT_NE(at, std::string::npos);

@@ -42,6 +42,16 @@ std::string object_salt_at(const std::string& object_salt, size_t i) {
 
 }  // namespace
 
+namespace {
+
+json::Node listing(const std::vector<Listed>& objects) {
+  json::Node list = json::Node::array();
+  for (const auto& o : objects) list.push(json::Node(json::Node::List{o.id, o.version, o.sha256, o.article, o.tlp, o.pap, o.tombstone}));
+  return list;
+}
+
+}  // namespace
+
 std::string Manifest::record() const {
   std::vector<ledger::Hash> leaves;
   leaves.reserve(objects.size());
@@ -51,17 +61,15 @@ std::string Manifest::record() const {
   json::Node n = json::Node::object();
   n.set("agreement", agreement).set("agreement_version", agreement_version).set("at", to_text(at)).set("from", from).set("to", to);
   n.set("count", static_cast<int64_t>(objects.size())).set("objects_root", hex(view(ledger::root_of(leaves))));
+  // Binds the order and what the receiver is told about handling as well.
+  n.set("list_sha256", sha256_hex(json::canonical(listing(objects))));
   return json::canonical(n);
 }
 
 std::string manifest_object(const Manifest& m) {
   json::Node n = envelope_object(kManifestType, m.id, m.at);
   n.set("agreement", m.agreement).set("agreement_version", m.agreement_version).set("from", m.from).set("to", m.to);
-  json::Node list = json::Node::array();
-  for (const auto& o : m.objects) {
-    list.push(json::Node(json::Node::List{o.id, o.version, o.sha256, o.article, o.tlp, o.pap, o.tombstone}));
-  }
-  n.set("objects", std::move(list));
+  n.set("objects", listing(m.objects));
   n.set("salt", base64(m.salt)).set("object_salt", base64(m.object_salt));
   n.set("leaf_index", static_cast<int64_t>(m.leaf_index)).set("leaf", m.leaf).set("kid", m.kid).set("signature", base64(m.signature));
   return json::write(n);
