@@ -26,6 +26,10 @@ struct GraphObject {
                           // but not asked for
   bool known_to_recipient =
       false;  // the recipient originated it or already has this version: not sent again, references to it resolve
+  // With known_to_recipient: the id under which the recipient has it, if it was redacted when it was sent; "" = not
+  // stated. If it is not stated and the recipient is not the originator, the id is what the present rules would make of
+  // it.
+  std::string_view sent_id;
 };
 
 struct Consent {  // originator's consent to onward release

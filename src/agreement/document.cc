@@ -651,10 +651,10 @@ Result<Document> parse_document(std::string_view text, std::vector<Problem>* pro
     if (problems != nullptr) *problems = {{"", parsed.error().text()}};
     return std::move(parsed).error();
   }
-  return parse_document(Node::from(parsed->root()), problems);
+  return document_from(Node::from(parsed->root()), problems);
 }
 
-Result<Document> parse_document(Node node, std::vector<Problem>* problems) {
+Result<Document> document_from(Node node, std::vector<Problem>* problems) {
   Shape shape;
   Document d;
   if (shape.is_object(node, "")) {

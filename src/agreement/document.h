@@ -115,7 +115,7 @@ inline constexpr size_t kMaxDocumentBytes = 4u << 20;
 
 // Strict JSON, closed schema, semantic checks 1–10 of agreement.md §4.3; on failure all problems, not the first.
 [[nodiscard]] Result<Document> parse_document(std::string_view text, std::vector<Problem>* problems = nullptr);
-[[nodiscard]] Result<Document> parse_document(json::Node node, std::vector<Problem>* problems = nullptr);
+[[nodiscard]] Result<Document> document_from(json::Node node, std::vector<Problem>* problems = nullptr);
 
 // Check 11: the human texts that are bound by hash. `texts`: language -> octets. One problem per text that is missing
 // or differs.

@@ -46,7 +46,7 @@ Result<Document> proposed_text(const Act& act, const Pins& pins) {
   const json::Node* node = act.body.find("document");
   if (node == nullptr || act.body.members().size() != 1)
     return invalid("the body of propose is {\"document\": …} and nothing else", "/act/body");
-  TRY(Document doc, parse_document(*node));
+  TRY(Document doc, document_from(*node));
   if (doc.agreement_id != act.agreement_id)
     return invalid("the document is of another agreement", "/act/body/document/agreement_id");
   if (doc.hash != act.text_version) return invalid("text_version is not the hash of the document", "/act/text_version");

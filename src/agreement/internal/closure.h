@@ -1,0 +1,98 @@
+// Steps 8 to 10 of release.md §3: what follows for each object from what became of the others. The greatest set that
+// obeys the rules of §4, found by taking objects out until nothing changes; the result does not depend on the order of
+// visits.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "agreement/decide.h"
+#include "agreement/internal/facts.h"
+#include "agreement/internal/leak.h"
+
+namespace entente::agreement::internal {
+
+// An object after its own decision (steps 2–7).
+struct Entry {
+  const Facts* facts = nullptr;       // of what would be sent
+  const Facts* original = nullptr;    // of the raw text
+  std::string_view text;              // what would be sent, before references are rewritten
+  std::vector<std::string> stripped;  // values taken out of it
+  bool alive = false;                 // may be released, as far as it alone is concerned
+  bool changed = false;               // differs from the raw text
+  bool known = false;                 // the recipient has it
+  std::string_view known_id;          // under this id, if that is certain
+  std::string_view key;               // K_agreement of its governing instrument, "" if there is none
+  // Results.
+  std::string new_id;                                                   // if changed
+  std::vector<std::pair<std::string_view, std::string_view>> mentions;  // ids in its text that are rewritten: old, new
+};
+
+struct Failure {
+  std::string_view code;
+  std::string note;
+};
+
+class Closure {
+ public:
+  // `published`: ids that references may name whatever happens to the object: TLP definitions, public identities.
+  Closure(std::vector<Entry>& nodes, const std::unordered_map<std::string_view, int32_t>& groups,
+          const std::vector<bool>& published, std::string_view my_identity);
+  void run();
+
+  // After run(): every reason why `i`, which was alive before, is not any more.
+  [[nodiscard]] std::vector<Failure> failures(size_t i) const;
+  // The id to write for a reference; nullopt if it is not to be named.
+  [[nodiscard]] std::optional<std::string_view> resolve(std::string_view id) const;
+
+ private:
+  enum class Fate : uint8_t { kSame, kChanged, kGone };
+  struct Verdict {
+    bool changed = false;
+    std::vector<Failure> failures;
+  };
+  struct Mention {  // of an id, in text
+    uint32_t carrier;
+    bool hidden;  // in a form that cannot be rewritten
+  };
+  struct Owner {
+    uint32_t node;
+    bool stripped;
+  };
+  struct Token {
+    std::vector<Owner> owners;
+    std::vector<uint32_t> carriers;
+  };
+
+  [[nodiscard]] Verdict examine(uint32_t i, bool collect) const;
+  void references(uint32_t i, Verdict& v, bool collect) const;
+  void texts(uint32_t i, Verdict& v, bool collect) const;
+  void settle(std::vector<uint32_t> queue);
+  void update_group(int32_t g);
+  void index_holders();
+  void find_mentions();
+  void read_mentions(uint32_t i, const LeakScanner& scanner, std::vector<uint32_t>& plain,
+                     std::vector<uint32_t>& hidden);
+  void make_new_id(uint32_t i);
+  [[nodiscard]] bool speaks_of_gone(const Token& t, uint32_t carrier) const;
+
+  std::vector<Entry>& nodes_;
+  const std::unordered_map<std::string_view, int32_t>& groups_;
+  const std::vector<bool>& published_;
+  std::string_view my_identity_;
+  std::vector<std::vector<uint32_t>> members_;  // of each group
+  std::vector<Fate> fate_;
+  std::vector<std::string_view> new_id_;          // of each group, if kChanged
+  std::vector<uint32_t> holder_begin_, holders_;  // group -> objects that refer to it
+  bool scanned_ = false;
+  std::vector<Token> tokens_;
+  std::vector<std::vector<uint32_t>> token_of_node_, token_in_carrier_;
+  std::unordered_map<int32_t, std::vector<Mention>> id_mentions_;               // group -> carriers
+  std::unordered_map<uint32_t, std::vector<std::pair<int32_t, bool>>> ids_in_;  // carrier -> (group, hidden)
+};
+
+}  // namespace entente::agreement::internal

@@ -1,0 +1,60 @@
+// The instruments of one decision, compiled for one sender and one recipient: which flows permit and forbid an object
+// type.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "agreement/decide.h"
+#include "agreement/internal/facts.h"
+
+namespace entente::agreement::internal {
+
+struct Rule {
+  const State* state = nullptr;
+  const Document* doc = nullptr;
+  const Flow* flow = nullptr;
+  bool sectors_any = false;
+  bool suspended = false;  // this flow alone is suspended
+};
+
+struct TypePlan {
+  std::vector<Rule> forbids;
+  std::vector<Rule> permits;
+};
+
+class Plan {
+ public:
+  explicit Plan(const Inputs& in);
+
+  const TypePlan& of(std::string_view type);
+  // Why nothing at all is permitted, if that is so: one reason per instrument that could have.
+  [[nodiscard]] const std::vector<Reason>& closed() const { return closed_; }
+  [[nodiscard]] bool any_permit() const { return any_permit_; }
+
+  static bool sector_hit(const Rule& rule, const std::vector<std::string_view>& sectors);
+
+ private:
+  void add_closed(const State& s, const Inputs& in);
+  std::vector<Rule> forbids_, permits_;
+  std::vector<Reason> closed_;
+  bool any_permit_ = false;
+  std::unordered_map<std::string, TypePlan> by_type_;
+};
+
+// The evaluation of an object's marks, before any flow is looked at.
+struct Label {
+  std::optional<Tlp> object;  // object marks, joined; absent: unmarked
+  Tlp inherited = Tlp::kClear;
+  std::optional<Pap> pap;  // object and granular marks, joined
+  bool unknown = false;    // a mark that is not understood
+  bool conflict = false;   // different TLP marks on the object
+  std::string_view unknown_id;
+  // TLP of granular marks, aligned with Facts::granular; absent: no TLP mark.
+  std::vector<std::optional<Tlp>> parts;
+};
+
+}  // namespace entente::agreement::internal
