@@ -1,4 +1,5 @@
-// Data markings that decide releases: TLP 1.0 and 2.0, PAP. How several combine is not defined by STIX 2.1 §7.2; entente takes the strictest.
+// Data markings that decide releases: TLP 1.0 and 2.0, PAP. How several combine is not defined by STIX 2.1 §7.2;
+// entente takes the strictest.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ enum class Pap : uint8_t { kClear = 0, kGreen, kAmber, kRed };
 
 // By the ids of the nine OASIS marking objects (four of TLP 1.0, five of 2.0); nullopt for any other id.
 [[nodiscard]] std::optional<Tlp> tlp_of_id(std::string_view marking_definition_id);
-// From the definition object itself: only true OASIS objects count (right id AND right content). A look-alike that says "tlp" under another id is nullopt.
+// From the definition object itself: only true OASIS objects count (right id AND right content). A look-alike that says
+// "tlp" under another id is nullopt.
 [[nodiscard]] std::optional<Tlp> tlp_of_definition(const json::Value& marking_definition);
 // Id of the TLP 2.0 object.
 [[nodiscard]] std::string_view tlp_id(Tlp t);
@@ -28,7 +30,8 @@ enum class Pap : uint8_t { kClear = 0, kGreen, kAmber, kRed };
 [[nodiscard]] std::string_view tlp_object(Tlp t);
 [[nodiscard]] std::string_view tlp_object_of_id(std::string_view marking_definition_id);  // also TLP 1.0; "" if unknown
 
-// PAP has no OASIS object. Recognised: a `statement` marking whose statement is exactly "PAP:RED|AMBER|GREEN|CLEAR|WHITE" (as MISP exports it).
+// PAP has no OASIS object. Recognised: a `statement` marking whose statement is exactly
+// "PAP:RED|AMBER|GREEN|CLEAR|WHITE" (as MISP exports it).
 [[nodiscard]] std::optional<Pap> pap_of_definition(const json::Value& marking_definition);
 
 }  // namespace entente::stix

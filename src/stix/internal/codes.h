@@ -1,0 +1,92 @@
+// The rules that validate() knows, each with a stable code. docs/stix-codes.md is made from this table (codes_test.cc
+// keeps them equal).
+#pragma once
+
+#include <cstdint>
+
+#include "stix/validate.h"
+
+namespace entente::stix::internal {
+
+// In the order of the table in codes.cc.
+enum class Rule : uint8_t {
+  kJsonType,
+  kNull,
+  kEmptyList,
+  kEmptyDictionary,
+  kDictionaryKey,
+  kDictionaryKeyCase,
+  kBinary,
+  kHex,
+  kEncodingBase,
+  kReferenceForm,
+  kTimestamp,
+  kMilliseconds,
+  kId,
+  kIdType,
+  kIdCase,
+  kUuid,
+  kUuidVersion,
+  kExternalReference,
+  kUrlHashes,
+  kCve,
+  kCapec,
+  kKillChainStyle,
+  kHashValue,
+  kHashKey,
+  kHashAlgorithm,
+  kTypeName,
+  kPropertyName,
+  kReservedName,
+  kEnum,
+  kVocabulary,
+  kTermStyle,
+  kRequired,
+  kAdvised,
+  kSpecVersion,
+  kReferenceType,
+  kRange,
+  kLanguageTag,
+  kUnknownProperty,
+  kCustomProperty,
+  kVersionedSco,
+  kDeterministicId,
+  kModifiedBeforeCreated,
+  kMarkingDefinition,
+  kMarkingType,
+  kTlp1,
+  kTlp2,
+  kGranularOneOf,
+  kSelectorForm,
+  kSelectorTarget,
+  kSelectorUnwise,
+  kSelfMarking,
+  kExtensionProperties,
+  kExtensionAdvice,
+  kExtensionType,
+  kNewTypeClash,
+  kExtensionKey,
+  kExtensionHost,
+  kExtensionEmpty,
+  kDeprecated,
+  kCustomObject,
+  kCustomExtension,
+  kOrder,
+  kActive,
+  kOneOf,
+  kExclusive,
+  kNeeds,
+  kForm,
+  kFormAdvice,
+  kRelationshipType,
+  kObservedWithoutSco,
+  kContents,
+  kContainerReference,
+  kContainerObject,
+  kRelationshipMatrix,
+  kCount,
+};
+
+[[nodiscard]] const CodeInfo& info(Rule rule);
+
+}  // namespace entente::stix::internal
