@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 
+#include "agreement/draft.h"
 #include "base/bytes.h"
 #include "stix/marking.h"
 
@@ -26,7 +27,6 @@ Node texts(const std::vector<std::string>& items) {
   for (const auto& s : items) n.push(s);
   return n;
 }
-Node roles(std::initializer_list<std::pair<const char*, Node>> r) { return object({{"roles", object(r)}}); }
 
 }  // namespace
 
@@ -137,59 +137,17 @@ Status World::open() {
 }
 
 std::string World::document(const std::vector<std::string>& parties, const Text& t) {
-  Node blocks = Node::array();
-  for (const auto& p : parties) blocks.push(nodes_.at(p)->party_block());
-  const auto article = [](const char* art, const char* title, const char* machine) { return object({{"art", art}, {"title", title}, {"machine", machine}}); };
+  agreement::Draft d;
+  d.agreement_id = t.id;
+  for (const auto& p : parties) d.parties.push_back(nodes_.at(p)->party_block());
   const std::string body = "Text of the agreement.";
-  Node d = Node::object();
-  d.set("schema", "entente-agreement/1").set("agreement_id", t.id).set("version", 1).set("prev", Node());
-  d.set("level", parties.size() > 2 ? "group" : "bilateral").set("title", object({{"en", "Agreement for tests"}}));
-  d.set("instrument", object({{"kind", "memorandum"}, {"legally_binding", false}, {"domestic_law_prevails", true}, {"registration", Node()}}));
-  d.set("authentic_texts", list({object({{"lang", "en"}, {"media_type", "text/plain; charset=utf-8"}, {"sha256", sha256_hex(body)},
-                                         {"bytes", static_cast<int64_t>(body.size())}, {"authentic", true}, {"prevails", true}})}));
-  d.set("articles", list({article("1", "Scope", "enforced"), article("3", "Exchange", "enforced"), article("4", "Actions", "enforced"),
-                          article("5", "Third parties", "enforced"), article("6", "Victims", "enforced"), article("13", "Differences", "evidenced"),
-                          article("14", "Duration", "enforced")}));
-  d.set("parties", blocks);
-  d.set("signing", object({{"act", object({{"sign", roles({{"plenipotentiary", 1}, {"authority", 1}})}, {"amend", roles({{"plenipotentiary", 1}, {"authority", 1}})},
-                                           {"narrow", roles({{"authority", 1}})}, {"resume", roles({{"authority", 2}})}, {"consent_onward", roles({{"authority", 1}})},
-                                           {"consent_onward_red", roles({{"authority", 2}})}, {"key_rotate", roles({{"authority", 2}})},
-                                           {"key_revoke", roles({{"authority", 1}})}})}}));
-  d.set("scope", object({{"art", "1"}, {"sectors", texts({"cybersecurity", "5g"})}, {"purposes", texts({"cyber-defence"})},
-                         {"forbidden_purposes", texts({"taxation"})}, {"pillars", list({})}}));
-  d.set("flows", list({object({{"id", "ioc"}, {"art", "3(1)"}, {"effect", "permit"}, {"from", texts(parties)}, {"to", texts(parties)}, {"sectors", texts({"*"})},
-                               {"object_types", texts(t.types)}, {"tlp_floor", t.floor}, {"tlp_ceiling", t.ceiling}, {"unmarked", t.unmarked}}),
-                       object({{"id", "no-raw-pii"}, {"art", "6(1)"}, {"effect", "forbid"}, {"from", texts({"*"})}, {"to", texts({"*"})}, {"sectors", texts({"*"})},
-                               {"object_types", texts({"user-account"})}, {"tlp_floor", "clear"}, {"tlp_ceiling", "red"}, {"unmarked", "withhold"}})}));
-  d.set("actions", object({{"art", "4"}, {"default_pap", "green"}, {"max_auto_pap", "green"},
-                           {"auto_block_requires", object({{"min_confidence", 80}, {"pap", "green"}, {"indicator_type", texts({"malicious-activity"})},
-                                                           {"max_block_days", 30}, {"never_block", "party allow-list"}})},
-                           {"never", texts({"counter-intrusion", "exploit", "scan-foreign-network"})}}));
-  d.set("originator_control", object({{"art", "5(2)"}, {"rule", "consent"}, {"silence_means", "no"},
-                                      {"domestic_onward", object({{"to", "designated_recipients"}, {"tlp_max", "amber+strict"}})},
-                                      {"third_party_states", list({})}, {"derivatives", "join_of_sources"}, {"downgrade", "originator_only"},
-                                      {"source_may_require_anonymity", true}}));
-  d.set("protection",
-        list({object({{"id", "strip-victim"}, {"art", "6(1)"}, {"match", object({{"type", "identity"}, {"role", "victim"}})}, {"method", "generalise"},
-                      {"keep", texts({"type", "identity_class", "sectors"})}, {"unless", "victim-consent"}}),
-              object({{"id", "reporter"}, {"art", "6(3)"}, {"match", object({{"property", "created_by_ref"}, {"not_in", "public-authorities"}})},
-                      {"method", "replace"}, {"with", "releasing-party-identity"}})}));
-  d.set("retention", object({{"art", "5(4)"}, {"max_days", object({{"clear", Node()}, {"green", 1825}, {"amber", 730}, {"amber+strict", 365}})},
-                             {"on_end", "delete_unless_open_case"}, {"deletion_receipt", "PT72H"}}));
-  d.set("service_levels", list({}));
-  d.set("duration", object({{"art", "14"}, {"start", object({{"rule", "on_last_notification"}, {"delay", "P0D"}})}, {"provisional", false}, {"term", "P5Y"},
-                            {"renewal", object({{"mode", "tacit"}, {"period", "P5Y"}, {"opt_out_notice", "P6M"}})},
-                            {"suspension", object({{"by", "any_party"}, {"notice", "PT0S"}, {"scope", texts({"whole"})}, {"consultation_within", "P30D"}, {"max", "P180D"}})},
-                            {"withdrawal", object({{"notice", "P6M"}})}, {"survives", texts({"5", "6"})}}));
-  d.set("amendment", object({{"art", "14"}, {"main", "all_parties"}, {"annex_contacts_keys", "unilateral_notice"}}));
-  d.set("accession", object({{"open_to", list({})}, {"consent", "all_parties"}}));
-  d.set("declarations", object({{"reservations", "none"}}));
-  d.set("differences", object({{"art", "13"}, {"method", "consultation"}, {"start_within", "P30D"}, {"evidence", "ledger_openings"}}));
-  std::string witnesses;
-  for (const auto& p : parties) witnesses += (witnesses.empty() ? "" : ",") + p + "/witness/1";
-  d.set("ledger", object({{"hash", "sha-256"}, {"format", "c2sp-tlog-tiles"}, {"max_checkpoint_age", "PT60S"}, {"quorum", "all(" + witnesses + ")"},
-                          {"unwitnessed_grace", "PT4H"}, {"private_anchor", "PT1H"}}));
-  return json::canonical(d);
+  d.text_sha256 = sha256_hex(body);
+  d.text_bytes = static_cast<int64_t>(body.size());
+  d.floor = t.floor;
+  d.ceiling = t.ceiling;
+  d.unmarked = t.unmarked;
+  d.types = t.types;
+  return json::canonical(agreement::draft_document(d));
 }
 
 Status World::act(const std::string& party, const std::string& kind, const std::string& agreement_id, Node body) {
