@@ -19,19 +19,19 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Request {
   std::string method = "GET";
-  std::string path;   // percent-encoded as received, without query
-  std::string query;  // without '?'
-  Headers headers;
-  std::string body;
-  std::string remote;     // "192.0.2.1:4711"
-  std::string peer_spki;  // SHA-256 (64 hex) of the client certificate's public key; "" without certificate. Possession was proved by TLS.
+  std::string path{};   // percent-encoded as received, without query
+  std::string query{};  // without '?'
+  Headers headers{};
+  std::string body{};
+  std::string remote{};     // "192.0.2.1:4711"
+  std::string peer_spki{};  // SHA-256 (64 hex) of the client certificate's public key; "" without certificate. Possession was proved by TLS.
   [[nodiscard]] std::string_view header(std::string_view name) const;  // "" if absent; names compare without case
 };
 
 struct Response {
   int status = 200;
-  Headers headers;
-  std::string body;
+  Headers headers{};
+  std::string body{};
   [[nodiscard]] std::string_view header(std::string_view name) const;
 };
 

@@ -1,0 +1,112 @@
+// One connection of the server: a coroutine on a strand of its own that reads requests, hands them to the handler and
+// writes answers.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/strand.hpp>
+
+#include "net/http.h"
+#include "net/internal/http1.h"
+#include "net/internal/transport.h"
+
+namespace entente::net::internal {
+
+namespace asio = boost::asio;
+using Executor = asio::strand<asio::io_context::executor_type>;
+using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
+using SteadyTimer =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+template <class T>
+using Task = asio::awaitable<T, Executor>;
+
+int64_t steady_ms();
+
+class Connection;
+
+// What a request's Reply and its connection share. The reply may come on any thread, and after the connection is gone.
+struct Pending {
+  std::mutex mutex;
+  Connection* connection =
+      nullptr;  // null once the connection has no more interest; else alive while the mutex is held
+  bool answered = false;
+  bool waiting = false;  // the connection sleeps and must be woken
+  std::optional<Response> response;
+
+  void answer(Response r);
+  void abandon();
+};
+
+// What all connections of a server share.
+struct Shared {
+  ServerOptions options;
+  Handler handler;
+  Counter* requests[6] = {};  // by first digit of the status
+  Counter* bytes_out = nullptr;
+  Counter* handshake_failures = nullptr;
+  Histogram* answer_time = nullptr;
+  std::atomic<bool> draining{false};
+};
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(Shared& shared, Socket socket, std::shared_ptr<TlsContext> tls, std::string address, std::string remote);
+
+  Task<void> run();
+
+  // Thread-safe. The deadline is looked at by the server's sweep.
+  [[nodiscard]] bool overdue(int64_t now_ms) const { return now_ms > deadline_ms_.load(std::memory_order_relaxed); }
+  void expire();        // the deadline has passed: wakes the coroutine with a time-out
+  void stop_if_idle();  // draining: a connection between requests ends
+  void kill();          // ends as soon as it can
+  void wake();          // its answer has come
+  [[nodiscard]] const std::string& address() const { return address_; }
+  [[nodiscard]] Executor executor() { return socket_.get_executor(); }
+
+ private:
+  enum class Wait { kReady, kTimeout, kKilled };
+  static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
+  void set_deadline(std::chrono::milliseconds from_now);
+  void clear_deadline();
+  Task<Wait> wait(Io direction);
+  Task<bool> handshake();
+  // 0: a request stands in the parser; -1: end without a word; else the status to refuse with.
+  Task<int> read_request(RequestParser& parser);
+  Task<IoResult> fill(size_t max);  // reads into in_; waits
+  Task<std::optional<Response>> ask(Request request);
+  Task<bool> await_reply(Pending& pending);
+  Task<bool> write(std::string_view head, std::string_view body);
+  Task<void> refuse(int status);
+  Task<void> linger();
+  Task<void> yield();  // lets others run
+  std::string_view date();
+
+  Shared& shared_;
+  Socket socket_;
+  std::shared_ptr<TlsContext> tls_;
+  Transport transport_;
+  std::string address_;
+  std::string remote_;
+  std::string peer_spki_;
+  std::string in_;  // received, not yet parsed
+  std::atomic<int64_t> deadline_ms_{kNever};
+  std::optional<SteadyTimer> sleep_;  // only for replies that are waited for without looking at the socket
+  size_t work_ = 0;
+  bool timed_out_ = false;
+  bool killed_ = false;
+  bool idle_ = true;
+};
+
+}  // namespace entente::net::internal
