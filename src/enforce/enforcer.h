@@ -1,0 +1,110 @@
+// Where blocks take effect, and the reconciler between what should be in force and what is.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "enforce/target.h"
+
+namespace entente::enforce {
+
+// One thing to drop, or only to count. The end stands in the kernel too: if this process dies, the block still ends by
+// itself.
+struct Element {
+  Prefix prefix;
+  bool drop = false;
+  Time end;
+  bool operator==(const Element&) const = default;
+};
+
+struct Delta {
+  std::vector<Element> set;     // new, or changed
+  std::vector<Element> remove;  // as they were
+  [[nodiscard]] bool empty() const { return set.empty() && remove.empty(); }
+};
+
+struct Hits {
+  Prefix prefix;
+  uint64_t packets = 0, bytes = 0;  // since the element was set last
+};
+
+struct Totals {
+  uint64_t dropped_packets = 0, dropped_bytes = 0;
+  uint64_t shadow_packets = 0, shadow_bytes = 0;  // would have been dropped
+};
+
+class Enforcer {
+ public:
+  virtual ~Enforcer() = default;
+  [[nodiscard]] virtual std::string name() const = 0;
+  [[nodiscard]] virtual size_t capacity() const = 0;        // single addresses
+  [[nodiscard]] virtual size_t range_capacity() const = 0;  // ranges
+  // Replaces everything: the allow-list that overrides every block, and these elements, in one step without a gap.
+  virtual Status start(const std::vector<Prefix>& allow, const std::vector<Element>& elements, Time now) = 0;
+  // All or nothing. Setting what is there and removing what is not are no errors.
+  virtual Status apply(const Delta& delta, Time now) = 0;
+  virtual Result<std::vector<Hits>> hits() = 0;
+  virtual Result<Totals> totals() = 0;
+  virtual Status clear() = 0;  // leaves no trace
+};
+
+// Keeps elements in memory: for sensors without an enforcer, and for tests.
+class MemEnforcer final : public Enforcer {
+ public:
+  explicit MemEnforcer(size_t capacity = 1'000'000) : capacity_(capacity) {}
+  [[nodiscard]] std::string name() const override { return "none"; }
+  [[nodiscard]] size_t capacity() const override { return capacity_; }
+  [[nodiscard]] size_t range_capacity() const override { return capacity_; }
+  Status start(const std::vector<Prefix>& allow, const std::vector<Element>& elements, Time now) override;
+  Status apply(const Delta& delta, Time now) override;
+  Result<std::vector<Hits>> hits() override { return std::vector<Hits>{}; }
+  Result<Totals> totals() override { return Totals{}; }
+  Status clear() override;
+
+  [[nodiscard]] const std::map<Prefix, Element>& elements() const { return elements_; }
+  [[nodiscard]] size_t calls() const { return calls_; }
+  void fail(bool on) { failing_ = on; }  // every call is refused
+
+ private:
+  size_t capacity_;
+  std::map<Prefix, Element> elements_;
+  size_t calls_ = 0;
+  bool failing_ = false;
+};
+
+// Holds the desired set, and brings the enforcer to it in batches. Not thread-safe.
+class Reconciler {
+ public:
+  explicit Reconciler(Enforcer& enforcer) : enforcer_(enforcer) {}
+  void want(const Element& element);
+  void unwant(const Prefix& prefix);
+  // First call, and after a failure: replaces everything. Otherwise applies what changed. On failure the enforcer keeps
+  // its last good set.
+  Status flush(const std::vector<Prefix>& allow, Time now);
+  // Above the enforcer's capacity, drops go before counting and earlier wishes before later ones; these are left out.
+  [[nodiscard]] std::vector<Prefix> left_out() const;
+  [[nodiscard]] size_t applied() const { return applied_.size(); }
+  [[nodiscard]] size_t wanted() const { return desired_.size(); }
+
+ private:
+  struct Wish {
+    Element element;
+    uint64_t order;
+  };
+  [[nodiscard]] std::map<Prefix, Element> chosen() const;
+  Enforcer& enforcer_;
+  std::map<Prefix, Wish> desired_;
+  std::map<Prefix, Element> applied_;
+  std::set<Prefix> dirty_;
+  uint64_t next_order_ = 0;
+  size_t singles_ = 0, ranges_ = 0;  // desired
+  bool started_ = false;
+};
+
+}  // namespace entente::enforce
