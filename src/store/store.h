@@ -1,7 +1,9 @@
-// Projections of the log: collections of objects, versions, keyed settings, sequences. A deterministic machine with five operations and no
-// policy: exchange composes what it decides into a Change, the Change is one log record, and the store applies it.
+// Projections of the log: collections of objects, versions, keyed settings, sequences. A deterministic machine with
+// five operations and no policy: exchange composes what it decides into a Change, the Change is one log record, and the
+// store applies it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,15 +21,24 @@
 namespace entente::store {
 
 // What came of one add.
-enum class Added : uint8_t { kAdded, kDuplicate, kConflict };  // duplicate: same octets of the same version; conflict: other octets of it (T66)
+enum class Added : uint8_t {
+  kAdded,
+  kDuplicate,
+  kConflict
+};  // duplicate: same octets of the same version; conflict: other octets of it (T66)
 
-// One transaction. Either all of it is in the log, or nothing. Operations take effect in the order of the calls; the k-th add or share
-// (counted together) gets date_added = first_time + k microseconds, so the order of calls is the order readers see.
+// First 16 octets of the SHA-256 of an object's raw octets: tells a duplicate from a conflict without reading them
+// again.
+using ItemDigest = std::array<char, 16>;
+
+// One transaction. Either all of it is in the log, or nothing. Operations take effect in the order of the calls; the
+// k-th add or share (counted together) gets date_added = first_time + k microseconds, so the order of calls is the
+// order readers see.
 class Change {
  public:
   Change();
-  // Puts an object into a collection. `meta` is kept with the row (origin, agreement, label…: exchange's own small format).
-  // `raw` is stored as it came. An exact duplicate in this collection changes nothing (T65).
+  // Puts an object into a collection. `meta` is kept with the row (origin, agreement, label…: exchange's own small
+  // format). `raw` is stored as it came. An exact duplicate in this collection changes nothing (T65).
   void add(const Uuid& collection, const stix::Summary& summary, std::string raw, std::string_view meta = {});
   // Puts an object that is already in the log (under any collection) into this collection, without storing it again.
   void share(const Uuid& collection, const struct Row& row, std::string_view meta = {});
@@ -36,7 +47,8 @@ class Change {
   // Settings: (space, key) -> value; spaces are exchange's.
   void set(std::string_view space, std::string_view key, std::string_view value);
   void erase(std::string_view space, std::string_view key);
-  // Refuses the whole change with kConflict unless (space, key) has this value ("" = absent) at commit: compare-and-set.
+  // Refuses the whole change with kConflict unless (space, key) has this value ("" = absent) at commit:
+  // compare-and-set.
   void expect(std::string_view space, std::string_view key, std::string_view value);
   // Appends to a named sequence 0, 1, 2, … (ledger leaves, acts).
   void append(std::string_view sequence, std::string_view value);
@@ -53,7 +65,8 @@ class Change {
 struct Outcome {
   uint64_t seq = 0;
   Time first_time;
-  std::vector<Added> added;  // one per add, in order
+  std::vector<Added> added;   // one per add, in order
+  std::vector<Added> shared;  // one per share, in order
 };
 
 // One object version in one collection.
@@ -63,20 +76,22 @@ struct Row {
   log::View::ItemRef item;  // where its octets are
   std::string type;
   std::string id;
-  std::string version;      // as text; for unversioned objects the text of date_added (T56)
+  std::string version;  // as text; for unversioned objects the text of date_added (T56)
   stix::Timestamp version_time;
   std::string spec_version;
   bool revoked = false;
+  bool versioned = true;  // the object itself has a version; otherwise `version` is date_added
+  ItemDigest digest{};
   std::string meta;
 };
 
 struct Query {
-  std::optional<Time> added_after;   // exclusive
-  std::optional<Time> upto;          // inclusive; snapshot bound of a cursor
+  std::optional<Time> added_after;  // exclusive
+  std::optional<Time> upto;         // inclusive; snapshot bound of a cursor
   size_t limit = 1000;
   std::vector<std::string> ids;
   std::vector<std::string> types;
-  std::vector<std::string> spec_versions;
+  std::vector<std::string> spec_versions;  // empty: per object the newest of those in the window (T52)
   // match[version]: empty = last
   bool all = false;
   bool first = false;
@@ -85,7 +100,7 @@ struct Query {
 };
 
 struct Page {
-  std::vector<Row> rows;   // ascending date_added
+  std::vector<Row> rows;  // ascending date_added
   bool more = false;
 };
 
@@ -98,13 +113,14 @@ class Store final : public log::Projector {
   void attach(log::Log& log);
 
   Status apply(const log::Entry& entry, log::Batch& batch, std::string& outcome) override;
+  [[nodiscard]] uint32_t version() const override;
 
   using Done = std::function<void(Result<Outcome>)>;
   void commit(Change change, Done done);
   Result<Outcome> commit_wait(Change change);
 
-  // Rows of a collection by date added; O(limit) for the unfiltered and for `last`, whatever the depth (T55 is kept per row: the newest
-  // date_added of a newer and of an older version of the same object in this collection).
+  // Rows of a collection by date added; O(limit) for the unfiltered and for `last`, whatever the depth (T55 is kept per
+  // row: the newest date_added of a newer and of an older version of the same object in this collection).
   [[nodiscard]] Result<Page> page(const Uuid& collection, const Query& query) const;
   // Octets of rows, in order: fn(i, raw).
   [[nodiscard]] Status raw(const std::vector<Row>& rows, const std::function<void(size_t, std::string_view)>& fn) const;
@@ -116,11 +132,13 @@ class Store final : public log::Projector {
   [[nodiscard]] std::optional<Time> newest(const Uuid& collection) const;
 
   [[nodiscard]] Result<std::string> get(std::string_view space, std::string_view key) const;  // kNotFound
-  [[nodiscard]] Result<std::vector<std::pair<std::string, std::string>>> all(std::string_view space, std::string_view key_prefix = {}) const;
+  [[nodiscard]] Result<std::vector<std::pair<std::string, std::string>>> all(std::string_view space,
+                                                                             std::string_view key_prefix = {}) const;
   [[nodiscard]] uint64_t length(std::string_view sequence) const;
   [[nodiscard]] Result<std::vector<std::string>> read(std::string_view sequence, uint64_t from, size_t max) const;
 
-  // Objects by log order: what the release stage consumes. Rows of `collection` whose log position is after `after_seq`.
+  // Objects by log order: what the release stage consumes. Rows of `collection` whose log position is after
+  // `after_seq`.
   [[nodiscard]] uint64_t last_seq() const;
   [[nodiscard]] Time last_time() const;  // newest time that the log has given out
 

@@ -1,0 +1,196 @@
+#include "store/internal/query.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace entente::store {
+namespace {
+
+constexpr int64_t kForever = std::numeric_limits<int64_t>::max();
+
+bool contains(const std::vector<std::string>& list, std::string_view text) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+}  // namespace
+
+Result<std::vector<Versions::Entry>> object_versions(const log::View& view, const std::string& object_in_collection) {
+  auto stored = view.get(kObjects, object_in_collection);
+  if (!stored.ok()) {
+    if (stored.error().kind == ErrorKind::kNotFound) return std::vector<Versions::Entry>();
+    return std::move(stored).error();
+  }
+  TRY(Versions versions, decode_versions(*stored));
+  if (!versions.many) return std::move(versions.entries);
+
+  Status decoded;
+  CHECK_OK(view.scan(kVersions, object_in_collection, after_prefix(object_in_collection),
+                     [&](std::string_view key, std::string_view value) {
+                       Versions::Entry e;
+                       ByteReader r(value);
+                       if (key.size() != object_in_collection.size() + kVersionKeySize || !read_entry(r, e)) {
+                         decoded = damaged("version");
+                         return false;
+                       }
+                       e.version = read_version_key(key.substr(object_in_collection.size()));
+                       versions.entries.push_back(std::move(e));
+                       return true;
+                     }));
+  CHECK_OK(decoded);
+  return std::move(versions.entries);
+}
+
+Result<std::vector<Row>> object_rows(const log::View& view, const Uuid& collection, std::string_view id) {
+  TRY(const auto entries, object_versions(view, object_in(object_key(id), collection)));
+  std::vector<Row> rows;
+  rows.reserve(entries.size());
+  for (const auto& e : entries) {
+    const std::string key = row_key(collection, e.date);
+    auto value = view.get(kRows, key);
+    if (!value.ok()) return value.error().kind == ErrorKind::kNotFound ? damaged("row") : value.error();
+    TRY(Row row, decode_row(key, *value));
+    rows.push_back(std::move(row));
+  }
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.date_added < b.date_added; });
+  return rows;
+}
+
+PageReader::PageReader(const log::View& view, const Uuid& collection, const Query& query)
+    : view_(view),
+      collection_(collection),
+      query_(query),
+      after_(query.added_after ? query.added_after->us : kNever),
+      upto_(query.upto ? query.upto->us : kForever) {}
+
+Result<Page> PageReader::run() {
+  if (after_ >= upto_) return Page{};
+  return query_.ids.empty() ? walk() : by_id();
+}
+
+bool PageReader::wants_spec(std::string_view spec) const {
+  return query_.spec_versions.empty() || contains(query_.spec_versions, spec);
+}
+
+// Sure, from the head alone, that the row is not selected.
+bool PageReader::cheap_no(const RowHead& head, std::string_view value) const {
+  if (!query_.types.empty()) {
+    const auto type = peek_type(value);
+    if (type && !contains(query_.types, *type)) return true;
+  }
+  if (head.listed || query_.all || !query_.exact.empty()) return false;
+  const bool superseded = head.newer > after_ && head.newer <= upto_;
+  const bool preceded = head.older > after_ && head.older <= upto_;
+  return (!query_.last || superseded) && (!query_.first || preceded);
+}
+
+Result<const PageReader::Window*> PageReader::window_of(const std::string& id) {
+  if (const auto it = windows_.find(id); it != windows_.end()) return &it->second;
+  TRY(const auto entries, object_versions(view_, object_in(object_key(id), collection_)));
+  Window w;
+  // T52: with no spec_version asked for, only the newest that there is of this object.
+  for (const auto& e : entries) {
+    if (in_window(e.date) && query_.spec_versions.empty() && e.spec > w.spec) w.spec = e.spec;
+  }
+  std::optional<stix::Timestamp> oldest;
+  std::optional<stix::Timestamp> newest;
+  for (const auto& e : entries) {
+    if (!in_window(e.date) || (query_.spec_versions.empty() ? e.spec != w.spec : !wants_spec(e.spec))) continue;
+    const stix::Timestamp at = e.instant();
+    // Two can share an instant only if one of them is the date added of an unversioned one: the later date wins both
+    // ways.
+    if (!newest || at > *newest || (at == *newest && e.date > w.last)) {
+      newest = at;
+      w.last = e.date;
+    }
+    if (!oldest || at < *oldest || (at == *oldest && e.date > w.first)) {
+      oldest = at;
+      w.first = e.date;
+    }
+    w.empty = false;
+  }
+  return &windows_.emplace(id, std::move(w)).first->second;
+}
+
+// The row lies in the window.
+Result<bool> PageReader::selects(const RowHead& head, const Row& row) {
+  if (!query_.types.empty() && !contains(query_.types, row.type)) return false;
+  if (!wants_spec(row.spec_version)) return false;
+
+  bool last = !(head.newer > after_ && head.newer <= upto_);
+  bool first = !(head.older > after_ && head.older <= upto_);
+  // A version that came after the window hides whether there is another one inside.
+  const bool hidden = (head.newer > upto_ && last) || (head.older > upto_ && first);
+  if (head.listed || (hidden && !query_.all)) {
+    TRY(const Window* w, window_of(row.id));
+    if (query_.spec_versions.empty() && row.spec_version != w->spec) return false;
+    last = w->last == row.date_added.us;
+    first = w->first == row.date_added.us;
+  }
+  if (query_.all) return true;
+  if ((query_.last && last) || (query_.first && first)) return true;
+  return std::find(query_.exact.begin(), query_.exact.end(), row.version_time) != query_.exact.end();
+}
+
+Result<Page> PageReader::by_id() {
+  std::vector<std::string> ids = query_.ids;
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+
+  Page page;
+  for (const auto& id : ids) {
+    TRY(const auto entries, object_versions(view_, object_in(object_key(id), collection_)));
+    for (const auto& e : entries) {
+      if (!in_window(e.date)) continue;
+      const std::string key = row_key(collection_, e.date);
+      auto value = view_.get(kRows, key);
+      if (!value.ok()) return value.error().kind == ErrorKind::kNotFound ? damaged("row") : value.error();
+      RowHead head;
+      if (!read_row_head(*value, head)) return damaged("row");
+      TRY(Row row, decode_row(key, *value));
+      TRY(const bool selected, selects(head, row));
+      if (selected) page.rows.push_back(std::move(row));
+    }
+  }
+  std::sort(page.rows.begin(), page.rows.end(), [](const Row& a, const Row& b) { return a.date_added < b.date_added; });
+  if (page.rows.size() > query_.limit) {
+    page.rows.resize(query_.limit);
+    page.more = true;
+  }
+  return page;
+}
+
+Result<Page> PageReader::walk() {
+  Page page;
+  Status status;
+  const int64_t from = after_ == kNever ? kNever : after_ + 1;
+  const std::string end = upto_ == kForever ? after_prefix(collection_.raw()) : row_key(collection_, upto_ + 1);
+  CHECK_OK(view_.scan(kRows, row_key(collection_, from), end, [&](std::string_view key, std::string_view value) {
+    RowHead head;
+    if (!read_row_head(value, head)) {
+      status = damaged("row");
+      return false;
+    }
+    if (cheap_no(head, value)) return true;
+    auto row = decode_row(key, value);
+    if (!row.ok()) {
+      status = std::move(row).error();
+      return false;
+    }
+    auto selected = selects(head, *row);
+    if (!selected.ok()) {
+      status = std::move(selected).error();
+      return false;
+    }
+    if (!*selected) return true;
+    if (page.rows.size() >= query_.limit) {
+      page.more = true;
+      return false;
+    }
+    page.rows.push_back(*std::move(row));
+    return true;
+  }));
+  CHECK_OK(status);
+  return page;
+}
+
+}  // namespace entente::store
