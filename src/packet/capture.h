@@ -14,7 +14,7 @@
 namespace entente::packet {
 
 struct CaptureOptions {
-  std::string interface;            // "eth0"
+  std::string interface = {};       // "eth0"
   uint32_t block_bytes = 1u << 18;  // multiple of the page size
   uint32_t blocks = 32;             // ring = block_bytes * blocks
   uint32_t retire_ms = 1;   // a block that is not full is handed over after this time: the latency of a quiet line

@@ -100,7 +100,7 @@ struct Decoder::State {
     ip.flow.src_port = u16(b, 0);
     ip.flow.dst_port = u16(b, 2);
     const uint32_t sequence = u32(b, 4);
-    const size_t header = size_t{u8(b, 12) >> 4u} * 4;
+    const size_t header = size_t{u8(b, 12)} / 16 * 4;
     const uint8_t flags = u8(b, 13);
     if (header < 20 || header > b.size()) return malformed_transport(packet, ip);
     sink.on_flow(packet, ip.flow);

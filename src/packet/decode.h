@@ -28,8 +28,8 @@ enum class LinkType : uint16_t {
 
 // One packet as captured. The view is valid during the call that delivers it.
 struct Packet {
-  std::string_view bytes;
-  Time time;
+  std::string_view bytes = {};
+  Time time = {};
   uint64_t number = 0;  // 1-based in its file or since the capture began
   LinkType link = LinkType::kEthernet;
   uint32_t length = 0;  // on the wire; more than bytes.size() if it was cut
@@ -39,7 +39,7 @@ inline constexpr uint8_t kTcp = 6;
 inline constexpr uint8_t kUdp = 17;
 
 struct Flow {
-  Address src, dst;
+  Address src = {}, dst = {};
   uint16_t src_port = 0, dst_port = 0;  // 0 for other protocols and later fragments
   uint8_t protocol = 0;                 // of IP
 };
