@@ -1,0 +1,36 @@
+// Every noun adds its commands to the program; a command that was chosen leaves its exit status in Context::status.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+
+namespace CLI {
+class App;
+}
+
+namespace entente::cli {
+
+struct Context {
+  bool json = false;     // -o json
+  std::string output = "table";
+  int status = 0;
+  std::string program;   // argv[0], for demo, which starts itself
+};
+
+// Runs a command's body: prints its error and turns it into the exit status.
+void finish(Context& cx, const Result<int>& result);
+void print_error(const Error& error);
+
+void add_node_commands(CLI::App& app, Context& cx);       // init, node, backup
+void add_publish_commands(CLI::App& app, Context& cx);    // publish, release, recall, hold
+void add_agreement_commands(CLI::App& app, Context& cx);  // agreement
+void add_peer_commands(CLI::App& app, Context& cx);       // peer
+void add_ledger_commands(CLI::App& app, Context& cx);     // ledger
+void add_access_commands(CLI::App& app, Context& cx);     // account, token
+void add_stix_commands(CLI::App& app, Context& cx);       // stix, pattern
+void add_sensor_commands(CLI::App& app, Context& cx);     // sensor, lease, hunt
+void add_demo_command(CLI::App& app, Context& cx);        // demo
+
+}  // namespace entente::cli
