@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,13 @@ class Files {
   // Writes a temporary file (`path`.tmp), syncs it, renames it over `path`, syncs the folder: all or nothing. One
   // writer per path.
   virtual Status write_atomic(const std::string& path, std::string_view bytes, int mode = 0644) = 0;
+  // Several files, each as write_atomic does it, but not atomic together: all durable when it returns, with as few
+  // syncs as that takes. Requires: no path twice.
+  struct NewFile {
+    std::string path;
+    std::string bytes;
+  };
+  virtual Status write_all(std::span<const NewFile> files);
   // Appends and, if `sync`, makes the whole file durable before it returns. Creates the file.
   virtual Status append(const std::string& path, std::string_view bytes, bool sync) = 0;
   // Durable when it returns; kNotFound if absent.
@@ -31,7 +39,8 @@ class Files {
   // With all parents, durable. The writing functions do not make folders.
   virtual Status make_dirs(const std::string& path) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& dir) = 0;  // names, sorted
-  // Not synced: after a power loss the file may be back.
+  // Also removes an empty folder. Not synced: after a power loss the file may be back, unless a file was written to its
+  // folder since.
   virtual Status remove(const std::string& path) = 0;
 };
 
@@ -42,6 +51,7 @@ class PosixFiles final : public Files {
  public:
   Result<std::string> read(const std::string& path) override;
   Status write_atomic(const std::string& path, std::string_view bytes, int mode) override;
+  Status write_all(std::span<const NewFile> files) override;
   Status append(const std::string& path, std::string_view bytes, bool sync) override;
   Status truncate(const std::string& path, uint64_t size) override;
   Result<uint64_t> size(const std::string& path) override;
@@ -82,6 +92,7 @@ class MemFiles final : public Files {
   Gate gate();
   File* find(const std::string& path);
   Status need_parent(const std::string& path) const;
+  void sync_removals(const std::string& beside);
   std::mutex mutex_;
   std::map<std::string, File> files_;
   std::set<std::string> dirs_;

@@ -64,6 +64,7 @@ Status MemFiles::write_atomic(const std::string& path, std::string_view bytes, i
   f.durable = true;
   f.removed = false;
   files_.erase(at + ".tmp");
+  sync_removals(at);
   return {};
 }
 
@@ -83,8 +84,17 @@ Status MemFiles::append(const std::string& path, std::string_view bytes, bool sy
   if (sync) {
     f.synced = f.now;
     f.durable = true;
+    sync_removals(at);
   }
   return {};
+}
+
+// Syncing a folder makes the removals in it last too.
+void MemFiles::sync_removals(const std::string& beside) {
+  const auto folder = std::filesystem::path(beside).parent_path();
+  std::erase_if(files_, [&](const auto& item) {
+    return item.second.removed && std::filesystem::path(item.first).parent_path() == folder;
+  });
 }
 
 Status MemFiles::truncate(const std::string& path, uint64_t size) {
@@ -147,7 +157,23 @@ Result<std::vector<std::string>> MemFiles::list(const std::string& dir) {
 Status MemFiles::remove(const std::string& path) {
   const std::lock_guard lock(mutex_);
   if (gate() != Gate::kPass) return injected(path);
-  File* f = find(clean(path));
+  const std::string at = clean(path);
+  if (dirs_.contains(at)) {
+    const auto under = [&](const std::string& p) { return p.starts_with(at + "/"); };
+    for (const auto& [name, file] : files_) {
+      if (!file.removed && under(name)) return make_error(ErrorKind::kIo, "the folder is not empty", path);
+    }
+    for (const auto& dir : dirs_) {
+      if (under(dir)) return make_error(ErrorKind::kIo, "the folder is not empty", path);
+    }
+    // Files that were in it and come back after a crash bring it back too: keep its name for them.
+    for (const auto& [name, file] : files_) {
+      if (under(name)) return {};
+    }
+    dirs_.erase(at);
+    return {};
+  }
+  File* f = find(at);
   if (f == nullptr) return absent(path);
   f->removed = true;
   return {};

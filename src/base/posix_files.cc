@@ -2,6 +2,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <memory>
+#include <set>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -40,7 +42,7 @@ Error failed(const char* verb, const std::string& path) {
   return make_error(kind, std::string("cannot ") + verb + ": " + std::strerror(code), path, std::move(remedy));
 }
 
-bool write_all(int fd, std::string_view bytes) {
+bool write_octets(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
@@ -56,6 +58,11 @@ std::string parent_of(const std::string& path) {
 }
 
 }  // namespace
+
+Status Files::write_all(std::span<const NewFile> files) {
+  for (const auto& f : files) CHECK_OK(write_atomic(f.path, f.bytes));
+  return {};
+}
 
 Status sync_parent(const std::string& path) {
   const std::string dir = parent_of(path);
@@ -91,7 +98,7 @@ Status PosixFiles::write_atomic(const std::string& path, std::string_view bytes,
   Descriptor fd(::open(temp.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, static_cast<mode_t>(mode)));
   if (!fd.ok()) return failed("create", temp);
   // The umask or an older leftover may have given other rights.
-  if (::fchmod(fd.get(), static_cast<mode_t>(mode)) != 0 || !write_all(fd.get(), bytes) || ::fsync(fd.get()) != 0 ||
+  if (::fchmod(fd.get(), static_cast<mode_t>(mode)) != 0 || !write_octets(fd.get(), bytes) || ::fsync(fd.get()) != 0 ||
       fd.close() != 0 || ::rename(temp.c_str(), path.c_str()) != 0) {
     auto e = failed("write", path);
     ::unlink(temp.c_str());
@@ -100,10 +107,33 @@ Status PosixFiles::write_atomic(const std::string& path, std::string_view bytes,
   return sync_parent(path);
 }
 
+// All data is handed to the disk before the first wait for it, so that the waits overlap; each folder is synced once.
+Status PosixFiles::write_all(std::span<const NewFile> files) {
+  std::vector<std::unique_ptr<Descriptor>> open;
+  std::set<std::string> folders;
+  for (const auto& f : files) {
+    const std::string temp = f.path + ".tmp";
+    auto fd = std::make_unique<Descriptor>(::open(temp.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (!fd->ok()) return failed("create", temp);
+    if (!write_octets(fd->get(), f.bytes)) return failed("write", temp);
+    ::sync_file_range(fd->get(), 0, 0, SYNC_FILE_RANGE_WRITE);  // a hint: the sync below is what counts
+    open.push_back(std::move(fd));
+    folders.insert(parent_of(f.path));
+  }
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (::fsync(open[i]->get()) != 0 || open[i]->close() != 0) return failed("sync", files[i].path);
+  }
+  for (const auto& f : files) {
+    if (::rename((f.path + ".tmp").c_str(), f.path.c_str()) != 0) return failed("rename", f.path);
+  }
+  for (const auto& folder : folders) CHECK_OK(sync_parent(folder + "/."));
+  return {};
+}
+
 Status PosixFiles::append(const std::string& path, std::string_view bytes, bool sync) {
   Descriptor fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
   if (!fd.ok()) return failed("open", path);
-  if (!write_all(fd.get(), bytes)) return failed("append", path);
+  if (!write_octets(fd.get(), bytes)) return failed("append", path);
   if (sync && ::fsync(fd.get()) != 0) return failed("sync", path);
   if (fd.close() != 0) return failed("append", path);
   // Also for an old file: an earlier unsynced append may have made it.
@@ -158,7 +188,7 @@ Result<std::vector<std::string>> PosixFiles::list(const std::string& dir) {
 }
 
 Status PosixFiles::remove(const std::string& path) {
-  if (::unlink(path.c_str()) != 0) return failed("remove", path);
+  if (::unlink(path.c_str()) != 0 && (errno != EISDIR || ::rmdir(path.c_str()) != 0)) return failed("remove", path);
   return {};
 }
 

@@ -18,7 +18,9 @@ struct Checkpoint {
 };
 
 [[nodiscard]] std::string sign_checkpoint(const Checkpoint& c, const SecretKey& log_key);
-// Checks the signature by `log_key` under the name `origin`. Lines signed by others are allowed and ignored. kCorrupt / kDenied with reason.
-[[nodiscard]] Result<Checkpoint> open_checkpoint(std::string_view note, std::string_view origin, const PublicKey& log_key);
+// Checks the signature by `log_key` under the name `origin`. Lines signed by others are allowed and ignored. kCorrupt /
+// kDenied with reason.
+[[nodiscard]] Result<Checkpoint> open_checkpoint(std::string_view note, std::string_view origin,
+                                                 const PublicKey& log_key);
 
 }  // namespace entente::ledger

@@ -34,9 +34,13 @@ class Frontier {
 
 using Proof = std::vector<Hash>;
 // `leaf_at(i)` gives leaf hashes; `subtree` hashes may be cached by the caller behind it.
-[[nodiscard]] Proof inclusion_proof(uint64_t index, uint64_t size, const std::function<Hash(uint64_t level, uint64_t index)>& node_at);
-[[nodiscard]] Proof consistency_proof(uint64_t old_size, uint64_t size, const std::function<Hash(uint64_t level, uint64_t index)>& node_at);
-[[nodiscard]] bool verify_inclusion(const Hash& leaf, uint64_t index, uint64_t size, const Proof& proof, const Hash& root);
-[[nodiscard]] bool verify_consistency(uint64_t old_size, const Hash& old_root, uint64_t size, const Hash& root, const Proof& proof);
+[[nodiscard]] Proof inclusion_proof(uint64_t index, uint64_t size,
+                                    const std::function<Hash(uint64_t level, uint64_t index)>& node_at);
+[[nodiscard]] Proof consistency_proof(uint64_t old_size, uint64_t size,
+                                      const std::function<Hash(uint64_t level, uint64_t index)>& node_at);
+[[nodiscard]] bool verify_inclusion(const Hash& leaf, uint64_t index, uint64_t size, const Proof& proof,
+                                    const Hash& root);
+[[nodiscard]] bool verify_consistency(uint64_t old_size, const Hash& old_root, uint64_t size, const Hash& root,
+                                      const Proof& proof);
 
 }  // namespace entente::ledger

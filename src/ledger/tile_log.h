@@ -1,5 +1,6 @@
-// The log of a party and an agreement on disk: C2SP tlog-tiles as static files (checkpoint, tile/<L>/<N>[.p/<W>], tile/entries/<N>[.p/<W>]).
-// Durable append: entry bundle → sync → hash tiles → sync → checkpoint rename. Recovery recomputes from the entries.
+// The log of a party and an agreement on disk: C2SP tlog-tiles as static files (checkpoint, tile/<L>/<N>[.p/<W>],
+// tile/entries/<N>[.p/<W>]). Durable append: entry bundle → sync → hash tiles → sync → checkpoint rename. Recovery
+// recomputes from the entries.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ namespace entente::ledger {
 class TileLog {
  public:
   // Opens or creates. Repairs an append that was cut off; kCorrupt if what the last checkpoint signed is not there.
-  static Result<std::unique_ptr<TileLog>> open(Files& files, std::string dir, std::string origin, const SecretKey& log_key);
+  static Result<std::unique_ptr<TileLog>> open(Files& files, std::string dir, std::string origin,
+                                               const SecretKey& log_key);
   ~TileLog();
 
   // All or nothing, durable when it returns; entries of 1..65,535 octets. Returns the index of the first.
@@ -42,9 +44,11 @@ class TileLog {
 };
 
 // Reads entries [from, to) out of a folder of tiles, checking nothing.
-[[nodiscard]] Status read_entries(Files& files, const std::string& dir, uint64_t from, uint64_t to, const std::function<bool(uint64_t, std::string_view)>& fn);
+[[nodiscard]] Status read_entries(Files& files, const std::string& dir, uint64_t from, uint64_t to,
+                                  const std::function<bool(uint64_t, std::string_view)>& fn);
 
-// Full audit of a folder: every entry against its hash tile, every tile against the one above, the root against the signed checkpoint.
+// Full audit of a folder: every entry against its hash tile, every tile against the one above, the root against the
+// signed checkpoint.
 struct AuditReport {
   bool ok = false;
   uint64_t entries = 0;
@@ -52,13 +56,15 @@ struct AuditReport {
   std::string problem;                // "entry 17 does not hash to leaf 17 of tile/0/000"
   std::optional<Checkpoint> checkpoint;
 };
-[[nodiscard]] AuditReport audit(Files& files, const std::string& dir, const std::string& origin, const PublicKey& log_key);
+[[nodiscard]] AuditReport audit(Files& files, const std::string& dir, const std::string& origin,
+                                const PublicKey& log_key);
 
 // Relative path of a tile as tlog-tiles names it: "tile/0/x001/234.p/17". level -1 = entries.
 [[nodiscard]] std::string tile_path(int level, uint64_t n, unsigned width);
 
 // C2SP tlog-proof text: index, hashes, checkpoint. For people, checked offline.
-[[nodiscard]] std::string write_proof(uint64_t index, std::string_view entry, const Proof& proof, std::string_view checkpoint_note);
+[[nodiscard]] std::string write_proof(uint64_t index, std::string_view entry, const Proof& proof,
+                                      std::string_view checkpoint_note);
 struct ProofFile {
   uint64_t index = 0;
   std::string entry;
