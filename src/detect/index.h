@@ -18,10 +18,10 @@ namespace entente::detect {
 
 // What is kept of an indicator beside its atoms.
 struct Indicator {
-  std::string id;              // "indicator--…"
-  std::string pattern;
-  std::string version;
-  Time valid_from;
+  std::string id = {};  // "indicator--…"
+  std::string pattern = {};
+  std::string version = {};
+  Time valid_from = {};
   Time valid_until{INT64_MAX};  // exclusive
   int confidence = -1;          // -1 = not stated
   uint32_t tag = 0;             // the owner's own number (sensor: row in its table)
@@ -35,13 +35,24 @@ struct Hit {
 class Index {
  public:
   virtual ~Index() = default;
-  // Appends the indicators that this value matches (each once). `scratch` avoids allocation between calls. Thread-safe.
-  // Domains: case, trailing dot and 0x20 are normalised; kDomain matches the name alone, kDomainTree it and all below, kDomainBelow only below.
-  // A URL observable is looked up as URL and its host as domain or address.
+  // Appends the indicators that this value matches (each once). Thread-safe.
+  // Domains: case, trailing dot and 0x20 are normalised; kDomain matches the name alone, kDomainTree it and all below,
+  // kDomainBelow only below. A URL observable is looked up as URL and its host as domain or address.
   virtual void match(const Observable& seen, std::vector<Hit>& out) const = 0;
+  // False: no record that contains this value can match because of it. True for the host of a URL atom too. Cheap: this
+  // is what a scanner of raw text asks for each word before a line is parsed. Thread-safe.
+  [[nodiscard]] virtual bool concerns(const Observable& seen) const = 0;
+  // What such a scanner has to look out for beside addresses, names of several labels and hashes.
+  struct Shape {
+    bool urls = false, emails = false, single_labels = false;
+  };
+  [[nodiscard]] virtual Shape shape() const = 0;
   [[nodiscard]] virtual const Indicator& indicator(uint32_t number) const = 0;
   [[nodiscard]] virtual size_t indicators() const = 0;
+  // Everything, and of that what is looked up (filter, table, key text) without id, pattern and other facts of the
+  // indicators.
   [[nodiscard]] virtual size_t memory_bytes() const = 0;
+  [[nodiscard]] virtual size_t key_bytes() const = 0;
 };
 
 class Builder {
@@ -58,8 +69,8 @@ class Builder {
   std::unique_ptr<State> state_;
 };
 
-// A changing set: a big immutable snapshot, a small delta and tombstones; additions are visible to match() when add() returns (microseconds),
-// a background rebuild folds the delta in. Writers are serialised; match() never waits.
+// A changing set: a big immutable snapshot, a small delta and tombstones; additions are visible to match() when add()
+// returns (microseconds), a background rebuild folds the delta in. Writers are serialised; match() never waits.
 class Live {
  public:
   Live();
@@ -70,6 +81,8 @@ class Live {
   // fn is called for each hit that is valid at `at`.
   void match(const Observable& seen, Time at, const std::function<void(const Indicator&, pattern::AtomKind)>& fn) const;
   [[nodiscard]] size_t size() const;
+  // Waits until the background has folded all that was added so far, for measurements and tests.
+  void settle();
 
  private:
   struct State;

@@ -1,0 +1,66 @@
+// `entente hunt`: matches an index over logs and captures of any of the known forms, recognised by content:
+// Zeek TSV and JSON, Suricata EVE and other JSON lines, plain text, pcap and pcapng; each also gzip or zstd; "-" is
+// standard input.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "detect/index.h"
+#include "packet/decode.h"
+
+namespace entente::detect {
+
+struct HuntMatch {
+  std::string indicator;  // id
+  std::string pattern;
+  std::string type;     // STIX type of what was seen: "domain-name"
+  std::string value;    // as seen
+  std::string source;   // the input's name as given; "stdin"
+  std::string field;    // "query", "dns.rrname", "tls.sni"; "text" for plain text
+  uint64_t record = 0;  // 1-based line or packet
+  std::string time;     // RFC 3339 where the record tells; else as the record says, or empty
+};
+// One line without its end, as DESIGN.md §5 has it; members in that order, all always there.
+[[nodiscard]] std::string to_json(const HuntMatch& match);
+
+struct HuntProgress {
+  size_t input = 0;    // which of the inputs, from 0
+  uint64_t bytes = 0;  // taken from all inputs so far, before decompression
+  uint64_t records = 0;
+  uint64_t matches = 0;
+};
+
+struct HuntOptions {
+  std::function<void(const HuntProgress&)> progress = {};  // about once per MiB
+  size_t max_line_bytes = 10u << 20;                       // longer lines are passed over and counted
+  // Parse every line (exact field semantics for every character escape) instead of only those in which raw text shows a
+  // candidate.
+  bool parse_all = false;
+};
+
+struct HuntReport {
+  uint64_t inputs = 0;   // read
+  uint64_t bytes = 0;    // after decompression
+  uint64_t records = 0;  // lines and packets
+  uint64_t parsed = 0;   // lines that were looked at in full
+  uint64_t matches = 0;
+  // What was not understood, one sentence per input and cause: "a.log: 3 lines are not valid JSON".
+  std::vector<std::string> notes;
+  // Inputs that could not be read; the others were.
+  std::vector<Error> errors;
+  packet::Counters packets;
+};
+
+// A match is given once per indicator, field and record; addresses in captures once per flow. Validity times are not
+// looked at: logs are history.
+[[nodiscard]] HuntReport hunt(const std::vector<std::string>& inputs, const Index& index,
+                              const std::function<void(const HuntMatch&)>& sink, const HuntOptions& options = {});
+// The same over lines in memory.
+[[nodiscard]] HuntReport hunt_text(std::string_view text, const std::string& source, const Index& index,
+                                   const std::function<void(const HuntMatch&)>& sink, const HuntOptions& options = {});
+
+}  // namespace entente::detect

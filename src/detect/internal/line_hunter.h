@@ -1,0 +1,76 @@
+// Lines of one input: split, recognised, scanned raw, and only those that show a candidate taken apart.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <simdjson.h>
+
+#include "detect/hunt.h"
+#include "detect/internal/tokens.h"
+
+namespace entente::detect {
+
+class LineHunter {
+ public:
+  LineHunter(std::string source, const Index& index, const std::function<void(const HuntMatch&)>& sink,
+             const HuntOptions& options, HuntReport& report)
+      : source_(std::move(source)),
+        index_(index),
+        shape_(index.shape()),
+        sink_(sink),
+        options_(options),
+        report_(report) {}
+
+  void feed(std::string_view bytes);  // pieces of any size
+  void finish();                      // the last line may lack its end; adds the notes
+
+ private:
+  struct Column {
+    std::string name;
+    bool text = true;  // string, addr and sets of them; numbers and enumerations hold nothing to look up
+    bool list = false;
+  };
+
+  void line(std::string_view text);
+  void json_line(std::string_view text);
+  void tsv_line(std::string_view text);
+  void tsv_header(std::string_view text);
+  void text_line(std::string_view text);
+
+  [[nodiscard]] bool candidate(std::string_view text);
+  void walk(const simdjson::dom::element& e, int depth);
+  void join_url(std::string_view host, std::string_view uri, std::string_view port, std::string_view uri_field);
+  void observe(std::string_view field, std::string_view text);
+  void look_up(std::string_view field, ObservableKind kind, std::string_view text, bool only_urls = false);
+
+  std::string source_;
+  const Index& index_;
+  Index::Shape shape_;
+  const std::function<void(const HuntMatch&)>& sink_;
+  const HuntOptions& options_;
+  HuntReport& report_;
+
+  std::string carry_;      // the beginning of a line whose end has not come
+  bool skipping_ = false;  // inside a line that is too long
+  bool first_ = true, wide_ = false;
+  uint64_t number_ = 0;
+  uint64_t long_lines_ = 0, bad_json_ = 0, bad_utf8_ = 0, odd_columns_ = 0;
+
+  // Zeek TSV (its header says how it is written)
+  bool tsv_ = false;
+  std::string separator_ = "\t", set_separator_ = ",", unset_ = "-", empty_ = "(empty)";
+  std::vector<Column> columns_;
+  std::string scratch_;
+
+  simdjson::dom::parser parser_;
+  std::string path_;  // of the member that is walked
+  std::string time_;
+  std::vector<Hit> hits_;
+  std::vector<std::pair<uint32_t, std::string>> told_;  // (indicator, field) of this record
+};
+
+}  // namespace entente::detect

@@ -1,0 +1,177 @@
+#include "detect/internal/query.h"
+
+#include <algorithm>
+#include <random>
+
+#include "detect/internal/hash.h"
+#include "pattern/normal.h"
+
+namespace entente::detect {
+namespace {
+
+constexpr uint64_t kLabel = 0x8ebc6af09c88c6e3;
+
+uint64_t class_seed(KeyClass cls) { return hash_seed() + (static_cast<uint64_t>(cls) + 1) * 0x9e3779b97f4a7c15; }
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  c = static_cast<char>(c | 0x20);
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// A dot that DNS presentation form escapes is part of its label (RFC 1035 §5.1).
+bool separates(std::string_view name, size_t dot) {
+  size_t slashes = 0;
+  while (slashes < dot && name[dot - 1 - slashes] == '\\') ++slashes;
+  return slashes % 2 == 0;
+}
+
+// Calls fn(offset of the suffix, hash, labels) for every suffix from the shortest on.
+template <class Fn>
+void each_suffix(std::string_view name, const Fn& fn) {
+  uint64_t h = class_seed(KeyClass::kDomain);
+  size_t end = name.size(), labels = 0;
+  for (size_t i = name.size(); i-- > 0;) {
+    if (name[i] != '.' || !separates(name, i)) continue;
+    h = hash_bytes(h ^ kLabel, name.substr(i + 1, end - i - 1));
+    fn(i + 1, h, ++labels);
+    end = i;
+  }
+  fn(size_t{0}, hash_bytes(h ^ kLabel, name.substr(0, end)), ++labels);
+}
+
+}  // namespace
+
+uint64_t hash_seed() {
+  static const uint64_t seed = uint64_t{std::random_device{}()} << 32 | std::random_device{}();
+  return seed;
+}
+
+uint64_t hash_key(KeyClass cls, std::string_view octets) { return hash_bytes(class_seed(cls), octets); }
+
+uint64_t hash_domain(std::string_view name) {
+  uint64_t hash = 0;
+  each_suffix(name, [&](size_t, uint64_t h, size_t) { hash = h; });
+  return hash;
+}
+
+uint64_t hash_url_host(std::string_view host) { return hash_bytes(class_seed(KeyClass::kUrlHost), host); }
+
+std::string_view url_host(std::string_view host) {
+  host.remove_prefix(host.find("://") + 3);
+  host = host.substr(0, host.find_first_of("/?"));
+  if (const size_t at = host.rfind('@'); at != std::string_view::npos) host.remove_prefix(at + 1);
+  return host.starts_with('[') ? host.substr(1, host.find(']') - 1) : host.substr(0, host.find(':'));
+}
+
+size_t digest_octets(std::string_view hex, char (&out)[64]) {
+  if (hex.size() != 32 && hex.size() != 40 && hex.size() != 64 && hex.size() != 128) return 0;
+  for (size_t i = 0; i < hex.size(); i += 2) {
+    const int high = hex_digit(hex[i]), low = hex_digit(hex[i + 1]);
+    if (high < 0 || low < 0) return 0;
+    out[i / 2] = static_cast<char>(high << 4 | low);
+  }
+  return hex.size() / 2;
+}
+
+Query::Query(const Observable& seen, bool below) {
+  switch (seen.kind) {
+    case ObservableKind::kIpv4:
+    case ObservableKind::kIpv6:
+      address(seen.text);
+      return;
+    case ObservableKind::kDomain:
+      domain(seen.text, below);
+      return;
+    case ObservableKind::kUrl:
+      url(seen.text, below);
+      return;
+    case ObservableKind::kEmail:
+      email(seen.text);
+      return;
+    case ObservableKind::kHash: {
+      char digest[64];
+      const size_t size = digest_octets(seen.text, digest);
+      std::copy_n(digest, size, name_);
+      if (size > 0) add(KeyClass::kHash, Accept::kAny, hash_key(KeyClass::kHash, {name_, size}), name_, size);
+      return;
+    }
+  }
+}
+
+void Query::add(KeyClass cls, Accept accept, uint64_t hash, const char* octets, size_t size) {
+  probes_[count_++] = {
+      .hash = hash, .cls = cls, .accept = accept, .size = static_cast<uint16_t>(size), .octets = octets};
+}
+
+void Query::address(std::string_view text) {
+  const auto parsed = packet::parse_address(text);
+  if (!parsed) return;
+  if (parsed->v6) {
+    has6_ = true;
+    address6_ = *parsed;
+    const auto mapped = parsed->mapped_v4();
+    if (mapped) {  // an atom of this form is kept as IPv4
+      has4_ = true;
+      address4_ = *mapped;
+    } else {
+      const auto* octets = reinterpret_cast<const char*>(address6_.b.data());
+      add(KeyClass::kIpv6, Accept::kAny, hash_key(KeyClass::kIpv6, {octets, 16}), octets, 16);
+    }
+  } else {
+    has4_ = true;
+    address4_ = *parsed;
+  }
+  if (has4_) {
+    const auto* octets = reinterpret_cast<const char*>(address4_.b.data());
+    add(KeyClass::kIpv4, Accept::kAny, hash_key(KeyClass::kIpv4, {octets, 4}), octets, 4);
+  }
+}
+
+void Query::domain(std::string_view name, bool below) {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (name.empty() || name.size() > sizeof name_) return;
+  bool ascii = true;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const auto c = static_cast<unsigned char>(name[i]);
+    ascii = ascii && c < 0x80;
+    name_[i] = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+  }
+  std::string_view lower(name_, name.size());
+  if (!ascii) {
+    auto labels = pattern::normal_domain(name);
+    if (!labels) return;
+    wide_ = *std::move(labels);
+    lower = wide_;
+  }
+  if (!below) return add(KeyClass::kDomain, Accept::kName, hash_domain(lower), lower.data(), lower.size());
+  each_suffix(lower, [&](size_t at, uint64_t hash, size_t labels) {
+    if (labels <= kMaxLabels)
+      add(KeyClass::kDomain, at == 0 ? Accept::kName : Accept::kBelow, hash, lower.data() + at, lower.size() - at);
+  });
+}
+
+void Query::url(std::string_view text, bool below) {
+  if (text.size() > 60000) return;
+  auto normal = pattern::normal_url(text);
+  if (!normal) return;
+  text_ = *std::move(normal);
+  if (text_.size() > UINT16_MAX) return;
+  add(KeyClass::kUrl, Accept::kAny, hash_key(KeyClass::kUrl, text_), text_.data(), text_.size());
+  const std::string_view host = url_host(text_);
+  if (packet::parse_address(host)) {
+    address(host);
+  } else {
+    domain(host, below);
+  }
+}
+
+void Query::email(std::string_view text) {
+  if (text.size() > 1000) return;
+  auto normal = pattern::normal_email(text);
+  if (!normal) return;
+  text_ = *std::move(normal);
+  add(KeyClass::kEmail, Accept::kAny, hash_key(KeyClass::kEmail, text_), text_.data(), text_.size());
+}
+
+}  // namespace entente::detect

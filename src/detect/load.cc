@@ -1,0 +1,257 @@
+#include "detect/load.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/time.h"
+#include "base/uuid.h"
+#include "detect/internal/input.h"
+#include "detect/internal/tokens.h"
+#include "json/json.h"
+#include "pattern/normal.h"
+#include "stix/object.h"
+#include "stix/timestamp.h"
+
+namespace entente::detect {
+namespace {
+
+constexpr size_t kMaxFile = 4u << 30;
+constexpr std::string_view kColumns[] = {"url",  "domain",  "hostname",  "host",   "fqdn",
+                                         "ip",   "address", "indicator", "value",  "ioc",
+                                         "hash", "md5",     "sha1",      "sha256", "email"};
+
+std::string_view trim(std::string_view s) {
+  while (!s.empty() && static_cast<unsigned char>(s.front()) <= ' ') s.remove_prefix(1);
+  while (!s.empty() && static_cast<unsigned char>(s.back()) <= ' ') s.remove_suffix(1);
+  return s;
+}
+
+Result<std::string> read_all(const std::string& file) {
+  TRY(const auto input, Input::open(file));
+  std::string text;
+  while (true) {
+    TRY(const auto piece, input->read());
+    if (piece.empty()) break;
+    text += piece;
+    if (text.size() > kMaxFile)
+      return make_error(ErrorKind::kTooLarge, "more than 4 GiB of indicators in one file", file, "split it");
+  }
+  if (!input->fault().empty())
+    return invalid(input->fault(), file, "get the file again: a part of the indicators would be missing");
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
+  return text;
+}
+
+// The cells of one line (RFC 4180); a quoted cell may hold commas and doubled quotes.
+std::vector<std::string> cells_of(std::string_view line) {
+  std::vector<std::string> cells(1);
+  bool quoted = false;
+  for (size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (quoted && c == '"' && i + 1 < line.size() && line[i + 1] == '"') {
+      cells.back() += '"';
+      ++i;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      cells.emplace_back();
+    } else {
+      cells.back() += c;
+    }
+  }
+  return cells;
+}
+
+// The columns of a CSV header that hold indicators; none if this is no such header.
+std::vector<size_t> columns_of(std::string_view line) {
+  std::vector<size_t> out;
+  if (line.find(',') == std::string_view::npos) return out;
+  const auto cells = cells_of(line);
+  for (size_t i = 0; i < cells.size(); ++i)
+    if (std::find(std::begin(kColumns), std::end(kColumns), ascii_lower(trim(cells[i]))) != std::end(kColumns))
+      out.push_back(i);
+  return out;
+}
+
+class Loader {
+ public:
+  explicit Loader(const LoadOptions& options) : options_(options) {}
+
+  Status file(const std::string& path) {
+    TRY(const std::string text, read_all(path));
+    const size_t begin = text.find_first_not_of(" \t\r\n");
+    if (begin == std::string::npos) {
+      out_.notes.push_back(path + ": is empty");
+      return {};
+    }
+    if (text[begin] == '{' || text[begin] == '[') return stix(text, path);
+    list(text, path);
+    return {};
+  }
+
+  Loaded finish() {
+    out_.indicators = builder_.size();
+    out_.index = std::move(builder_).build();
+    return std::move(out_);
+  }
+
+ private:
+  Status stix(const std::string& text, const std::string& path) {
+    auto objects = stix::split_objects(text);
+    if (!objects.ok()) return objects.error().at(path);
+    json::Document document;
+    for (const std::string_view object : *objects) {
+      if (auto s = document.parse(object); !s.ok()) return s.error().at(path);
+      const auto root = document.root();
+      if (json::find_string(root, "type").value_or("") != "indicator") {
+        ++out_.other_objects;
+        continue;
+      }
+      if (json::find_bool(root, "revoked").value_or(false)) {
+        ++out_.revoked;
+        continue;
+      }
+      if (json::find_string(root, "pattern_type").value_or("stix") != "stix") {
+        ++out_.other_languages;
+        continue;
+      }
+      indicator(root);
+    }
+    return {};
+  }
+
+  void indicator(const json::Value& root) {
+    Indicator i{.id = std::string(json::find_string(root, "id").value_or("")),
+                .pattern = std::string(json::find_string(root, "pattern").value_or("")),
+                .version = std::string(json::find_string(root, "modified").value_or(""))};
+    const auto time = [&](std::string_view name, Time fallback) {
+      const auto text = json::find_string(root, name);
+      const auto parsed = text ? stix::parse_timestamp(*text) : std::nullopt;
+      return parsed ? parsed->cut() : fallback;
+    };
+    i.valid_from = time("valid_from", Time{});
+    i.valid_until = time("valid_until", Time{INT64_MAX});
+    i.confidence = static_cast<int>(std::clamp<int64_t>(json::find_int(root, "confidence").value_or(-1), -1, 100));
+    add(std::move(i));
+  }
+
+  bool add(Indicator i) {
+    const auto parsed = pattern::Pattern::parse(i.pattern);
+    if (!parsed.ok()) {
+      out_.not_at_all.push_back({i.id, parsed.error().text()});
+      return false;
+    }
+    auto atoms = pattern::equality_atoms(*parsed);
+    if (!atoms.complete) (atoms.any_of.empty() ? out_.not_at_all : out_.partly).push_back({i.id, atoms.why});
+    if (atoms.any_of.empty()) return false;
+    builder_.add(std::move(i), atoms.any_of);
+    return true;
+  }
+
+  void list(std::string_view text, const std::string& path) {
+    std::vector<size_t> columns;
+    uint64_t lost = 0;
+    bool first = true;
+    while (!text.empty()) {
+      const size_t end = std::min(text.find('\n'), text.size());
+      std::string_view line = trim(text.substr(0, end));
+      text.remove_prefix(std::min(end + 1, text.size()));
+      if (line.empty() || line.front() == '#') continue;
+      if (std::exchange(first, false)) {
+        columns = columns_of(line);
+        if (!columns.empty()) continue;
+      }
+      if (columns.empty()) {
+        const size_t comment = std::min(line.find(" #"), line.find("\t#"));
+        if (!value(trim(line.substr(0, comment)))) ++lost;
+        continue;
+      }
+      const auto cells = cells_of(line);
+      bool any = false;
+      for (const size_t c : columns) any = (c < cells.size() && value(trim(cells[c]))) || any;
+      if (!any) ++lost;
+    }
+    out_.lines_not_understood += lost;
+    if (lost > 0)
+      out_.notes.push_back(fmt::format("{}: {} lines are no address, name, URL, digest or e-mail address", path, lost));
+  }
+
+  bool value(std::string_view v) {
+    auto pattern = pattern_of_value(v, options_);
+    if (!pattern.ok()) return false;
+    static const Uuid kSpace =
+        *parse_uuid("6f4e2f0a-5f0b-5d39-9d0c-2b7f0f6f5c11");  // of values in lists: the same value, the same id
+    Indicator i{.id = "indicator--" + name_uuid(kSpace, *pattern).text(), .pattern = *pattern};
+    return add(std::move(i));
+  }
+
+  LoadOptions options_;
+  Loaded out_;
+  Builder builder_;
+};
+
+}  // namespace
+
+Result<std::string> pattern_of_value(std::string_view given, const LoadOptions& options) {
+  std::string_view v = trim(given);
+  const auto plain = refang(v);
+  if (plain) v = *plain;
+  const auto test = [](std::string_view path, std::string_view op, std::string_view value) {
+    return fmt::format("{} {} {}", path, op, pattern::quote(value));
+  };
+  const auto address = [&](const pattern::Atom& a) {
+    const bool six = a.kind == pattern::AtomKind::kIpv6 || a.kind == pattern::AtomKind::kCidr6;
+    const bool block = a.kind == pattern::AtomKind::kCidr4 || a.kind == pattern::AtomKind::kCidr6;
+    return "[" + test(six ? "ipv6-addr:value" : "ipv4-addr:value", block ? "ISSUBSET" : "=", a.value) + "]";
+  };
+  if (v.size() > 8000) return invalid("too long for an indicator");
+  if (const auto a = pattern::normal_address(v)) return address(*a);
+  if (const size_t colon = v.rfind(':'); colon != std::string_view::npos && v.find("://") == std::string_view::npos) {
+    // Address and port: a pattern of one value cannot hold the port.
+    const bool digits = colon + 1 < v.size() && v.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
+    if (const auto a = digits ? pattern::normal_address(v.substr(0, colon)) : std::nullopt;
+        a && a->kind == pattern::AtomKind::kIpv4)
+      return address(*a);
+  }
+  if (v.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos) {
+    const std::string digest = ascii_lower(v);
+    if (v.size() == 32) return "[" + test("file:hashes.MD5", "=", digest) + "]";
+    if (v.size() == 40) return "[" + test("file:hashes.'SHA-1'", "=", digest) + "]";
+    if (v.size() == 64) return "[" + test("file:hashes.'SHA-256'", "=", digest) + "]";
+    if (v.size() == 128) return "[" + test("file:hashes.'SHA-512'", "=", digest) + "]";
+  }
+  if (v.find("://") != std::string_view::npos) {
+    if (const auto url = pattern::normal_url(v)) return "[" + test("url:value", "=", *url) + "]";
+    return invalid("not a URL: " + printable(v, 80));
+  }
+  if (const size_t slash = v.find('/');
+      slash != std::string_view::npos && v.find('@') == std::string_view::npos) {  // host and path, scheme left out
+    const auto plain_url = pattern::normal_url("http://" + std::string(v)),
+               tls_url = pattern::normal_url("https://" + std::string(v));
+    if (plain_url && tls_url && slash > 0 && v.substr(0, slash).find('.') != std::string_view::npos)
+      return "[" + test("url:value", "=", *plain_url) + " OR " + test("url:value", "=", *tls_url) + "]";
+    return invalid("not a URL: " + printable(v, 80));
+  }
+  if (v.find('@') != std::string_view::npos) {
+    if (const auto mail = pattern::normal_email(v)) return "[" + test("email-addr:value", "=", *mail) + "]";
+    return invalid("not an e-mail address: " + printable(v, 80));
+  }
+  const auto name = v.find('.') == std::string_view::npos ? std::nullopt : pattern::normal_domain(v);
+  // A last label of digits would be an address that is none (RFC 3696 §2).
+  const bool number = name && name->find_last_not_of("0123456789") != std::string::npos &&
+                      (*name)[name->find_last_not_of("0123456789")] == '.';
+  if (!name || number) return invalid("no address, name, URL, digest or e-mail address: " + printable(v, 80));
+  if (!options.names_and_below) return "[" + test("domain-name:value", "=", *name) + "]";
+  return "[" + test("domain-name:value", "=", *name) + " OR " + test("domain-name:value", "LIKE", "%." + *name) + "]";
+}
+
+Result<Loaded> load_indicators(const std::vector<std::string>& files, const LoadOptions& options) {
+  Loader loader(options);
+  for (const auto& f : files) CHECK_OK(loader.file(f));
+  return loader.finish();
+}
+
+}  // namespace entente::detect

@@ -1,0 +1,45 @@
+// Files of indicators, recognised by content, also gzip or zstd:
+//   STIX 2.1 bundle, envelope, object, array or JSON lines: indicators with pattern_type "stix"; others are counted,
+//   revoked ones left out CSV with a header that has a column URL, domain, ip or hash (also "indicator", "value") plain
+//   list: one address, block, name, URL, digest or e-mail address per line; '#' begins a comment; defanged forms are
+//   understood
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "detect/index.h"
+
+namespace entente::detect {
+
+struct LoadOptions {
+  bool names_and_below = false;  // a name of a list also stands for everything below it; its pattern then says so
+};
+
+struct Loaded {
+  std::shared_ptr<const Index> index;
+  uint64_t indicators = 0;     // in the index
+  uint64_t other_objects = 0;  // STIX objects that are no indicators
+  uint64_t revoked = 0;
+  uint64_t other_languages = 0;  // pattern_type is not "stix"
+  // Patterns that an index cannot look up, or not in full: those of `partly` are in the index with what they have of
+  // single values.
+  struct Weak {
+    std::string id, why;
+  };
+  std::vector<Weak> partly, not_at_all;
+  uint64_t lines_not_understood = 0;
+  std::vector<std::string> notes;  // one sentence per file and cause
+};
+
+// kInvalid or kNotFound with the file's name: an indicator file that cannot be read in full is not half used.
+[[nodiscard]] Result<Loaded> load_indicators(const std::vector<std::string>& files, const LoadOptions& options = {});
+
+// The STIX pattern of one line of a list ("[domain-name:value = 'x.example']"); kInvalid if it is nothing of the above.
+[[nodiscard]] Result<std::string> pattern_of_value(std::string_view value, const LoadOptions& options = {});
+
+}  // namespace entente::detect
