@@ -48,14 +48,14 @@ void append_canonical(std::string& out, const Value& v) {
   switch (v.type()) {
     case Type::OBJECT: {
       std::vector<std::pair<std::string_view, Value>> members;
-      for (const auto& [key, value] : v.get_object().value_unsafe()) members.emplace_back(key, value);
+      for (const auto& [key, value] : as_object(v)) members.emplace_back(key, value);
       append_sorted(out, members);
       break;
     }
     case Type::ARRAY: {
       out += '[';
       bool first = true;
-      for (const Value item : v.get_array().value_unsafe()) {
+      for (const Value item : as_array(v)) {
         if (!first) out += ',';
         first = false;
         append_canonical(out, item);
@@ -64,7 +64,7 @@ void append_canonical(std::string& out, const Value& v) {
       break;
     }
     case Type::STRING:
-      append_quoted(out, v.get_string().value_unsafe());
+      append_quoted(out, as_string(v));
       break;
     case Type::INT64:
       out += std::to_string(v.get_int64().value_unsafe());

@@ -151,7 +151,7 @@ RC_GTEST_PROP(Jcs, MembersAreInUtf16Order, ()) {
   const auto d = parse(canonical(n)).value();
   std::u16string last;
   bool first = true;
-  for (const auto& [key, v] : d.root().get_object().value_unsafe()) {
+  for (const auto& [key, v] : as_object(d.root())) {
     if (!first) RC_ASSERT(last < units(key));
     last = units(key);
     first = false;

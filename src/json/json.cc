@@ -1,6 +1,7 @@
 #include "json/json.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -42,9 +43,9 @@ class Walk {
   bool value(const Value& v, int depth) {
     switch (v.type()) {
       case simdjson::dom::element_type::OBJECT:
-        return object(v.get_object().value_unsafe(), depth + 1);
+        return object(as_object(v), depth + 1);
       case simdjson::dom::element_type::ARRAY:
-        return array(v.get_array().value_unsafe(), depth + 1);
+        return array(as_array(v), depth + 1);
       case simdjson::dom::element_type::INT64: {
         const int64_t i = v.get_int64().value_unsafe();
         return (i >= -kMaxInt && i <= kMaxInt) || integer();
@@ -190,6 +191,27 @@ Result<Document> parse(std::string_view text, const Limits& limits) {
   return d;
 }
 
+Object as_object(const Value& v) {
+  Object out;
+  [[maybe_unused]] const auto code = v.get_object().get(out);
+  assert(code == simdjson::SUCCESS);
+  return out;
+}
+
+Array as_array(const Value& v) {
+  Array out;
+  [[maybe_unused]] const auto code = v.get_array().get(out);
+  assert(code == simdjson::SUCCESS);
+  return out;
+}
+
+std::string_view as_string(const Value& v) {
+  std::string_view out;
+  [[maybe_unused]] const auto code = v.get_string().get(out);
+  assert(code == simdjson::SUCCESS);
+  return out;
+}
+
 std::optional<Value> find(const Value& object, std::string_view name) {
   Object o;
   Value v;
@@ -222,7 +244,7 @@ std::vector<std::string_view> string_list(const std::optional<Array>& array) {
   std::vector<std::string_view> out;
   if (!array) return out;
   for (const Value v : *array) {
-    if (v.is_string()) out.push_back(v.get_string().value_unsafe());
+    if (v.is_string()) out.push_back(as_string(v));
   }
   return out;
 }

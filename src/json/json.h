@@ -45,6 +45,12 @@ class Document {
 
 [[nodiscard]] Result<Document> parse(std::string_view text, const Limits& limits = {});
 
+// Requires: v is one; asserted. To be used in loops: in `for (… : v.get_object().value_unsafe())` the object is part of
+// a temporary that is gone before the loop begins.
+[[nodiscard]] Object as_object(const Value& v);
+[[nodiscard]] Array as_array(const Value& v);
+[[nodiscard]] std::string_view as_string(const Value& v);
+
 // Members by name; nullopt if absent or of another type. O(members).
 [[nodiscard]] std::optional<Value> find(const Value& object, std::string_view name);
 [[nodiscard]] std::optional<std::string_view> find_string(const Value& object, std::string_view name);

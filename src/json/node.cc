@@ -58,16 +58,16 @@ Node Node::from(const Value& value) {
   switch (value.type()) {
     case Type::OBJECT: {
       Members members;
-      for (const auto& [key, v] : value.get_object().value_unsafe()) members.emplace_back(std::string(key), from(v));
+      for (const auto& [key, v] : as_object(value)) members.emplace_back(std::string(key), from(v));
       return members;
     }
     case Type::ARRAY: {
       List list;
-      for (const Value v : value.get_array().value_unsafe()) list.push_back(from(v));
+      for (const Value v : as_array(value)) list.push_back(from(v));
       return list;
     }
     case Type::STRING:
-      return value.get_string().value_unsafe();
+      return as_string(value);
     case Type::INT64:
       return value.get_int64().value_unsafe();
     case Type::UINT64:

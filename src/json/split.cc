@@ -92,7 +92,7 @@ bool reads_as(std::string_view raw, std::string_view name) {
     return raw.size() == name.size() + 2 && raw.substr(1, name.size()) == name;
   const auto parsed = parse(raw);
   if (!parsed.ok() || !parsed->root().is_string()) return false;
-  return parsed->root().get_string().value_unsafe() == name;
+  return as_string(parsed->root()) == name;
 }
 
 }  // namespace

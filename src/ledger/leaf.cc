@@ -59,10 +59,10 @@ Result<Leaf> parse_leaf(std::string_view text) {
   }
   const auto body = json::find(root, "body");
   const auto commitment = body ? json::find_string(*body, "c") : std::nullopt;
-  if (!commitment || body->get_object().value_unsafe().size() != 1) return bad("no commitment", "/body");
+  if (!commitment || json::as_object(*body).size() != 1) return bad("no commitment", "/body");
   leaf.commitment = *commitment;
   if (json::find_int(root, "v") != 1) return bad("unknown version", "/v");
-  if (root.get_object().value_unsafe().size() != std::size(kMembers) + 2) return bad("unknown members");
+  if (json::as_object(root).size() != std::size(kMembers) + 2) return bad("unknown members");
   TRY(leaf.at, parse_time(at));
   if (to_text(leaf.at) != at) return bad("time not written with six digits and Z", "/at");
   if (!is_sha256_hex(leaf.commitment)) return bad("not 64 lower-case hex digits", "/body/c");
