@@ -1,0 +1,183 @@
+// sensor run|example, lease list|lift|why, hunt
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <stop_token>
+#include <thread>
+
+#include "base/bytes.h"
+#include "cli/internal/commands.h"
+#include "cli/internal/node_client.h"
+#include "cli/internal/table.h"
+#include "detect/hunt.h"
+#include "detect/load.h"
+#include "json/node.h"
+#include "sensor/config.h"
+#include "sensor/control.h"
+#include "sensor/sensor.h"
+
+namespace entente::cli {
+namespace {
+
+using json::Node;
+
+Result<int> run_sensor(const std::string& file) {
+  TRY(const sensor::SensorConfig config, sensor::load_sensor_config(file));
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int sig : {SIGTERM, SIGINT}) sigaddset(&set, sig);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);  // before any thread is made, so that all inherit it
+  std::stop_source stop;
+  std::jthread waiter([&](const std::stop_token& done) {
+    const timespec tick{0, 100'000'000};
+    while (!done.stop_requested()) {
+      if (sigtimedwait(&set, nullptr, &tick) > 0) {
+        stop.request_stop();
+        return;
+      }
+    }
+  });
+  const Status s = sensor::run_sensor(config, stop.get_token());
+  waiter.request_stop();
+  if (!s.ok()) return s.error();
+  return 0;
+}
+
+struct LeaseOptions {
+  std::string state;
+  std::string lease, indicator, target, partner, agreement, since;
+  bool all = false;
+};
+
+Result<json::Document> ask(const LeaseOptions& o, Node request) {
+  const auto put = [&](const char* name, const std::string& value) {
+    if (!value.empty()) request.set(name, value);
+  };
+  put("lease", o.lease);
+  put("indicator", o.indicator);
+  put("target", o.target);
+  put("partner", o.partner);
+  put("agreement", o.agreement);
+  put("since", o.since);
+  if (o.all) request.set("all", true);
+  auto answer = sensor::control(o.state + "/control.sock", json::write(request));
+  if (!answer.ok()) return answer.error().kind == ErrorKind::kUnavailable ? answer.error().at("is a sensor running with this state folder?") : answer.error();
+  TRY(json::Document doc, json::parse(*answer));
+  if (!json::find_bool(doc.root(), "ok").value_or(false)) {
+    const auto text = [&](const char* name) { return std::string(json::find_string(doc.root(), name).value_or("")); };
+    return make_error(text("kind") == "not-found" ? ErrorKind::kNotFound : ErrorKind::kInvalid, text("what"), text("where"), text("remedy"));
+  }
+  return doc;
+}
+
+Result<int> leases(Context& cx, const LeaseOptions& o, const char* cmd, const char* member) {
+  Node request = Node::object();
+  request.set("cmd", cmd);
+  TRY(const json::Document doc, ask(o, std::move(request)));
+  const auto list = json::find_array(doc.root(), member);
+  Table t({"lease", "target", "state", "from", "ends (UTC)", "packets", "indicator", "why"});
+  if (list) {
+    for (const json::Value v : *list) {
+      if (cx.json) {
+        std::puts(json::write(Node::from(v)).c_str());
+        continue;
+      }
+      const auto text = [&](const char* name) { return printable(json::find_string(v, name).value_or(""), 300); };
+      std::string why = text("verdict");
+      if (why.empty()) why = text("reason");
+      if (const auto ended = text("ended"); !ended.empty()) why += (why.empty() ? "ended: " : "; ended: ") + ended;
+      t.row({text("lease"), text("target"), text("state"), text("partner"), text("end"), grouped(static_cast<uint64_t>(json::find_int(v, "hits").value_or(0))), text("indicator"), why});
+    }
+  }
+  if (!cx.json) {
+    if (t.empty()) {
+      std::puts("no lease");
+    } else {
+      t.print();
+    }
+    if (const auto p = json::find_string(doc.root(), "protected")) std::printf("protected by %s\n", std::string(*p).c_str());
+  }
+  return 0;
+}
+
+struct HuntOptions {
+  std::vector<std::string> indicators, inputs;
+};
+
+Result<int> hunt(Context& cx, const HuntOptions& o) {
+  TRY(const auto loaded, detect::load_indicators(o.indicators));
+  const bool terminal = isatty(STDERR_FILENO) != 0;
+  for (const auto& note : loaded.notes) std::fprintf(stderr, "entente: %s\n", note.c_str());
+  if (loaded.indicators == 0) return invalid("there is no indicator to look for", o.indicators.front(), "give STIX indicators, a CSV with a column of URLs, or a list with one value a line");
+  if (!loaded.not_at_all.empty() || !loaded.partly.empty()) {
+    std::fprintf(stderr, "entente: %s patterns cannot be looked up and %s only in part (%s: %s)\n", grouped(loaded.not_at_all.size()).c_str(), grouped(loaded.partly.size()).c_str(),
+                 (loaded.not_at_all.empty() ? loaded.partly : loaded.not_at_all).front().id.c_str(), (loaded.not_at_all.empty() ? loaded.partly : loaded.not_at_all).front().why.c_str());
+  }
+  detect::HuntOptions options;
+  if (terminal) {
+    options.progress = [](const detect::HuntProgress& p) {
+      std::fprintf(stderr, "\r%s MB, %s records, %s matches", grouped(p.bytes >> 20).c_str(), grouped(p.records).c_str(), grouped(p.matches).c_str());
+    };
+  }
+  const auto report = detect::hunt(o.inputs, *loaded.index, [](const detect::HuntMatch& m) { std::puts(detect::to_json(m).c_str()); }, options);
+  if (terminal) std::fputs("\n", stderr);
+  for (const auto& note : report.notes) std::fprintf(stderr, "entente: %s\n", note.c_str());
+  for (const auto& e : report.errors) print_error(e);
+  if (!cx.json) {
+    std::fprintf(stderr, "%s indicators; %s records in %s inputs; %s matches\n", grouped(loaded.indicators).c_str(), grouped(report.records).c_str(), grouped(report.inputs).c_str(),
+                 grouped(report.matches).c_str());
+  }
+  if (!report.errors.empty()) return 2;
+  return report.matches > 0 ? 0 : 1;
+}
+
+}  // namespace
+
+void add_sensor_commands(CLI::App& app, Context& cx) {
+  auto* s = app.add_subcommand("sensor", "read traffic, match, guard, hold leases, tell the node");
+  s->require_subcommand(1);
+  auto file = std::make_shared<std::string>();
+  auto* c = s->add_subcommand("run", "run a sensor until SIGTERM or ctrl-C");
+  c->add_option("--config", *file, "TOML file; see 'entente sensor example'")->required();
+  c->callback([&cx, file] { finish(cx, run_sensor(*file)); });
+  c = s->add_subcommand("example", "print a commented configuration with every setting");
+  c->callback([&cx] {
+    std::fputs(sensor::sensor_config_example().c_str(), stdout);
+    cx.status = 0;
+  });
+
+  auto* l = app.add_subcommand("lease", "blocks in force: what, why, until when");
+  l->require_subcommand(1);
+  auto o = std::make_shared<LeaseOptions>();
+  const auto which = [o](CLI::App* command) {
+    command->add_option("--state", o->state, "the sensor's state folder")->required();
+    command->add_option("--indicator", o->indicator, "of this indicator");
+    command->add_option("--target", o->target, "of this address, block or name");
+    command->add_option("--from", o->partner, "of this partner");
+    command->add_option("--agreement", o->agreement, "under this agreement");
+  };
+  c = l->add_subcommand("list", "leases in force");
+  c->add_option("--state", o->state, "the sensor's state folder")->required();
+  c->add_flag("--all", o->all, "ended ones too");
+  c->callback([&cx, o] { finish(cx, leases(cx, *o, "leases", "leases")); });
+  c = l->add_subcommand("lift", "end leases now: one, an indicator's, a partner's since a time");
+  which(c);
+  c->add_option("LEASE", o->lease, "number, as in L17");
+  c->add_option("--since", o->since, "granted since this time (RFC 3339)");
+  c->callback([&cx, o] { finish(cx, leases(cx, *o, "lift", "lifted")); });
+  c = l->add_subcommand("why", "the verdict behind a lease, or the list that protects a target");
+  which(c);
+  c->add_option("LEASE", o->lease, "number, as in L17");
+  c->callback([&cx, o] { finish(cx, leases(cx, *o, "why", "leases")); });
+
+  auto h = std::make_shared<HuntOptions>();
+  c = app.add_subcommand("hunt", "match indicators over logs and captures; one JSON line per match (exit 1: none)");
+  c->add_option("--indicators", h->indicators, "STIX, CSV or lists")->required();
+  c->add_option("INPUT", h->inputs, "Zeek, Suricata, JSON lines, text, pcap; gzip and zstd too; '-' is standard input")->required();
+  c->callback([&cx, h] { finish(cx, hunt(cx, *h)); });
+}
+
+}  // namespace entente::cli
