@@ -99,6 +99,11 @@ class ClientImpl final : public Client {
 
   void cancel() override { cancel_->set(); }
 
+  [[nodiscard]] std::string origin() const override {
+    const bool v6 = url_.host.find(':') != std::string::npos;
+    return (url_.tls ? "https://" : "http://") + ascii_lower(v6 ? "[" + url_.host + "]" : url_.host) + ":" + url_.port;
+  }
+
  private:
   [[nodiscard]] bool connected() const { return fd_.valid(); }
 

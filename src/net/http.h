@@ -76,6 +76,7 @@ class Client {
   // `path` in the request may hold the query after '?' if `query` is empty. kUnavailable on connect, time-out, cancel; kInvalid on a broken answer.
   virtual Result<Response> send(const Request& request, std::chrono::milliseconds timeout) = 0;
   virtual void cancel() = 0;  // ends a send that is waiting, now and for good
+  [[nodiscard]] virtual std::string origin() const { return {}; }  // "https://host:port", the port always written; "" if in memory
 };
 
 struct ClientOptions {

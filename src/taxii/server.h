@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/time.h"
 #include "net/http.h"
@@ -15,6 +17,8 @@ struct Options {
   size_t default_limit = 1000;   // R10
   size_t max_limit = 10'000;
   int64_t max_wait_ms = 60'000;  // upper bound of Prefer: wait
+  // Where API roots may lie: a path below is ours even if the caller may not know the root, so that the answer is 401 or 404 as TAXII says it.
+  std::vector<std::string> root_prefixes{"/local/", "/agreements/"};
 };
 
 // Thread-safe; lives as long as its replies are outstanding.
