@@ -87,6 +87,7 @@ class Reconciler {
   // First call, and after a failure: replaces everything. Otherwise applies what changed. On failure the enforcer keeps
   // its last good set.
   Status flush(const std::vector<Prefix>& allow, Time now);
+  void restart() { started_ = false; }  // the next flush replaces everything, the allow-list too
   // Above the enforcer's capacity, drops go before counting and earlier wishes before later ones; these are left out.
   [[nodiscard]] std::vector<Prefix> left_out() const;
   [[nodiscard]] size_t applied() const { return applied_.size(); }

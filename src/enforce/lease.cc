@@ -324,11 +324,14 @@ const Lease* LeaseBook::find(uint64_t id) const {
   return it == leases_.end() ? nullptr : &it->second;
 }
 
-const Lease* LeaseBook::find(const std::string& target, const std::string& indicator) const {
+const Lease* LeaseBook::find(const std::string& target, const std::string& indicator,
+                             const std::string* agreement) const {
   const auto it = by_target_.find(target);
   if (it == by_target_.end()) return nullptr;
   for (const uint64_t id : it->second) {
-    if (const Lease& lease = leases_.at(id); lease.indicator == indicator) return &lease;
+    if (const Lease& lease = leases_.at(id);
+        lease.indicator == indicator && (agreement == nullptr || lease.agreement == *agreement))
+      return &lease;
   }
   return nullptr;
 }

@@ -104,8 +104,9 @@ class LeaseBook {
   void count(uint64_t id, uint64_t hits);  // adds
 
   [[nodiscard]] const Lease* find(uint64_t id) const;
-  // The lease (in force or waiting) of this indicator on this target.
-  [[nodiscard]] const Lease* find(const std::string& target, const std::string& indicator) const;
+  // The lease (in force or waiting) of this indicator on this target, under this agreement if one is named.
+  [[nodiscard]] const Lease* find(const std::string& target, const std::string& indicator,
+                                  const std::string* agreement = nullptr) const;
   [[nodiscard]] std::vector<const Lease*> on_target(const std::string& target) const;      // in force
   [[nodiscard]] std::vector<const Lease*> of_indicator(const std::string& id) const;       // in force or waiting
   [[nodiscard]] std::vector<Lease> snapshot(bool with_ended) const;                        // by id

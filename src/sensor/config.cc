@@ -1,0 +1,240 @@
+#include "sensor/config.h"
+
+#include <fmt/format.h>
+#define TOML_EXCEPTIONS 0
+#include <filesystem>
+#include <optional>
+#include <set>
+
+#include <toml++/toml.h>
+
+#include "base/bytes.h"
+#include "base/files.h"
+#include "base/time.h"
+
+namespace entente::sensor {
+
+namespace {
+
+// Reads members of one table and remembers which are known, so that a misspelt one is an error and not a silent
+// default.
+class Reader {
+ public:
+  Reader(const toml::table& file, std::string name) : name_(std::move(name)) {
+    const toml::node_view<const toml::node> node = file[name_];
+    if (node && !node.is_table()) fail("must be a table", "");
+    table_ = node.as_table();
+  }
+
+  void text(const char* key, std::string& out) {
+    if (const auto* node = get(key)) {
+      if (const auto v = node->value_exact<std::string>()) {
+        out = *v;
+      } else {
+        fail("must be a text", key);
+      }
+    }
+  }
+  void texts(const char* key, std::vector<std::string>& out) {
+    const auto* node = get(key);
+    if (node == nullptr) return;
+    const toml::array* list = node->as_array();
+    if (list == nullptr) return fail("must be a list of texts", key);
+    out.clear();
+    for (const toml::node& item : *list) {
+      const auto v = item.value_exact<std::string>();
+      if (!v) return fail("must be a list of texts", key);
+      out.push_back(*v);
+    }
+  }
+  template <class T>
+  void number(const char* key, T& out, int64_t least, int64_t most) {
+    if (const auto* node = get(key)) {
+      const auto v = node->value_exact<int64_t>();
+      if (!v || *v < least || *v > most) return fail(fmt::format("must be a number from {} to {}", least, most), key);
+      out = static_cast<T>(*v);
+    }
+  }
+  void flag(const char* key, bool& out) {
+    if (const auto* node = get(key)) {
+      const auto v = node->value_exact<bool>();
+      if (!v) return fail("must be true or false", key);
+      out = *v;
+    }
+  }
+  // ISO 8601, without years and months.
+  void duration(const char* key, int64_t& out, int64_t least_us) {
+    std::string written;
+    text(key, written);
+    if (written.empty()) return;
+    const auto period = parse_period(written);
+    if (!period.ok() || period->months != 0 || period->us < least_us)
+      return fail("must be a duration such as PT30S, PT10M, PT1H", key);
+    out = period->us;
+  }
+  void finish(std::optional<Error>& error) {
+    if (table_ != nullptr && !error_) {
+      for (const auto& [key, value] : *table_) {
+        if (!known_.contains(std::string(key.str()))) fail("is no setting", std::string(key.str()));
+      }
+    }
+    if (!error) error = std::move(error_);
+  }
+
+ private:
+  const toml::node* get(const char* key) {
+    known_.insert(key);
+    return table_ != nullptr ? table_->get(key) : nullptr;
+  }
+  void fail(const std::string& what, const std::string& key) {
+    if (!error_) error_ = invalid(fmt::format("[{}] {} {}", name_, printable(key, 60), what));
+  }
+  std::string name_;
+  const toml::table* table_ = nullptr;
+  std::set<std::string> known_;
+  std::optional<Error> error_;
+};
+
+}  // namespace
+
+Result<SensorConfig> parse_sensor_config(const std::string& text, const std::string& folder) {
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed) {
+    const auto& e = parsed.error();
+    return invalid(std::string(e.description()), fmt::format("line {}", e.source().begin.line));
+  }
+  const toml::table& file = parsed.table();
+  SensorConfig c;
+  std::optional<Error> error;
+  for (const auto& [key, value] : file) {
+    static const std::set<std::string_view> kTables{"node", "sensor", "guard", "leases", "sightings"};
+    if (!kTables.contains(key.str()))
+      return invalid(fmt::format("[{}] is no table of a sensor's configuration", printable(key.str(), 40)));
+  }
+  Reader node(file, "node");
+  node.text("url", c.url);
+  node.texts("spki", c.spki);
+  node.text("token_file", c.token_file);
+  node.text("root", c.root);
+  node.text("sightings", c.sightings);
+  node.finish(error);
+
+  Reader sensor(file, "sensor");
+  std::string mode = "monitor";
+  sensor.text("mode", mode);
+  sensor.text("state_dir", c.state_dir);
+  sensor.texts("interfaces", c.interfaces);
+  sensor.texts("collections", c.collections);
+  sensor.text("enforcer", c.enforcer);
+  sensor.number("wait_seconds", c.wait_seconds, 0, 300);
+  sensor.duration("refresh", c.refresh_us, 100'000);
+  sensor.finish(error);
+
+  Reader guard(file, "guard");
+  guard.texts("allow_lists", c.allow_lists);
+  guard.texts("protected", c.protected_targets);
+  guard.flag("protect_surroundings", c.protect_surroundings);
+  guard.number("min_prefix4", c.guard.min_bits4, 8, 32);
+  guard.number("min_prefix6", c.guard.min_bits6, 16, 128);
+  guard.number("min_confidence", c.guard.min_confidence, 0, 100);
+  guard.number("names_per_address", c.guard.names_per_address, 1, 1'000'000);
+  guard.number("leases_per_minute", c.guard.leases_per_minute, 0, 10'000'000);
+  guard.number("leases_per_partner_hour", c.guard.leases_per_partner_hour, 0, 10'000'000);
+  guard.number("max_leases", c.guard.max_entries, 0, 1'000'000);
+  guard.finish(error);
+
+  Reader leases(file, "leases");
+  leases.duration("ttl", c.ttl_us, 1'000'000);
+  leases.duration("name_ttl", c.name_ttl_us, 1'000'000);
+  leases.finish(error);
+
+  Reader sightings(file, "sightings");
+  sightings.duration("interval", c.sighting_interval_us, 100'000);
+  sightings.text("tlp", c.sighting_tlp);
+  sightings.text("created_by", c.created_by);
+  sightings.number("queue", c.sighting_queue, 1, 10'000'000);
+  sightings.finish(error);
+  if (error) return *error;
+
+  if (mode == "block") {
+    c.guard.mode = enforce::Mode::kBlock;
+  } else if (mode != "monitor") {
+    return invalid("[sensor] mode must be monitor or block");
+  }
+  if (c.enforcer != "nft" && c.enforcer != "none") return invalid("[sensor] enforcer must be nft or none");
+  if (c.state_dir.empty())
+    return invalid("[sensor] state_dir is missing", {}, "name a folder for what the sensor has to remember");
+  if (c.url.empty()) return invalid("[node] url is missing");
+  const bool plain = c.url.starts_with("http://");
+  if (!plain && c.spki.empty())
+    return invalid("[node] spki is missing", {}, "pin the node's key: `entente node status` shows it");
+  for (const std::string& pin : c.spki) {
+    if (pin.size() != 64 || !unhex(pin).ok()) return invalid("[node] spki must be 64 hex digits");
+  }
+  if (!c.root.starts_with('/') || !c.root.ends_with('/')) return invalid("[node] root must begin and end with /");
+  if (c.sighting_tlp != "same" && !stix::parse_tlp(c.sighting_tlp))
+    return invalid("[sightings] tlp must be clear, green, amber, amber+strict or same");
+  for (const std::string& target : c.protected_targets) {
+    if (const auto t = enforce::parse_target(target); !t.ok()) return t.error().at("[guard] protected");
+  }
+  const auto absolute = [&](std::string& path) {
+    if (!path.empty() && !path.starts_with('/')) path = (std::filesystem::path(folder) / path).string();
+  };
+  absolute(c.token_file);
+  absolute(c.state_dir);
+  for (std::string& path : c.allow_lists) absolute(path);
+  return c;
+}
+
+Result<SensorConfig> load_sensor_config(const std::string& path) {
+  TRY(const std::string text, PosixFiles().read(path));
+  const std::string folder = std::filesystem::absolute(path).parent_path().string();
+  auto config = parse_sensor_config(text, folder);
+  if (!config.ok()) return config.error().at(path);
+  return config;
+}
+
+std::string sensor_config_example() {
+  return R"(# Configuration of an entente sensor. Durations are ISO 8601; paths are relative to this file.
+
+[node]
+url = "https://127.0.0.1:8443"
+spki = ["0000000000000000000000000000000000000000000000000000000000000000"]   # the node's key, nothing else is trusted
+token_file = "sensor.token"     # a token of the role `sensor`
+root = "/local/"
+sightings = "sightings"         # collection that gets what was seen; "" = none
+
+[sensor]
+mode = "monitor"                # monitor: count only; block: the agreement may order drops
+enforcer = "nft"                # nft | none
+interfaces = ["eth0"]
+state_dir = "state"
+collections = ["received"]      # "received": all that came from partners; others of the root by alias or id
+wait_seconds = 30               # long poll
+refresh = "PT5S"                # state of agreements
+
+[guard]
+allow_lists = []                # files: one address, range or name a line, or MISP warning lists
+protected = []                  # own and partners' addresses and names
+protect_surroundings = true     # this machine's addresses, gateways and resolvers
+min_prefix4 = 24                # nothing wider is blocked
+min_prefix6 = 48
+min_confidence = 0              # beside what the agreement demands
+names_per_address = 10          # above: a person decides
+leases_per_minute = 2000        # above: a person decides
+leases_per_partner_hour = 5000
+max_leases = 100000
+
+[leases]
+ttl = "PT1H"                    # ends unless renewed; renewed while indicator and agreement hold and the node is in reach
+name_ttl = "PT10M"              # of an address that a name led to
+
+[sightings]
+interval = "PT1M"
+tlp = "amber"                   # or "same" as the indicator
+created_by = ""                 # identity--…
+queue = 10000
+)";
+}
+
+}  // namespace entente::sensor

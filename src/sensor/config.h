@@ -1,0 +1,51 @@
+// The configuration of a sensor: one TOML file. Paths in it are relative to the folder of the file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "enforce/guard.h"
+#include "stix/marking.h"
+
+namespace entente::sensor {
+
+struct SensorConfig {
+  // [node]
+  std::string url;                      // "https://127.0.0.1:8443"
+  std::vector<std::string> spki;        // SHA-256 of the node's key, 64 hex; empty only for http://127.0.0.1
+  std::string token_file;               // the bearer token, one line, not readable by others
+  std::string root = "/local/";         // API root
+  std::string sightings = "sightings";  // collection that sightings go to: alias or id; empty = none
+  // [sensor]
+  std::string state_dir;
+  std::vector<std::string> interfaces;
+  // "received" stands for everything that GET /api/v1/agreements lists; others are collections of the root, by alias or
+  // id.
+  std::vector<std::string> collections{"received"};
+  std::string enforcer = "nft";    // nft | none
+  int wait_seconds = 30;           // long poll
+  int64_t refresh_us = 5'000'000;  // agreements are asked for at least so often
+  // [guard]
+  enforce::GuardConfig guard;                  // mode: monitor unless the file says block
+  std::vector<std::string> allow_lists;        // files: plain or MISP warning lists
+  std::vector<std::string> protected_targets;  // own and partners' addresses and names
+  bool protect_surroundings = true;            // own addresses, gateways, resolvers
+  // [leases]
+  int64_t ttl_us = 3'600'000'000;     // a lease that nothing renews ends after this
+  int64_t name_ttl_us = 600'000'000;  // of an address that a name led to
+  // [sightings]
+  int64_t sighting_interval_us = 60'000'000;
+  std::string sighting_tlp = "amber";  // clear green amber amber+strict, or "same" as the indicator
+  std::string created_by;              // identity--…, may be empty
+  size_t sighting_queue = 10'000;      // kept while the node is away; the oldest go first
+};
+
+[[nodiscard]] Result<SensorConfig> load_sensor_config(const std::string& path);
+// `folder` is put before relative paths.
+[[nodiscard]] Result<SensorConfig> parse_sensor_config(const std::string& text, const std::string& folder);
+// A commented file with every setting.
+[[nodiscard]] std::string sensor_config_example();
+
+}  // namespace entente::sensor

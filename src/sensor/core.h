@@ -1,0 +1,174 @@
+// The sensor's judgement, without threads, sockets or packets: what came from the node, what was seen, what a person
+// asked for and the time go in; leases, elements, sightings and events come out. Thread-safe: one lock, held for
+// microseconds but for the call to the enforcer.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/files.h"
+#include "base/time.h"
+#include "detect/index.h"
+#include "enforce/enforcer.h"
+#include "enforce/guard.h"
+#include "enforce/lease.h"
+#include "sensor/config.h"
+#include "sensor/events.h"
+#include "sensor/instruments.h"
+#include "sensor/intake.h"
+#include "sensor/sightings.h"
+
+namespace entente::sensor {
+
+// Where an indicator came from: a collection that holds what one partner sent under one agreement, or a collection of
+// our own.
+struct Source {
+  std::string collection;  // id
+  std::string partner;     // "" = own
+  std::string agreement;   // "" = own
+};
+
+// A value that matched, with what led to it.
+struct Seen {
+  uint32_t tag = 0;      // detect::Indicator::tag
+  std::string value;     // as seen: name, address, URL
+  std::string field;     // "dns.question", "dns.answer", "tls.sni", "http.url", "ip.src", "ip.dst"
+  std::string source;    // interface
+  std::string src, dst;  // of the flow
+  std::string address;   // what to lease for a name or URL; "" if none is known
+  std::string via_name;
+  std::optional<int64_t> dns_ttl_us;
+  Time time;
+};
+
+class Core {
+ public:
+  Core(const SensorConfig& config, Files& files, Clock& clock, enforce::Enforcer& enforcer,
+       enforce::ProtectedList lists, EventSink& events);
+  ~Core();
+  // Leases and objects of an earlier run come back, and are in force before the node has been spoken to.
+  Status start();
+
+  // From the node.
+  void on_instruments(Instruments instruments);
+  // A page of a collection, and the position to go on from. `objects` are raw texts.
+  void on_page(const Source& source, const std::vector<std::string_view>& objects, std::optional<Time> position);
+  [[nodiscard]] std::optional<Time> position(const std::string& collection) const;
+  void node_spoke();  // an answer came, whatever was in it
+  void protect(const enforce::Target& target, const std::string& why);
+
+  // From the packets.
+  [[nodiscard]] const detect::Live& live() const { return live_; }
+  [[nodiscard]] uint64_t generation() const {
+    return generation_.load(std::memory_order_acquire);
+  }  // changes when an indicator is added
+  void on_seen(const Seen& seen);
+  // A name and an address that belong together (DNS answer, SNI, Host), whether it matched or not.
+  void on_name(std::string_view name, std::string_view address);
+
+  // Ends, renewals, batches to the enforcer and to disk. To be called several times a second.
+  void tick();
+  // {"cmd":…} -> {"ok":true,…}. Any text.
+  [[nodiscard]] std::string control(std::string_view request);
+  void stop();  // last counters, last flush; blocks are taken away
+
+  // Sightings that wait for the node.
+  [[nodiscard]] std::vector<std::string> sightings_due();
+  void sightings_done(size_t delivered, size_t refused);
+
+  // Figures for status.json.
+  [[nodiscard]] json::Node status();
+  // For tests.
+  [[nodiscard]] std::vector<enforce::Lease> leases(bool with_ended);
+
+ private:
+  struct Row {
+    uint32_t source = 0;
+    ReceivedIndicator indicator;
+    Time arrived;
+    bool usable = false;  // in the index
+  };
+  struct Pending {
+    std::string event;
+    json::Node members;
+  };
+  using Lock = std::lock_guard<std::mutex>;
+
+  uint32_t source_number(const Source& source);
+  void take(uint32_t source, std::string_view raw, Time arrived);
+  void take_indicator(uint32_t source, ReceivedIndicator indicator, Time arrived);
+  void propose_addresses(uint32_t tag, Time now);
+  void consider(uint32_t tag, const enforce::Target& target, const Seen* seen, Time now, bool approved = false);
+  [[nodiscard]] enforce::Proposal proposal(const Row& row, const enforce::Target& target, const std::string& via_name,
+                                           Time now) const;
+  [[nodiscard]] Time lease_end(const Row& row, bool via_name, std::optional<int64_t> dns_ttl_us, Time now) const;
+  void end(const enforce::LeaseQuery& query, std::string_view why, Time now);
+  void ended(const std::vector<enforce::Lease>& leases);
+  void sync_target(const enforce::Target& target);
+  void refold(Time now, bool force);
+  void renew(Time now);
+  void apply(Time now);
+  void poll_hits();
+  void emit(std::string event, json::Node members);
+  void flush_events();
+  [[nodiscard]] std::optional<stix::Pap> pap_of(const Row& row) const;
+  void append_objects(const Source& source, const std::vector<std::string_view>& objects, std::optional<Time> position,
+                      Time now);
+  [[nodiscard]] std::string agreements_path() const { return config_.state_dir + "/agreements.json"; }
+  Status load_objects(Time now);
+  json::Node control_locked(const json::Value& request, Time now);
+  [[nodiscard]] json::Node lease_node(const enforce::Lease& lease, Time now) const;
+
+  const SensorConfig config_;
+  Files& files_;
+  Clock& clock_;
+  enforce::Enforcer& enforcer_;
+  enforce::ProtectedList lists_;
+  EventSink& events_;
+  enforce::Guard guard_;
+  enforce::Reconciler reconciler_;
+  std::unique_ptr<enforce::LeaseBook> book_;
+  Sightings sightings_;
+  detect::Live live_;
+  std::atomic<uint64_t> generation_{1};
+
+  mutable std::mutex mutex_;
+  Instruments instruments_;
+  std::map<std::pair<std::string, std::string>, bool> live_pairs_;  // agreement, partner -> was live at the last fold
+  std::vector<Source> sources_;
+  std::deque<Row> rows_;                                       // by tag - 1
+  std::map<std::pair<uint32_t, std::string>, uint32_t> tags_;  // source, indicator id -> tag
+  std::set<std::pair<int64_t, uint32_t>> begins_;              // valid_from still ahead
+  std::unordered_map<std::string, std::optional<stix::Pap>> markings_;
+  std::map<std::string, Time> positions_;
+  std::set<std::string> lifted_;  // "indicator|version|target" that a person lifted: not granted again
+  // Names seen on an address; the least recently used goes first.
+  struct Names {
+    std::list<std::string>::iterator used;
+    std::set<std::string> names;
+  };
+  std::unordered_map<std::string, Names> names_;
+  std::list<std::string> names_used_;
+  std::vector<Pending> pending_;
+  std::unordered_set<std::string> refused_once_;  // refusals that were told
+  std::map<std::string, uint64_t> refusals_;      // code -> number
+  std::map<enforce::Prefix, uint64_t> last_hits_;
+  std::map<std::string, uint64_t> stopped_by_partner_;
+  uint64_t detections_ = 0, indicators_taken_ = 0, unusable_ = 0, revoked_ = 0, objects_bad_ = 0;
+  Time last_contact_{0}, last_fold_{0}, last_sync_{0}, retry_enforcer_{0}, next_hits_{0};
+  std::string enforcer_error_;
+  bool allow_changed_ = false, started_ = false, instruments_known_ = false;
+};
+
+}  // namespace entente::sensor

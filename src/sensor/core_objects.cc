@@ -1,0 +1,92 @@
+// What the sensor keeps of the objects it was given, so that it goes on where it was: one line per object and per
+// position (docs/format/leases.md). Order in the file is order of arrival, so a file cut anywhere is an earlier state,
+// which is only older.
+#include <algorithm>
+#include <map>
+
+#include "base/log.h"
+#include "json/json.h"
+#include "sensor/core.h"
+
+namespace entente::sensor {
+
+namespace {
+
+std::string path_of(const SensorConfig& config) { return config.state_dir + "/objects.jsonl"; }
+
+// White space between tokens may hold line ends; in strings they are always escaped.
+void append_one_line(std::string& out, std::string_view raw) {
+  for (const char c : raw) out += c == '\n' || c == '\r' ? ' ' : c;
+}
+
+}  // namespace
+
+void Core::append_objects(const Source& source, const std::vector<std::string_view>& objects,
+                          std::optional<Time> position, Time now) {
+  std::string out;
+  for (const std::string_view raw : objects) {
+    json::append(out, json::Node::object()
+                          .set("c", source.collection)
+                          .set("p", source.partner)
+                          .set("a", source.agreement)
+                          .set("t", now.us));
+    out.back() = ',';  // for the closing brace
+    out += "\"o\":";
+    append_one_line(out, raw);
+    out += "}\n";
+  }
+  if (position) {
+    json::append(out, json::Node::object().set("c", source.collection).set("position", to_text(*position)));
+    out += '\n';
+  }
+  if (out.empty()) return;
+  if (const auto done = files_.append(path_of(config_), out, false); !done.ok()) {
+    // A half line would spoil the next: the reader skips it.
+    say_error("objects cannot be kept: {}", done.error().text());
+    (void)files_.append(path_of(config_), "\n", false).ok();
+  }
+}
+
+Status Core::load_objects(Time) {
+  const std::string path = path_of(config_);
+  if (!files_.exists(path)) return {};
+  TRY(const std::string text, files_.read(path));
+  std::map<std::pair<std::string, std::string>, std::string_view> newest;  // collection and id -> line
+  size_t lines = 0;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const size_t eol = rest.find('\n');
+    if (eol == std::string_view::npos) break;  // torn
+    const std::string_view line = rest.substr(0, eol);
+    rest.remove_prefix(eol + 1);
+    if (line.empty()) continue;
+    const auto document = json::parse(line);
+    if (!document.ok()) continue;
+    ++lines;
+    const json::Value v = document->root();
+    const std::string collection(json::find_string(v, "c").value_or(""));
+    if (const auto position = json::find_string(v, "position")) {
+      if (const auto at = parse_time(*position); at.ok()) positions_[collection] = *at;
+      continue;
+    }
+    const auto object = json::find(v, "o");
+    if (!object) continue;
+    const Source source{collection, std::string(json::find_string(v, "p").value_or("")),
+                        std::string(json::find_string(v, "a").value_or(""))};
+    take(source_number(source), simdjson::to_string(*object), Time{json::find_int(v, "t").value_or(0)});
+    newest[{collection, std::string(json::find_string(*object, "id").value_or(""))}] = line;
+  }
+  // Many versions and recalls later most lines say nothing any more.
+  if (lines > 2 * newest.size() + 1000 || !rest.empty()) {
+    std::string kept;
+    for (const auto& [key, line] : newest) (kept += line) += '\n';
+    for (const auto& [collection, at] : positions_) {
+      json::append(kept, json::Node::object().set("c", collection).set("position", to_text(at)));
+      kept += '\n';
+    }
+    CHECK_OK(files_.write_atomic(path, kept, 0600));
+  }
+  return {};
+}
+
+}  // namespace entente::sensor

@@ -1,0 +1,71 @@
+#include "sensor/instruments.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "json/json.h"
+
+namespace entente::sensor {
+
+Result<Instruments> Instruments::parse(std::string_view text) {
+  TRY(const json::Document document, json::parse(text));
+  const auto list = json::find_array(document.root(), "agreements");
+  if (!list) return invalid("no list of agreements: member \"agreements\" is missing");
+  Instruments out;
+  out.text_ = text;
+  for (const json::Value entry : *list) {
+    const auto id = json::find_string(entry, "agreement_id");
+    if (!id) continue;
+    Instrument& instrument = out.instruments_[std::string(*id)];
+    instrument.me = json::find_string(entry, "me").value_or("");
+    for (const std::string_view act : json::string_list(json::find_array(entry, "acts"))) {
+      auto parsed = agreement::parse_signed_act(act);
+      if (parsed.ok()) {
+        instrument.acts.push_back(std::move(*parsed));
+      } else {
+        // An act that cannot be read may be the one that narrows: without it nothing is permitted.
+        say_warn("agreement {}: an act cannot be read ({}): nothing is permitted under it", *id, parsed.error().text());
+        instrument.acts.clear();
+        break;
+      }
+    }
+    const auto collections = json::find_array(entry, "collections");
+    if (!collections) continue;
+    for (const json::Value c : *collections) {
+      ReceivedCollection r{std::string(json::find_string(c, "id").value_or("")),
+                           std::string(json::find_string(c, "alias").value_or("")),
+                           std::string(json::find_string(c, "from").value_or("")), std::string(*id)};
+      if (!r.id.empty() && !r.from.empty()) out.collections_.push_back(std::move(r));
+    }
+  }
+  return out;
+}
+
+void Instruments::fold(Time now) {
+  for (auto& [id, instrument] : instruments_) instrument.state = agreement::fold(id, instrument.acts, now);
+}
+
+bool Instruments::live(const std::string& agreement, const std::string& partner) const {
+  const auto it = instruments_.find(agreement);
+  return it != instruments_.end() && it->second.state.live(it->second.me, partner);
+}
+
+agreement::Permission Instruments::may_block(const std::string& agreement, const agreement::Handling& object) const {
+  const auto it = instruments_.find(agreement);
+  if (it == instruments_.end()) return {false, "", "the node knows no agreement " + agreement};
+  return agreement::may(agreement::Action::kBlock, object, it->second.state);
+}
+
+int Instruments::max_block_days(const std::string& agreement) const {
+  const auto it = instruments_.find(agreement);
+  if (it == instruments_.end() || !it->second.state.document) return 0;
+  return it->second.state.document->actions.max_block_days;
+}
+
+std::vector<std::pair<std::string, std::string>> Instruments::states() const {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto& [id, instrument] : instruments_) out.emplace_back(id, agreement::to_text(instrument.state.kind));
+  return out;
+}
+
+}  // namespace entente::sensor

@@ -1,0 +1,48 @@
+// What the node says about agreements, and what this sensor makes of it: states are folded here, from signed acts, at
+// the present time.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agreement/act.h"
+#include "agreement/decide.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace entente::sensor {
+
+struct ReceivedCollection {
+  std::string id, alias;
+  std::string from;       // party
+  std::string agreement;  // id
+};
+
+class Instruments {
+ public:
+  // The answer of GET /api/v1/agreements. What cannot be read of one agreement leaves that one without permission.
+  static Result<Instruments> parse(std::string_view json);
+
+  void fold(Time now);
+  [[nodiscard]] bool live(const std::string& agreement, const std::string& partner) const;
+  // `why` set and not allowed for an agreement that is not known.
+  [[nodiscard]] agreement::Permission may_block(const std::string& agreement, const agreement::Handling& object) const;
+  [[nodiscard]] int max_block_days(const std::string& agreement) const;  // 0 = not stated
+  [[nodiscard]] const std::string& text() const { return text_; }        // as parsed
+  [[nodiscard]] const std::vector<ReceivedCollection>& collections() const { return collections_; }
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> states() const;  // agreement id, state in words
+
+ private:
+  struct Instrument {
+    std::string me;
+    std::vector<agreement::SignedAct> acts;
+    agreement::State state;
+  };
+  std::map<std::string, Instrument> instruments_;
+  std::vector<ReceivedCollection> collections_;
+  std::string text_;
+};
+
+}  // namespace entente::sensor

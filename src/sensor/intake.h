@@ -1,0 +1,43 @@
+// From a STIX object as it came to what a sensor works with.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agreement/decide.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "pattern/pattern.h"
+#include "stix/timestamp.h"
+
+namespace entente::sensor {
+
+struct ReceivedIndicator {
+  std::string id;
+  std::string version;  // text of `modified`
+  stix::Timestamp version_time;
+  bool revoked = false;
+  std::string name;
+  std::string pattern;
+  std::vector<pattern::Atom> atoms;
+  std::string unusable;  // why there are no atoms; "" if there are
+  Time valid_from{0}, valid_until{INT64_MAX};
+  int confidence = -1;
+  std::vector<std::string> types;
+  std::vector<std::string> markings;  // object_marking_refs
+};
+
+struct ReceivedMarking {
+  std::string id;
+  std::optional<stix::Pap> pap;  // it says PAP
+};
+
+struct ReceivedObject {
+  std::optional<ReceivedIndicator> indicator;
+  std::optional<ReceivedMarking> marking;  // neither: of no concern to a sensor
+};
+// kInvalid if it is no STIX object.
+[[nodiscard]] Result<ReceivedObject> read_object(std::string_view raw);
+
+}  // namespace entente::sensor

@@ -1,0 +1,250 @@
+#include "sensor/sensor.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "enforce/nft.h"
+#include "enforce/self.h"
+#include "packet/capture.h"
+#include "sensor/watch.h"
+
+namespace entente::sensor {
+
+namespace {
+
+Result<std::string> read_token(Files& files, const std::string& path) {
+  if (path.empty()) return std::string();
+  struct stat info{};
+  if (stat(path.c_str(), &info) == 0 && (info.st_mode & 077) != 0) {
+    return make_error(ErrorKind::kDenied, "the token can be read by others", path,
+                      "chmod 600 it, and ask the node for a new one");
+  }
+  TRY(std::string token, files.read(path));
+  while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' ')) token.pop_back();
+  if (token.empty() || token.find_first_of("\r\n ") != std::string::npos)
+    return invalid("the token file holds no token", path);
+  return token;
+}
+
+Result<enforce::ProtectedList> protected_list(const SensorConfig& config, Files& files) {
+  enforce::ProtectedList lists;
+  for (const std::string& path : config.allow_lists) {
+    TRY(const auto loaded, lists.add_file(files, path));
+    say_info("{}: {} entries protected, {} skipped", path, loaded.entries, loaded.skipped);
+  }
+  for (const std::string& text : config.protected_targets) {
+    TRY(const enforce::Target target, enforce::parse_target(text));
+    if (target.kind == enforce::TargetKind::kName) {
+      lists.add_name(target.host, "protected by configuration", true);
+    } else {
+      lists.add_prefix(target.prefix, "protected by configuration", true);
+    }
+  }
+  if (config.protect_surroundings) {
+    for (const enforce::Surrounding& s : enforce::surroundings(files)) lists.add_prefix(s.prefix, s.what, true);
+  }
+  return lists;
+}
+
+}  // namespace
+
+struct Sensor::State {
+  SensorConfig config;
+  SystemClock system_clock;
+  PosixFiles posix_files;
+  Clock* clock = &system_clock;
+  Files* files = &posix_files;
+  std::unique_ptr<enforce::Enforcer> enforcer;
+  std::unique_ptr<EventLog> events;
+  std::unique_ptr<Core> core;
+  std::atomic<Core*> ready{nullptr};  // for the control socket, which is open before the core is
+  std::unique_ptr<Link> link;
+  std::unique_ptr<ControlServer> control;
+
+  struct Listener {
+    std::string interface;
+    packet::Capture capture;
+    std::unique_ptr<Watch> watch;
+    std::unique_ptr<packet::Decoder> decoder;
+    // Copied out for others, since counters belong to the thread.
+    std::atomic<uint64_t> packets{0}, dns{0}, tls{0}, http{0}, malformed{0};
+    std::thread thread;
+    explicit Listener(packet::Capture c) : capture(std::move(c)) {}
+  };
+  std::vector<std::unique_ptr<Listener>> listeners;
+  std::thread ticker;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool stopping = false;
+  Status health;
+
+  std::string socket_path() const { return config.state_dir + "/control.sock"; }
+
+  void listen(Listener& l) {
+    uint64_t packets = 0;
+    const Status status = l.capture.run([&](const packet::Packet& p) {
+      l.decoder->decode(p);
+      ++packets;
+      const packet::Counters& c = l.decoder->counters();
+      l.packets.store(packets, std::memory_order_relaxed);
+      l.dns.store(c.dns, std::memory_order_relaxed);
+      l.tls.store(c.tls_hello, std::memory_order_relaxed);
+      l.http.store(c.http, std::memory_order_relaxed);
+      l.malformed.store(c.ip_malformed + c.transport_malformed + c.dns_malformed + c.tls_malformed + c.http_malformed,
+                        std::memory_order_relaxed);
+    });
+    const std::lock_guard lock(mutex);
+    if (stopping || status.ok()) return;
+    say_error("{}: {}", l.interface, status.error().text());
+    health = status;
+    changed.notify_all();
+  }
+
+  void tick() {
+    int64_t next_status = 0;
+    std::unique_lock lock(mutex);
+    while (!stopping) {
+      lock.unlock();
+      core->tick();
+      if (clock->steady_us() >= next_status) {
+        write_status();
+        next_status = clock->steady_us() + 1'000'000;
+      }
+      lock.lock();
+      changed.wait_for(lock, std::chrono::milliseconds(50), [&] { return stopping; });
+    }
+  }
+
+  json::Node status() {
+    json::Node n = core->status();
+    json::Node sources = json::Node::array();
+    uint64_t packets = 0;
+    for (const auto& l : listeners) {
+      const packet::CaptureStats s = l->capture.stats();
+      packets += l->packets;
+      sources.push(json::Node::object()
+                       .set("interface", l->interface)
+                       .set("packets", l->packets.load())
+                       .set("lost", s.dropped)
+                       .set("dns", l->dns.load())
+                       .set("tls", l->tls.load())
+                       .set("http", l->http.load())
+                       .set("malformed", l->malformed.load()));
+    }
+    n.set("packets", packets).set("sources", std::move(sources));
+    return n;
+  }
+
+  void write_status() {
+    const auto done = files->write_atomic(config.state_dir + "/status.json", json::write_pretty(status()) + "\n", 0600);
+    if (!done.ok()) say_debug("status.json: {}", done.error().text());
+  }
+};
+
+Sensor::Sensor() : state_(std::make_unique<State>()) {}
+
+Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts parts) {
+  std::unique_ptr<Sensor> sensor(new Sensor());
+  State& s = *sensor->state_;
+  s.config = config;
+  if (parts.clock != nullptr) s.clock = parts.clock;
+  if (parts.files != nullptr) s.files = parts.files;
+  CHECK_OK(s.posix_files.make_dirs(config.state_dir));  // the socket stands there too
+  TRY(const std::string token, read_token(*s.files, config.token_file));
+  TRY(enforce::ProtectedList lists, protected_list(config, *s.files));
+  if (parts.enforcer != nullptr) {
+    s.enforcer = std::move(parts.enforcer);
+  } else if (config.enforcer == "nft") {
+    TRY(s.enforcer, enforce::NftEnforcer::open());
+  } else {
+    s.enforcer = std::make_unique<enforce::MemEnforcer>();
+  }
+  if (!parts.connect) {
+    parts.connect = [config]() -> Result<std::unique_ptr<net::Client>> {
+      net::ClientOptions options;
+      options.url = config.url;
+      options.pin_spki_sha256 = config.spki;
+      return net::connect_to(options);
+    };
+  }
+  // Before anything is changed: is another sensor at work here?
+  TRY(s.control, ControlServer::open(s.socket_path(), [&s](std::string_view request) {
+        Core* core = s.ready.load();
+        return core == nullptr ? std::string(R"({"ok":false,"kind":"unavailable","what":"the sensor is starting"})")
+                               : core->control(request);
+      }));
+  s.events = std::make_unique<EventLog>(*s.files, config.state_dir + "/events.jsonl");
+  auto core = std::make_unique<Core>(config, *s.files, *s.clock, *s.enforcer, std::move(lists), *s.events);
+  CHECK_OK(core->start());
+  s.core = std::move(core);
+  s.ready = s.core.get();
+  for (const std::string& interface : config.interfaces) {
+    packet::CaptureOptions options;
+    options.interface = interface;
+    TRY(packet::Capture capture, packet::Capture::open(options));
+    auto listener = std::make_unique<State::Listener>(std::move(capture));
+    listener->interface = interface;
+    listener->watch = std::make_unique<Watch>(*s.core, interface);
+    listener->decoder = std::make_unique<packet::Decoder>(*listener->watch);
+    s.listeners.push_back(std::move(listener));
+  }
+  for (auto& l : s.listeners) l->thread = std::thread([&s, listener = l.get()] { s.listen(*listener); });
+  s.link = std::make_unique<Link>(config, token, parts.connect, *s.core);
+  s.link->start();
+  s.ticker = std::thread([&s] { s.tick(); });
+  s.write_status();
+  return sensor;
+}
+
+Sensor::~Sensor() { stop(); }
+
+void Sensor::stop() {
+  State& s = *state_;
+  {
+    const std::lock_guard lock(s.mutex);
+    if (s.stopping) return;
+    s.stopping = true;
+  }
+  s.changed.notify_all();
+  for (auto& l : s.listeners) {
+    l->capture.stop();
+    if (l->thread.joinable()) l->thread.join();
+  }
+  if (s.ticker.joinable()) s.ticker.join();
+  if (s.link != nullptr) s.link->stop();
+  s.control.reset();
+  if (s.core != nullptr) {
+    s.write_status();  // before the counters go with the table
+    s.core->stop();
+  }
+}
+
+Core& Sensor::core() { return *state_->core; }
+std::string Sensor::status_text() { return json::write(state_->status()); }
+
+Status Sensor::health() {
+  const std::lock_guard lock(state_->mutex);
+  return state_->health;
+}
+
+Status run_sensor(const SensorConfig& config, std::stop_token stop) {
+  TRY(const std::unique_ptr<Sensor> sensor, Sensor::start(config));
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested()) {
+    // Health is looked at now and then: an interface that goes away is rare.
+    changed.wait_for(lock, stop, std::chrono::milliseconds(500), [] { return false; });
+    CHECK_OK(sensor->health());
+  }
+  sensor->stop();
+  return {};
+}
+
+}  // namespace entente::sensor
