@@ -16,7 +16,7 @@ class Walk {
       members(v.get_object().value_unsafe(), property == "extensions");
     } else if (v.is_array()) {
       size_t i = 0;
-      for (const auto item : v.get_array().value_unsafe()) {
+      for (const auto item : json::as_array(v)) {
         const size_t mark = pointer_.size();
         pointer_ += '/';
         pointer_ += std::to_string(i++);

@@ -19,7 +19,7 @@ std::string_view trim(std::string_view text) {
 std::vector<std::string_view> elements(std::string_view text) {
   std::vector<std::string_view> out;
   int depth = 0;
-  size_t start = 1;
+  size_t start = text.find('[') + 1;
   const auto take = [&](size_t end) {
     if (const auto item = trim(text.substr(start, end - start)); !item.empty()) out.push_back(item);
     start = end + 1;
@@ -80,7 +80,7 @@ Status split_document(std::string_view text, json::Document& document, std::vect
     const auto objects = json::find(root, "objects");
     if (!objects && bundle) return {};
     if (!objects) {
-      for (const auto& member : root.get_object().value_unsafe()) {
+      for (const auto& member : json::as_object(root)) {
         if (member.key != "more" && member.key != "next") {
           return invalid("neither a STIX object nor an envelope", "", "every STIX object has a type and an id");
         }

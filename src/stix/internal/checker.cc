@@ -93,7 +93,7 @@ bool Checker::run() {
   // What the extensions declare decides how unknown names and types are taken, so it is looked at first (§7.3).
   const Shape* custom = nullptr;
   if (extension_list != nullptr && extension_list->is_object()) {
-    for (const auto& entry : extension_list->get_object().value_unsafe()) {
+    for (const auto& entry : json::as_object(*extension_list)) {
       const auto kind = json::find_string(entry.value, "extension_type");
       if (!kind || !entry.key.starts_with("extension-definition--")) continue;
       toplevel_extension_ = toplevel_extension_ || *kind == "toplevel-property-extension";

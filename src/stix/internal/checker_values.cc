@@ -82,7 +82,7 @@ void Checker::anything(const json::Value& value, const Frame* at) {
   if (value.is_null()) return report(Rule::kNull, at, {"null is not a value"});
   if (value.is_array()) {
     int64_t index = 0;
-    for (const json::Value item : value.get_array().value_unsafe()) {
+    for (const json::Value item : json::as_array(value)) {
       const Frame here{at, {}, index++};
       anything(item, &here);
     }
@@ -113,7 +113,7 @@ bool Checker::empty_object(const json::Value& value, const Frame* at, std::strin
 
 void Checker::dictionary(const Property& p, const json::Value& value, const Frame* at) {
   if (empty_object(value, at, p.name)) return;
-  for (const auto& member : value.get_object().value_unsafe()) {
+  for (const auto& member : json::as_object(value)) {
     const Frame here{at, member.key};
     if (!is_dictionary_key(member.key)) {
       report(Rule::kDictionaryKey, &here, {"\"", member.key, "\" is not a dictionary key"});
@@ -140,7 +140,7 @@ void Checker::dictionary_value(const Property& p, const json::Value& value, cons
     case Kind::kListDictionary: {
       bool fits = value.is_array();
       if (fits) {
-        for (const json::Value item : value.get_array().value_unsafe()) fits = fits && item.is_string();
+        for (const json::Value item : json::as_array(value)) fits = fits && item.is_string();
       }
       if (!fits) return report(Rule::kJsonType, at, {"the values of ", p.name, " are lists of strings"});
       return anything(value, at);
@@ -152,7 +152,7 @@ void Checker::dictionary_value(const Property& p, const json::Value& value, cons
 
 void Checker::hashes(const json::Value& value, const Frame* at) {
   if (empty_object(value, at, "hashes")) return;
-  for (const auto& member : value.get_object().value_unsafe()) {
+  for (const auto& member : json::as_object(value)) {
     const Frame here{at, member.key};
     if (member.key.size() < 3 || !is_dictionary_key(member.key)) {
       report(Rule::kHashKey, &here, {"\"", member.key, "\" is not a name of a hash algorithm"});
@@ -170,7 +170,7 @@ void Checker::hashes(const json::Value& value, const Frame* at) {
 
 void Checker::extensions(const json::Value& value, const Frame* at) {
   if (empty_object(value, at, "extensions")) return;
-  for (const auto& member : value.get_object().value_unsafe()) {
+  for (const auto& member : json::as_object(value)) {
     const Frame here{at, member.key};
     extension(member.key, member.value, &here);
   }
@@ -212,13 +212,13 @@ void Checker::extension(std::string_view key, const json::Value& value, const Fr
 // here.
 void Checker::contents(const json::Value& value, const Frame* at) {
   if (empty_object(value, at, "contents")) return;
-  for (const auto& member : value.get_object().value_unsafe()) {
+  for (const auto& member : json::as_object(value)) {
     const Frame here{at, member.key};
     if (!is_language(member.key)) report(Rule::kLanguageTag, &here, {"\"", member.key, "\" is not a language tag"});
     if (!member.value.is_object()) {
       report(Rule::kContents, &here, {"a translation is an object of properties"});
     } else if (!empty_object(member.value, &here, "a translation")) {
-      for (const auto& translated : member.value.get_object().value_unsafe()) {
+      for (const auto& translated : json::as_object(member.value)) {
         const Frame inner{&here, translated.key};
         if (translated.value.is_number() || translated.value.is_bool()) {
           report(Rule::kContents, &inner, {"only text is translated"});
@@ -236,7 +236,7 @@ void Checker::container(const json::Value& value, const Frame* at) {
   if (container_ != nullptr) return;
   const auto outer = type_;
   container_ = &value;
-  for (const auto& member : value.get_object().value_unsafe()) {
+  for (const auto& member : json::as_object(value)) {
     const Frame here{at, member.key};
     const auto type = json::find_string(member.value, "type");
     const Type* known = type ? find_type(*type) : nullptr;

@@ -32,7 +32,7 @@ void check_granular_marking(Checker& c, const Members& m, const Frame* at) {
   if (selectors == nullptr || !selectors->is_array()) return;
   const Frame list{at, "selectors"};
   int64_t index = 0;
-  for (const json::Value selector : selectors->get_array().value_unsafe()) {
+  for (const json::Value selector : json::as_array(*selectors)) {
     const Frame here{&list, {}, index++};
     if (!selector.is_string()) continue;
     const auto text = selector.get_string().value_unsafe();
@@ -68,7 +68,7 @@ void check_malware(Checker& c, const Members& m, const Frame* at) {
 void check_observed_data(Checker& c, const Members& m, const Frame* at) {
   const json::Value* refs = m.find("object_refs");
   if (refs == nullptr || !refs->is_array() || refs->get_array().value_unsafe().size() == 0) return;
-  for (const json::Value ref : refs->get_array().value_unsafe()) {
+  for (const json::Value ref : json::as_array(*refs)) {
     const auto id = ref.is_string() ? parse_id(ref.get_string().value_unsafe()) : std::nullopt;
     const Type* type = id ? find_type(id->type) : nullptr;
     // Types of others may be observables; mistakes have findings of their own.
@@ -161,7 +161,7 @@ void check_extension_definition(Checker& c, const Members& m, const Frame* at) {
   bool toplevel = false;
   const json::Value* types = m.find("extension_types");
   if (types != nullptr && types->is_array()) {
-    for (const json::Value type : types->get_array().value_unsafe()) {
+    for (const json::Value type : json::as_array(*types)) {
       toplevel = toplevel || (type.is_string() && type.get_string().value_unsafe() == "toplevel-property-extension");
     }
   }
