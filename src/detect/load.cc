@@ -18,7 +18,7 @@
 namespace entente::detect {
 namespace {
 
-constexpr size_t kMaxFile = 4u << 30;
+constexpr size_t kMaxFile = size_t{4} << 30;
 constexpr std::string_view kColumns[] = {"url",  "domain",  "hostname",  "host",   "fqdn",
                                          "ip",   "address", "indicator", "value",  "ioc",
                                          "hash", "md5",     "sha1",      "sha256", "email"};

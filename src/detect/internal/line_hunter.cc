@@ -260,7 +260,7 @@ void LineHunter::tsv_line(std::string_view text) {
     ++odd_columns_;
     return text_line(text);
   }
-  std::string_view host, uri;
+  std::string host, uri;
   size_t i = 0;
   split(text, separator_, [&](std::string_view value) {
     if (i == columns_.size()) return;
@@ -268,8 +268,8 @@ void LineHunter::tsv_line(std::string_view text) {
     if (value == unset_ || value == empty_) return;
     if (i == 1) time_ = epoch_text(value);
     if (!c.text) return;
-    if (c.name == "host") host = value;
-    if (c.name == "uri") uri = value;
+    if (c.name == "host") host = unescape(value, scratch_);
+    if (c.name == "uri") uri = unescape(value, scratch_);
     if (c.list) {
       split(value, set_separator_, [&](std::string_view item) { observe(c.name, unescape(item, scratch_)); });
     } else {

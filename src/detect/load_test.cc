@@ -1,0 +1,156 @@
+#include "detect/load.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace entente::detect {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string write(const std::string& name, std::string_view bytes) {
+  const fs::path path = fs::temp_directory_path() / ("entente_load_" + std::to_string(getpid()) + "_" + name);
+  std::ofstream(path, std::ios::binary) << bytes;
+  return path;
+}
+
+size_t matches(const Loaded& loaded, ObservableKind kind, std::string_view text) {
+  std::vector<Hit> hits;
+  loaded.index->match({kind, text, {}}, hits);
+  return hits.size();
+}
+
+TEST(Load, EachFormOfAListLineIsItsPattern) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"198.51.100.7", "[ipv4-addr:value = '198.51.100.7']"},
+      {"198.51.100.7:8080", "[ipv4-addr:value = '198.51.100.7']"},
+      {"198.51.100.9/24", "[ipv4-addr:value ISSUBSET '198.51.100.0/24']"},
+      {"2001:DB8::0:1", "[ipv6-addr:value = '2001:db8::1']"},
+      {"2001:db8::/32", "[ipv6-addr:value ISSUBSET '2001:db8::/32']"},
+      {"Evil.EXAMPLE.", "[domain-name:value = 'evil.example']"},
+      {"evil[.]example", "[domain-name:value = 'evil.example']"},
+      {"b\u00fccher.example", "[domain-name:value = 'xn--bcher-kva.example']"},
+      {"hxxps://Evil.example:443/it's", "[url:value = 'https://evil.example/it\\'s']"},
+      {"evil.example/a", "[url:value = 'http://evil.example/a' OR url:value = 'https://evil.example/a']"},
+      {"Joe@Mail.example", "[email-addr:value = 'joe@mail.example']"},
+      {"D41D8CD98F00B204E9800998ECF8427E", "[file:hashes.MD5 = 'd41d8cd98f00b204e9800998ecf8427e']"},
+  };
+  for (const auto& [line, pattern] : cases) {
+    const auto got = pattern_of_value(line);
+    ASSERT_TRUE(got.ok()) << line;
+    EXPECT_EQ(*got, pattern);
+    const auto atoms = pattern::equality_atoms(*pattern::Pattern::parse(*got));
+    EXPECT_TRUE(atoms.complete) << line << ": " << atoms.why;
+    EXPECT_FALSE(atoms.any_of.empty());
+  }
+  for (const char* line : {"", "word", "two words.example", "1.2.3.4.5", "300.1.2.3", "/path/only", "http://",
+                           "@x.example", "a@", "x.123"})
+    EXPECT_FALSE(pattern_of_value(line).ok()) << line;
+}
+
+TEST(Load, ANameMayStandForEverythingBelowItAndItsPatternSaysSo) {
+  const std::string file = write("names", "evil.example\n");
+  const auto exact = load_indicators({file}), tree = load_indicators({file}, {.names_and_below = true});
+  ASSERT_TRUE(exact.ok() && tree.ok());
+  EXPECT_EQ(matches(*exact, ObservableKind::kDomain, "www.evil.example"), 0u);
+  EXPECT_EQ(matches(*tree, ObservableKind::kDomain, "www.evil.example"), 1u);
+  EXPECT_EQ(matches(*tree, ObservableKind::kDomain, "evil.example"), 1u);
+  EXPECT_EQ(tree->index->indicator(0).pattern,
+            "[domain-name:value = 'evil.example' OR domain-name:value LIKE '%.evil.example']");
+}
+
+TEST(Load, ListsWithCommentsAndCsvWithAHeader) {
+  const auto list = load_indicators({write("list",
+                                           "\xef\xbb\xbf# a comment\r\n\r\nevil.example # why\r\n198.51.100.7\t# "
+                                           "why\r\nhttp://a.example/#top\r\nnot understood\r\n")});
+  ASSERT_TRUE(list.ok());
+  EXPECT_EQ(list->indicators, 3u);
+  EXPECT_EQ(list->lines_not_understood, 1u);
+  EXPECT_EQ(list->notes.size(), 1u);
+  const auto csv = load_indicators({write(
+      "csv",
+      "date,URL,description\n2023/06/01 09:37:00,https://evil.example/a,Shop\n2023/06/01,\"http://b.example/x,y\",\"a, "
+      "b\"\n2023/06/01,,none\n")});
+  ASSERT_TRUE(csv.ok());
+  EXPECT_EQ(csv->indicators, 2u);
+  EXPECT_EQ(csv->lines_not_understood, 1u);
+  EXPECT_EQ(matches(*csv, ObservableKind::kUrl, "http://b.example/x,y"), 1u);
+}
+
+TEST(Load, StixIndicatorsAndWhatAnIndexCannotLookUp) {
+  const auto indicator = [](const std::string& n, const std::string& pattern, const std::string& more = "") {
+    return R"({"type":"indicator","spec_version":"2.1","id":"indicator--00000000-0000-4000-8000-00000000000)" + n +
+           R"(","created":"2026-01-01T00:00:00Z","modified":"2026-01-02T00:00:00Z","pattern":")" + pattern +
+           R"(","pattern_type":")" + (more == "yara" ? "yara" : "stix") +
+           R"(","valid_from":"2026-01-01T00:00:00Z","valid_until":"2026-06-01T00:00:00Z","confidence":70)" +
+           (more == "revoked" ? R"(,"revoked":true)" : "") + "}";
+  };
+  const std::vector<std::string> objects = {
+      indicator("1", "[domain-name:value = 'evil.example']"),
+      indicator("2", "[domain-name:value = 'b.example' OR file:name = 'x']"),
+      indicator("3", "[file:name = 'x']"),
+      indicator("4", "[domain-name:value = 'c.example']", "revoked"),
+      indicator("5", "rule x", "yara"),
+      indicator("6", "[broken"),
+      R"({"type":"identity","spec_version":"2.1","id":"identity--00000000-0000-4000-8000-000000000001"})"};
+  std::string bundle, lines;
+  for (const auto& o : objects) {
+    bundle += (bundle.empty() ? "" : ",") + o;
+    lines += o + "\n";
+  }
+  bundle = R"({"type":"bundle","id":"bundle--00000000-0000-4000-8000-000000000001","objects":[)" + bundle + "]}";
+  for (const auto& text : {bundle, lines}) {
+    const auto loaded = load_indicators({write("stix", text)});
+    ASSERT_TRUE(loaded.ok()) << loaded.error().text();
+    EXPECT_EQ(loaded->indicators, 2u);
+    EXPECT_EQ(loaded->partly.size(), 1u);
+    EXPECT_EQ(loaded->not_at_all.size(), 2u);
+    EXPECT_EQ(loaded->revoked, 1u);
+    EXPECT_EQ(loaded->other_languages, 1u);
+    EXPECT_EQ(loaded->other_objects, 1u);
+    const Indicator& first = loaded->index->indicator(0);
+    EXPECT_EQ(to_text(first.valid_from), "2026-01-01T00:00:00.000000Z");
+    EXPECT_EQ(first.confidence, 70);
+    EXPECT_EQ(matches(*loaded, ObservableKind::kDomain, "b.example"), 1u);
+  }
+}
+
+TEST(Load, ADamagedFileIsRefusedByName) {
+  for (const auto& [name, bytes] : std::vector<std::pair<std::string, std::string>>{
+           {"bad.json", "{\"type\":"}, {"bad.gz", "\x1f\x8b\x08garbage"}}) {
+    const auto loaded = load_indicators({write(name, bytes)});
+    ASSERT_FALSE(loaded.ok());
+    EXPECT_NE(loaded.error().text().find(name), std::string::npos) << loaded.error().text();
+  }
+  EXPECT_EQ(load_indicators({"/no/such"}).error().kind, ErrorKind::kNotFound);
+}
+
+TEST(Load, RealLists) {
+  const std::string data = ENTENTE_DATA_DIR;
+  if (!fs::exists(data + "/maltrail")) GTEST_SKIP() << "no real lists at " << data;
+  const auto phishing = load_indicators({data + "/jpcert-phishurl/202306.csv"});
+  ASSERT_TRUE(phishing.ok()) << phishing.error().text();
+  EXPECT_GT(phishing->indicators, 5000u);
+  EXPECT_LT(phishing->lines_not_understood * 100, phishing->indicators);
+
+  const fs::path trails = fs::temp_directory_path() / ("entente_trails_" + std::to_string(getpid()) + ".txt");
+  if (std::system(
+          ("tar --zstd -xOf " + data + "/maltrail/malware.tar.zst > " + trails.string() + " 2>/dev/null").c_str()) != 0)
+    GTEST_SKIP() << "tar cannot read zstd here";
+  const auto malware = load_indicators({trails, data + "/maltrail/mass_scanner_cidr.txt"});
+  ASSERT_TRUE(malware.ok()) << malware.error().text();
+  EXPECT_GT(malware->indicators, 500'000u);
+  EXPECT_LT(malware->lines_not_understood * 10, malware->indicators);
+  printf("maltrail: %lu indicators, %lu lines not understood; keys %.1f, all %.1f octets per indicator\n",
+         malware->indicators, malware->lines_not_understood,
+         static_cast<double>(malware->index->key_bytes()) / static_cast<double>(malware->indicators),
+         static_cast<double>(malware->index->memory_bytes()) / static_cast<double>(malware->indicators));
+  EXPECT_EQ(matches(*malware, ObservableKind::kIpv4, "5.63.151.77"), 1u);
+  fs::remove(trails);
+}
+
+}  // namespace
+}  // namespace entente::detect
