@@ -172,12 +172,13 @@ void Service::State::read(const std::shared_ptr<State>& self, Call call, Endpoin
     query->filter.ids = {call.route.item};
   }
   const bool may_wait = endpoint == Endpoint::kObjects || endpoint == Endpoint::kManifest;
-  const auto seconds = may_wait ? preferred_wait(call.request.headers) : std::nullopt;
+  // A plain number, -1 = not asked for: GCC 12 takes a copied optional for uninitialised here.
+  const int64_t seconds = may_wait ? preferred_wait(call.request.headers).value_or(-1) : -1;
   bool empty = false;
   net::Response response = page(call, endpoint, *query, scope, &empty);
-  if (!seconds || response.status != 200) return call.reply(std::move(response));
-  const int64_t wait_ms = std::min(*seconds * 1000, options.max_wait_ms);
-  const std::string applied = "wait=" + std::to_string(*seconds);
+  if (seconds < 0 || response.status != 200) return call.reply(std::move(response));
+  const int64_t wait_ms = std::min(seconds * 1000, options.max_wait_ms);
+  const std::string applied = "wait=" + std::to_string(seconds);
   if (!empty || query->next || wait_ms <= 0) {
     response.headers.emplace_back("Preference-Applied", applied);  // RFC 7240 §3
     return call.reply(std::move(response));
