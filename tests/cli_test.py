@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""The contract of the command line: exit status (0 yes, 1 no, 2 could not run), `entente: WHAT (WHERE): WHAT TO DO` on standard error, one JSON
+object per line with -o json, and bad input that loses nothing and leaves nothing half-written."""
+import json, os, pathlib, socket, subprocess, sys, tempfile, time
+
+ENTENTE = sys.argv[1]
+FAILED = []
+
+
+def run(*args, stdin=""):
+    return subprocess.run([ENTENTE, *map(str, args)], input=stdin, capture_output=True, text=True, timeout=60)
+
+
+def check(what, ok, detail=""):
+    print(("ok    " if ok else "WRONG ") + what + ("" if ok else f": {detail}"))
+    if not ok:
+        FAILED.append(what)
+
+
+def expect(what, status, *args, err="", out="", stdin=""):
+    r = run(*args, stdin=stdin)
+    good = r.returncode == status and err in r.stderr and out in r.stdout
+    if status == 2:  # could not run: says what and what to do, in the one form
+        good = good and r.stderr.splitlines()[-1].startswith("entente: ")
+    check(what, good, f"status {r.returncode}, out {r.stdout[:300]!r}, err {r.stderr[:500]!r}")
+    return r
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def indicator(i, **more):
+    o = {"type": "indicator", "spec_version": "2.1", "id": f"indicator--00000000-0000-4000-8000-{i:012d}", "created": "2026-01-01T00:00:00.000Z",
+         "modified": "2026-01-01T00:00:00.000Z", "pattern": f"[domain-name:value = 'n{i}.example']", "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z"}
+    return {**o, **more}
+
+
+def main(tmp):
+    tmp = pathlib.Path(tmp)
+    expect("--version names version and commit", 0, "--version", out="entente 0.")
+    expect("--help", 0, "--help", out="agreement")
+    expect("no command", 2)
+    expect("unknown command", 2, "frobnicate", err="--help")
+    expect("unknown option", 2, "publish", "x", "--no-such-thing")
+
+    # Documents and objects, offline.
+    (tmp / "broken.json").write_text('{"type": "indicator", ')
+    (tmp / "good.json").write_text(json.dumps(indicator(1)))
+    (tmp / "bad.json").write_text(json.dumps(indicator(2, modified="2025-01-01T00:00:00.000Z")))
+    expect("validate: a good object", 0, "stix", "validate", tmp / "good.json")
+    expect("validate: modified before created", 1, "stix", "validate", tmp / "bad.json")
+    expect("validate: a file that is not there", 2, "stix", "validate", tmp / "none.json", err="none.json")
+    expect("pattern: a good one", 0, "pattern", "check", "[domain-name:value = 'x.example']")
+    expect("pattern: a bad one", 1, "pattern", "check", "[domain-name:value = ]")
+    expect("agreement check: not JSON", 1, "agreement", "check", tmp / "broken.json")
+    expect("agreement check: not there", 2, "agreement", "check", tmp / "none.json", err="none.json")
+
+    # Node folders.
+    port = free_port()
+    node = tmp / "in"
+    expect("init: a bad party code", 1, "init", tmp / "x", "--party", "India", "--name", "n", err="capital")
+    check("a refused init leaves nothing", not (tmp / "x").exists())
+    r = expect("init", 0, "-o", "json", "init", node, "--party", "IN", "--name", "CERT", "--listen", f"127.0.0.1:{port}")
+    check("init prints one JSON object", json.loads(r.stdout)["party"] == "IN")
+    check("keys are private", all((k.stat().st_mode & 0o077) == 0 for k in (node / "keys").iterdir() if k.suffix in (".pem", ".key", ".token")),
+          [f"{k.name} {oct(k.stat().st_mode)}" for k in (node / "keys").iterdir()])
+    check("init prints no secret", (node / "keys" / "admin.token").read_text().strip() not in r.stdout + r.stderr)
+    expect("init over a node", 1, "init", node, "--party", "IN", "--name", "n")
+    expect("init jp", 0, "init", tmp / "jp", "--party", "JP", "--name", "CERT", "--listen", f"127.0.0.1:{free_port()}")
+    expect("node status: nobody there", 2, "node", "status", "--dir", node, err="entente node run")
+    expect("node status: no such folder", 2, "node", "status", "--dir", tmp / "nowhere")
+    expect("node check of a stopped node", 0, "node", "check", "--dir", node)
+
+    doc = tmp / "agreement.json"
+    expect("agreement new", 0, "agreement", "new", "--pair", node / "party.json", "--pair", tmp / "jp" / "party.json", doc)
+    expect("agreement check: a good one", 0, "agreement", "check", doc)
+    text = json.loads(doc.read_text())
+    text["surprise"] = 1
+    (tmp / "unknown.json").write_text(json.dumps(text))
+    expect("agreement check: an unknown field", 1, "agreement", "check", tmp / "unknown.json", out="surprise")
+    expect("agreement diff: the same", 0, "agreement", "diff", doc, doc)
+    expect("agreement new: one party only", 1, "agreement", "new", "--pair", node / "party.json", tmp / "one.json")
+    check("a refused document is not written", not (tmp / "one.json").exists())
+
+    # A running node and bad input.
+    process = subprocess.Popen([ENTENTE, "-q", "node", "run", "--dir", str(node)], stdout=subprocess.PIPE, text=True)
+    try:
+        check("node run says when it serves", '"ready"' in process.stdout.readline())
+        expect("publish: not JSON", 1, "publish", tmp / "broken.json", "--dir", node)
+        mixed = tmp / "mixed.jsonl"
+        mixed.write_text("\n".join(json.dumps(o) for o in (indicator(10), indicator(11, pattern="[not a pattern"), indicator(12))))
+        r = expect("publish: one of three is bad", 1, "-o", "json", "publish", mixed, "--dir", node)
+        f = json.loads(r.stdout)
+        check("the good ones were published, the bad one is named", f["published"] == 2 and f["failed"] == 1 and f["failures"][0]["id"].endswith("11"), r.stdout)
+        expect("publish again: nothing new, nothing wrong", 0, "publish", tmp / "good.json", "--dir", node)
+        r = expect("status as JSON", 0, "-o", "json", "node", "status", "--dir", node)
+        check("nothing half-written", json.loads(r.stdout)["objects"]["inbox"] == 3, r.stdout[:300])
+        (tmp / "token").write_text("wrong\n")
+        expect("a wrong token", 1, "node", "status", "--dir", node, "--token-file", tmp / "token")
+        expect("a wrong pin", 2, "node", "status", "--url", f"https://127.0.0.1:{port}", "--pin", "00" * 32, "--token-file", node / "keys" / "admin.token")
+        expect("an agreement nobody knows", 1, "agreement", "sign", "00000000-0000-4000-8000-000000000000", "--dir", node)
+        expect("a second node in the same folder", 2, "node", "run", "--dir", node)
+        expect("recall of something that is not there", 1, "recall", "indicator--00000000-0000-4000-8000-00000000ffff", "--dir", node)
+        r = expect("a new token is printed once", 0, "token", "new", "t1", "--role", "analyst", "--dir", node, out="ent")
+        token = r.stdout.strip().splitlines()[0]
+        r = expect("token list", 0, "token", "list", "--dir", node, out="t1")
+        check("the list does not show it", token not in r.stdout)
+    finally:
+        process.terminate()
+        check("SIGTERM ends a node with 0", process.wait(15) == 0)
+    expect("node check after all that", 0, "node", "check", "--dir", node)
+    expect("ledger audit", 0, "ledger", "audit", "--dir", node) if any((node / "ledger").iterdir()) else None
+
+
+with tempfile.TemporaryDirectory() as folder:
+    main(folder)
+print(f"{len(FAILED)} of the contract broken" if FAILED else "the contract is kept")
+sys.exit(1 if FAILED else 0)
