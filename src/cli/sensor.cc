@@ -86,9 +86,9 @@ Result<int> leases(Context& cx, const LeaseOptions& o, const char* cmd, const ch
         continue;
       }
       const auto text = [&](const char* name) { return printable(json::find_string(v, name).value_or(""), 300); };
-      std::string why = text("verdict");
-      if (why.empty()) why = text("reason");
-      if (const auto ended = text("ended"); !ended.empty()) why += (why.empty() ? "ended: " : "; ended: ") + ended;
+      std::string why = text("code");
+      if (const auto sentence = text("sentence"); !sentence.empty()) why += (why.empty() ? "" : ": ") + sentence;
+      if (const auto ended = text("ended_by"); !ended.empty()) why += (why.empty() ? "ended: " : "; ended: ") + ended;
       t.row({text("lease"), text("target"), text("state"), text("partner"), text("end"), grouped(static_cast<uint64_t>(json::find_int(v, "hits").value_or(0))), text("indicator"), why});
     }
   }
@@ -175,7 +175,7 @@ void add_sensor_commands(CLI::App& app, Context& cx) {
 
   auto h = std::make_shared<HuntOptions>();
   c = app.add_subcommand("hunt", "match indicators over logs and captures; one JSON line per match (exit 1: none)");
-  c->add_option("--indicators", h->indicators, "STIX, CSV or lists")->required();
+  c->add_option("--indicators", h->indicators, "STIX, CSV or lists; may be given several times")->required()->allow_extra_args(false);
   c->add_option("INPUT", h->inputs, "Zeek, Suricata, JSON lines, text, pcap; gzip and zstd too; '-' is standard input")->required();
   c->callback([&cx, h] { finish(cx, hunt(cx, *h)); });
 }

@@ -206,9 +206,9 @@ void Exchange::add(const taxii::Caller& caller, const std::string& root, const s
         if (kept.successes.size() > 100) kept.successes.clear();  // the list is optional (T63); the counts stay
         statuses_[status->id] = {std::move(kept), id};
       }
-      const bool added = status.ok() && status->success > 0;
+      // Waiters first: who gets the answer may take this exchange down.
+      if (status.ok() && status->success > 0) notifier_->notify(collection);
       done(std::move(status));
-      if (added) notifier_->notify(collection);
     });
   });
 }

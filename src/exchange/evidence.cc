@@ -44,10 +44,17 @@ Result<Evidence::Book*> Evidence::book(const std::string& agreement_id) {
 
 Status Evidence::write_out(const std::string& agreement_id, Book& book) {
   const std::string sequence = sequence_of(agreement_id);
+  if (!book.tiles) {
+    // An append failed before: what is on disk is read again and repaired.
+    TRY(book.tiles, ledger::TileLog::open(cx_.files, dir(agreement_id), ledger_origin(cx_.config.party, agreement_id), cx_.log_key));
+  }
   while (book.tiles->size() < book.next) {
     TRY(std::vector<std::string> leaves, cx_.store.read(sequence, book.tiles->size(), kWriteOutMax));
     if (leaves.empty()) return make_error(ErrorKind::kCorrupt, "leaves are missing in the store", sequence, "run 'entente node check'");
-    TRY([[maybe_unused]] const uint64_t first, book.tiles->append(leaves));
+    if (auto first = book.tiles->append(leaves); !first.ok()) {
+      book.tiles.reset();
+      return std::move(first).error();
+    }
   }
   return {};
 }
@@ -148,7 +155,7 @@ Status Evidence::settle() {
 std::optional<Evidence::Head> Evidence::head(std::string_view agreement_id) const {
   const std::lock_guard lock(mutex_);
   const auto it = books_.find(std::string(agreement_id));
-  if (it == books_.end()) return std::nullopt;
+  if (it == books_.end() || !it->second.tiles) return std::nullopt;
   return Head{it->second.tiles->size(), hex(view(it->second.tiles->root()))};
 }
 

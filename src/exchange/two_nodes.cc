@@ -1,8 +1,6 @@
 #include "exchange/two_nodes.h"
 
-#include <condition_variable>
-#include <mutex>
-#include <optional>
+#include <future>
 
 #include "agreement/draft.h"
 #include "base/bytes.h"
@@ -55,6 +53,7 @@ Status TestNode::reopen() {
   TRY(exchange, Exchange::open(*context));
   taxii::Options options;
   options.cursor_key = std::string(32, 'k');
+  options.root_prefixes = {"/local/", "/acts/", "/agreements/"};
   service = std::make_unique<taxii::Service>(*exchange, options, clock);
   return {};
 }
@@ -89,17 +88,10 @@ Result<taxii::StatusInfo> TestNode::publish(const std::vector<std::string>& obje
   for (size_t i = 0; i < objects.size(); ++i) envelope += (i > 0 ? "," : "") + objects[i];
   envelope += "]}";
   // MemLog commits on a thread of its own: wait for the answer.
-  std::mutex mutex;
-  std::condition_variable ready;
-  std::optional<Result<taxii::StatusInfo>> got;
-  exchange->add({"person admin test"}, "/local/", "inbox", std::move(envelope), [&](Result<taxii::StatusInfo> r) {
-    const std::lock_guard lock(mutex);
-    got.emplace(std::move(r));
-    ready.notify_all();
-  });
-  std::unique_lock lock(mutex);
-  ready.wait(lock, [&] { return got.has_value(); });
-  return std::move(*got);
+  auto got = std::make_shared<std::promise<Result<taxii::StatusInfo>>>();
+  auto answer = got->get_future();
+  exchange->add({"person admin test"}, "/local/", "inbox", std::move(envelope), [got](Result<taxii::StatusInfo> r) { got->set_value(std::move(r)); });
+  return answer.get();
 }
 
 Node TestNode::party_block() const {

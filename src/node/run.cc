@@ -88,6 +88,7 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config) {
   TRY(s.exchange, exchange::Exchange::open(*s.context));
   taxii::Options to;
   to.cursor_key = std::move(cursor_key);
+  to.root_prefixes = {"/local/", "/acts/", "/agreements/"};
   s.taxii = std::make_unique<taxii::Service>(*s.exchange, to, s.clock);
   s.partners = std::make_unique<Partners>(*s.exchange, s.config);
   s.api = std::make_unique<Api>(*s.exchange, *s.taxii, s.config, [&s](const std::string& party) { return s.partners->sync(party); });
