@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 namespace entente::agreement::internal {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 struct Rule {
   bool sco = false;
   // Required, or one of a group of which some member is required (kept whole: simpler, and never wider).
-  std::initializer_list<std::string_view> fixed;
+  std::vector<std::string_view> fixed;
 };
 
 // STIX 2.1 §4–§7; a property that is absent here and in kCommon is optional.
