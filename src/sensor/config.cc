@@ -1,7 +1,6 @@
 #include "sensor/config.h"
 
 #include <fmt/format.h>
-#define TOML_EXCEPTIONS 0
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -98,12 +97,12 @@ class Reader {
 }  // namespace
 
 Result<SensorConfig> parse_sensor_config(const std::string& text, const std::string& folder) {
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed) {
-    const auto& e = parsed.error();
+  toml::table file;
+  try {  // Debian's library is built with exceptions
+    file = toml::parse(text);
+  } catch (const toml::parse_error& e) {
     return invalid(std::string(e.description()), fmt::format("line {}", e.source().begin.line));
   }
-  const toml::table& file = parsed.table();
   SensorConfig c;
   std::optional<Error> error;
   for (const auto& [key, value] : file) {

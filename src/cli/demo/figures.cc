@@ -34,11 +34,7 @@ double percentile(std::vector<double> values, double p) {
 }
 
 json::Node Figures::to_json() const {
-  json::Node blocked;
-  if (lab) {
-    blocked = json::Node::array();
-    for (const double ms : shared_to_blocked_ms) blocked.push(ms);
-  }
+  const json::Node::List blocked(shared_to_blocked_ms.begin(), shared_to_blocked_ms.end());
   json::Node why = json::Node::object();
   for (const auto& [code, n] : reasons) why.set(code, n);
   json::Node n = json::Node::object();
@@ -46,7 +42,8 @@ json::Node Figures::to_json() const {
   n.set("reasons", std::move(why)).set("refused_before_force", refused_before_force);
   n.set("receive_objects_per_s", receive_objects_per_s).set("publish_objects_per_s", publish_objects_per_s);
   n.set("receipts", receipts).set("releases_proved", releases_proved).set("proof_verified", proof_verified);
-  n.set("namespaces", lab).set("shared_to_blocked_ms", std::move(blocked));
+  n.set("namespaces", lab).set("shared_to_blocked_ms", json::Node());
+  if (lab) n.set("shared_to_blocked_ms", json::Node(blocked));
   n.set("indicators_in_sensor", maybe(indicators_in_sensor))
       .set("detected", maybe(detected))
       .set("leased", maybe(leased));
