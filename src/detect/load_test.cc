@@ -138,11 +138,12 @@ TEST(Load, RealLists) {
 
   const fs::path trails = fs::temp_directory_path() / ("entente_trails_" + std::to_string(getpid()) + ".txt");
   if (std::system(
-          ("tar --zstd -xOf " + data + "/maltrail/malware.tar.zst > " + trails.string() + " 2>/dev/null").c_str()) != 0)
+          ("tar --zstd -xOf " + data + "/maltrail/malicious.tar.zst 2>/dev/null | head -n 60000 > " + trails.string())
+              .c_str()) != 0)
     GTEST_SKIP() << "tar cannot read zstd here";
   const auto malware = load_indicators({trails, data + "/maltrail/mass_scanner_cidr.txt"});
   ASSERT_TRUE(malware.ok()) << malware.error().text();
-  EXPECT_GT(malware->indicators, 500'000u);
+  EXPECT_GT(malware->indicators, 30'000u);
   EXPECT_LT(malware->lines_not_understood * 10, malware->indicators);
   printf("maltrail: %lu indicators, %lu lines not understood; keys %.1f, all %.1f octets per indicator\n",
          malware->indicators, malware->lines_not_understood,

@@ -65,7 +65,8 @@ def records(path, limit=None):
 
 
 def log_name(path):
-    return os.path.basename(path).split(".")[0]
+    parts = os.path.basename(path).split(".")
+    return parts[1] if parts[0] in ("json", "tsv") else parts[0]
 
 
 def as_address(text):
@@ -89,7 +90,8 @@ def matcher(value):
             found = (as_address(m) for m in run.findall(text))
             return any(a is not None and a.version == network.version and a in network for a in found)
         return inside
-    word = re.compile(r"(?<![A-Za-z0-9_.-])" + re.escape(value) + r"\.?(?![A-Za-z0-9_-]|\.[A-Za-z0-9_-])", re.IGNORECASE)
+    # Not inside a longer name and not below a wildcard ("*.name"); a single dot before it (".name", as cookies write) does no harm.
+    word = re.compile(r"(?<![A-Za-z0-9_-])(?<![A-Za-z0-9_*-]\.)" + re.escape(value) + r"\.?(?![A-Za-z0-9_-]|\.[A-Za-z0-9_-])", re.IGNORECASE)
     return lambda text: word.search(text) is not None
 
 
@@ -97,7 +99,7 @@ def choose(folder, count, seed):
     rng = random.Random(seed)
     pool = set()
     for name in sorted(os.listdir(folder)):
-        for record in records(os.path.join(folder, name), 2500):
+        for record in records(os.path.join(folder, name), 1000):
             for values in record.values():
                 for v in values:
                     if as_address(v) is not None and v.count(".") == 3:

@@ -71,6 +71,9 @@ bool any_word(std::string_view text, bool single_labels, unsigned& oddities, con
       const size_t colon = colons == 0 ? run.size() : std::min(run.find(':', at), run.size());
       std::string_view piece = run.substr(at, colon - at);
       at = colon + 1;
+      // "*.name" (certificates) is a name below, not the name itself.
+      const bool wildcard = piece.starts_with('.') && piece.data() == run.data() && begin > 0 && text[begin - 1] == '*';
+      if (wildcard) piece = {piece.data() - 1, piece.size() + 1};
       while (!piece.empty() && piece.front() == '.') piece.remove_prefix(1);
       while (!piece.empty() && piece.back() == '.') piece.remove_suffix(1);
       const auto kind = word::judge(piece, single_labels);
