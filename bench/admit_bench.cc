@@ -1,11 +1,10 @@
-// Admission over TLS: posts envelopes of fresh indicators to a running node and prints objects per second and latency as one JSON line.
+// Admission over TLS: posts envelopes of fresh indicators to a running node and prints objects per second and latency
+// as one JSON line.
 //
 //   entente_admit_bench URL PIN TOKEN ENVELOPE CONNECTIONS SECONDS
 //
-// Objects are made before the clock starts to run for a connection's next request, so what is timed is request to answer; the generator's own
-// cost is on the same machine and counts against the figure.
-#include <fmt/format.h>
-
+// Objects are made before the clock starts to run for a connection's next request, so what is timed is request to
+// answer; the generator's own cost is on the same machine and counts against the figure.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -16,6 +15,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "base/time.h"
 #include "net/http.h"
@@ -28,7 +29,8 @@ using Steady = std::chrono::steady_clock;
 std::string indicator(std::mt19937_64& rng, const std::string& at) {
   const uint64_t a = rng();
   const uint64_t b = rng();
-  const std::string id = fmt::format("{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}", a >> 32, (a >> 16) & 0xffff, a & 0xfff, b >> 52, b & 0xffffffffffffULL);
+  const std::string id = fmt::format("{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}", a >> 32, (a >> 16) & 0xffff, a & 0xfff,
+                                     b >> 52, b & 0xffffffffffffULL);
   return fmt::format(
       R"({{"type":"indicator","spec_version":"2.1","id":"indicator--{0}","created":"{1}","modified":"{1}","created_by_ref":"identity--f431f809-377b-45e0-aa1c-6a4751cae5ff",)"
       R"("name":"phishing host {2:x}","description":"Host that served a copy of a bank's login page; reported by two sensors and confirmed by an analyst. The page asked for card number and one-time code.",)"
@@ -86,7 +88,9 @@ int main(int argc, char** argv) {
         entente::net::Request r;
         r.method = "POST";
         r.path = "/local/collections/inbox/objects/";
-        r.headers = {{"Authorization", "Bearer " + token}, {"Accept", "application/taxii+json;version=2.1"}, {"Content-Type", "application/taxii+json;version=2.1"}};
+        r.headers = {{"Authorization", "Bearer " + token},
+                     {"Accept", "application/taxii+json;version=2.1"},
+                     {"Content-Type", "application/taxii+json;version=2.1"}};
         r.body = std::move(body);
         const auto t0 = Steady::now();
         auto answer = (*client)->send(r, std::chrono::seconds(30));
@@ -95,7 +99,8 @@ int main(int argc, char** argv) {
         const std::string expected = "\"success_count\":" + std::to_string(envelope);
         if (!answer.ok() || answer->status != 202 || answer->body.find(expected) == std::string::npos) {
           if (failures++ == 0) {
-            std::fprintf(stderr, "admit_bench: %s\n", answer.ok() ? answer->body.substr(0, 300).c_str() : answer.error().text().c_str());
+            std::fprintf(stderr, "admit_bench: %s\n",
+                         answer.ok() ? answer->body.substr(0, 300).c_str() : answer.error().text().c_str());
           }
           continue;
         }
@@ -109,8 +114,16 @@ int main(int argc, char** argv) {
   for (auto& t : threads) t.join();
   const double elapsed = std::chrono::duration<double>(Steady::now() - start).count();
   std::sort(latencies_ms.begin(), latencies_ms.end());
-  const auto q = [&](double p) { return latencies_ms.empty() ? 0.0 : latencies_ms[std::min(latencies_ms.size() - 1, static_cast<size_t>(p * static_cast<double>(latencies_ms.size())))]; };
-  fmt::print("{{\"envelope\":{},\"connections\":{},\"seconds\":{:.2f},\"objects\":{},\"objects_per_s\":{:.0f},\"p50_ms\":{:.2f},\"p99_ms\":{:.2f},\"failures\":{}}}\n", envelope,
-             connections, elapsed, objects.load(), static_cast<double>(objects.load()) / elapsed, q(0.5), q(0.99), failures.load());
+  const auto q = [&](double p) {
+    return latencies_ms.empty()
+               ? 0.0
+               : latencies_ms[std::min(latencies_ms.size() - 1,
+                                       static_cast<size_t>(p * static_cast<double>(latencies_ms.size())))];
+  };
+  fmt::print(
+      "{{\"envelope\":{},\"connections\":{},\"seconds\":{:.2f},\"objects\":{},\"objects_per_s\":{:.0f},\"p50_ms\":{:."
+      "2f},\"p99_ms\":{:.2f},\"failures\":{}}}\n",
+      envelope, connections, elapsed, objects.load(), static_cast<double>(objects.load()) / elapsed, q(0.5), q(0.99),
+      failures.load());
   return failures == 0 && !latencies_ms.empty() ? 0 : 1;
 }

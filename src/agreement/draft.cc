@@ -46,26 +46,70 @@ Node articles() {
 }
 
 Node flows(const Draft& d, const std::vector<std::string>& codes) {
-  const std::vector<std::string> types =
-      !d.types.empty() ? d.types
-                       : std::vector<std::string>{"indicator", "malware", "attack-pattern", "infrastructure", "campaign", "intrusion-set", "tool",
-                                                  "course-of-action", "relationship", "sighting", "report", "grouping", "note", "identity",
-                                                  "marking-definition", "ipv4-addr", "ipv6-addr", "domain-name", "url", "file", "email-addr",
-                                                  "x509-certificate", "autonomous-system", "observed-data"};
-  const Node permit = object({{"id", "ioc"}, {"art", "3(1)"}, {"effect", "permit"}, {"from", texts(codes)}, {"to", texts(codes)}, {"sectors", texts({"*"})},
-                              {"object_types", texts(types)}, {"tlp_floor", d.floor}, {"tlp_ceiling", d.ceiling}, {"unmarked", d.unmarked}});
-  const Node forbid = object({{"id", "no-raw-pii"}, {"art", "6(1)"}, {"effect", "forbid"}, {"from", texts({"*"})}, {"to", texts({"*"})}, {"sectors", texts({"*"})},
-                              {"object_types", texts({"user-account", "mac-addr"})}, {"tlp_floor", "clear"}, {"tlp_ceiling", "red"}, {"unmarked", "withhold"}});
+  const std::vector<std::string> types = !d.types.empty() ? d.types
+                                                          : std::vector<std::string>{"indicator",
+                                                                                     "malware",
+                                                                                     "attack-pattern",
+                                                                                     "infrastructure",
+                                                                                     "campaign",
+                                                                                     "intrusion-set",
+                                                                                     "tool",
+                                                                                     "course-of-action",
+                                                                                     "relationship",
+                                                                                     "sighting",
+                                                                                     "report",
+                                                                                     "grouping",
+                                                                                     "note",
+                                                                                     "identity",
+                                                                                     "marking-definition",
+                                                                                     "ipv4-addr",
+                                                                                     "ipv6-addr",
+                                                                                     "domain-name",
+                                                                                     "url",
+                                                                                     "file",
+                                                                                     "email-addr",
+                                                                                     "x509-certificate",
+                                                                                     "autonomous-system",
+                                                                                     "observed-data"};
+  const Node permit = object({{"id", "ioc"},
+                              {"art", "3(1)"},
+                              {"effect", "permit"},
+                              {"from", texts(codes)},
+                              {"to", texts(codes)},
+                              {"sectors", texts({"*"})},
+                              {"object_types", texts(types)},
+                              {"tlp_floor", d.floor},
+                              {"tlp_ceiling", d.ceiling},
+                              {"unmarked", d.unmarked}});
+  const Node forbid = object({{"id", "no-raw-pii"},
+                              {"art", "6(1)"},
+                              {"effect", "forbid"},
+                              {"from", texts({"*"})},
+                              {"to", texts({"*"})},
+                              {"sectors", texts({"*"})},
+                              {"object_types", texts({"user-account", "mac-addr"})},
+                              {"tlp_floor", "clear"},
+                              {"tlp_ceiling", "red"},
+                              {"unmarked", "withhold"}});
   return Node(Node::List{permit, forbid});
 }
 
 Node protections() {
-  return Node(Node::List{
-      object({{"id", "strip-victim"}, {"art", "6(1)"}, {"match", object({{"type", "identity"}, {"role", "victim"}})}, {"method", "generalise"},
-              {"keep", texts({"type", "identity_class", "sectors"})}, {"unless", "victim-consent"}}),
-      object({{"id", "victim-ip"}, {"art", "6(2)"}, {"match", object({{"type", texts({"ipv4-addr", "ipv6-addr"})}, {"role", "victim"}})}, {"method", "remove"}}),
-      object({{"id", "reporter"}, {"art", "6(3)"}, {"match", object({{"property", "created_by_ref"}, {"not_in", "public-authorities"}})}, {"method", "replace"},
-              {"with", "releasing-party-identity"}})});
+  return Node(Node::List{object({{"id", "strip-victim"},
+                                 {"art", "6(1)"},
+                                 {"match", object({{"type", "identity"}, {"role", "victim"}})},
+                                 {"method", "generalise"},
+                                 {"keep", texts({"type", "identity_class", "sectors"})},
+                                 {"unless", "victim-consent"}}),
+                         object({{"id", "victim-ip"},
+                                 {"art", "6(2)"},
+                                 {"match", object({{"type", texts({"ipv4-addr", "ipv6-addr"})}, {"role", "victim"}})},
+                                 {"method", "remove"}}),
+                         object({{"id", "reporter"},
+                                 {"art", "6(3)"},
+                                 {"match", object({{"property", "created_by_ref"}, {"not_in", "public-authorities"}})},
+                                 {"method", "replace"},
+                                 {"with", "releasing-party-identity"}})});
 }
 
 Node signing() {
@@ -85,7 +129,11 @@ Node duration() {
                  {"provisional", false},
                  {"term", "P5Y"},
                  {"renewal", object({{"mode", "tacit"}, {"period", "P5Y"}, {"opt_out_notice", "P6M"}})},
-                 {"suspension", object({{"by", "any_party"}, {"notice", "PT0S"}, {"scope", texts({"whole", "flow", "sector"})}, {"consultation_within", "P30D"}, {"max", "P180D"}})},
+                 {"suspension", object({{"by", "any_party"},
+                                        {"notice", "PT0S"},
+                                        {"scope", texts({"whole", "flow", "sector"})},
+                                        {"consultation_within", "P30D"},
+                                        {"max", "P180D"}})},
                  {"withdrawal", object({{"notice", "P6M"}})},
                  {"survives", texts({"5", "6"})}});
 }
@@ -102,34 +150,67 @@ Node draft_document(const Draft& d) {
   Node n = Node::object();
   n.set("schema", "entente-agreement/1").set("agreement_id", d.agreement_id).set("version", 1).set("prev", Node());
   n.set("level", codes.size() > 2 ? "group" : "bilateral").set("title", object({{"en", d.title}}));
-  n.set("instrument", object({{"kind", "memorandum"}, {"legally_binding", false}, {"domestic_law_prevails", true}, {"registration", Node()}}));
-  n.set("authentic_texts", Node(Node::List{object({{"lang", "en"}, {"media_type", "text/plain; charset=utf-8"}, {"sha256", d.text_sha256}, {"bytes", d.text_bytes},
-                                                   {"authentic", true}, {"prevails", true}})}));
+  n.set("instrument", object({{"kind", "memorandum"},
+                              {"legally_binding", false},
+                              {"domestic_law_prevails", true},
+                              {"registration", Node()}}));
+  n.set("authentic_texts", Node(Node::List{object({{"lang", "en"},
+                                                   {"media_type", "text/plain; charset=utf-8"},
+                                                   {"sha256", d.text_sha256},
+                                                   {"bytes", d.text_bytes},
+                                                   {"authentic", true},
+                                                   {"prevails", true}})}));
   n.set("articles", articles()).set("parties", Node(d.parties)).set("signing", signing());
-  n.set("scope", object({{"art", "1"}, {"sectors", texts({"cybersecurity", "it-infrastructure", "5g", "ai"})},
-                         {"purposes", texts({"cyber-defence", "incident-response", "vulnerability-mitigation"})},
-                         {"forbidden_purposes", texts({"offensive-operation", "commercial-resale", "immigration", "taxation"})},
-                         {"pillars", Node(Node::List{object({{"id", "information-sharing"}, {"lead", Node()}})})}}));
+  n.set("scope",
+        object({{"art", "1"},
+                {"sectors", texts({"cybersecurity", "it-infrastructure", "5g", "ai"})},
+                {"purposes", texts({"cyber-defence", "incident-response", "vulnerability-mitigation"})},
+                {"forbidden_purposes", texts({"offensive-operation", "commercial-resale", "immigration", "taxation"})},
+                {"pillars", Node(Node::List{object({{"id", "information-sharing"}, {"lead", Node()}})})}}));
   n.set("flows", flows(d, codes));
-  n.set("actions", object({{"art", "4"}, {"default_pap", d.default_pap}, {"max_auto_pap", "green"},
-                           {"auto_block_requires", object({{"min_confidence", 80}, {"pap", "green"}, {"indicator_type", texts({"malicious-activity"})},
-                                                           {"max_block_days", 30}, {"never_block", "party allow-list"}})},
+  n.set("actions", object({{"art", "4"},
+                           {"default_pap", d.default_pap},
+                           {"max_auto_pap", "green"},
+                           {"auto_block_requires", object({{"min_confidence", 80},
+                                                           {"pap", "green"},
+                                                           {"indicator_type", texts({"malicious-activity"})},
+                                                           {"max_block_days", 30},
+                                                           {"never_block", "party allow-list"}})},
                            {"never", texts({"counter-intrusion", "exploit", "scan-foreign-network"})}}));
-  n.set("originator_control", object({{"art", "5(2)"}, {"rule", "consent"}, {"silence_means", "no"},
-                                      {"domestic_onward", object({{"to", "designated_recipients"}, {"tlp_max", "amber+strict"}})},
-                                      {"third_party_states", Node::array()}, {"derivatives", "join_of_sources"}, {"downgrade", "originator_only"},
-                                      {"source_may_require_anonymity", true}}));
+  n.set("originator_control",
+        object({{"art", "5(2)"},
+                {"rule", "consent"},
+                {"silence_means", "no"},
+                {"domestic_onward", object({{"to", "designated_recipients"}, {"tlp_max", "amber+strict"}})},
+                {"third_party_states", Node::array()},
+                {"derivatives", "join_of_sources"},
+                {"downgrade", "originator_only"},
+                {"source_may_require_anonymity", true}}));
   n.set("protection", protections());
-  n.set("retention", object({{"art", "5(4)"}, {"max_days", object({{"clear", Node()}, {"green", 1825}, {"amber", 730}, {"amber+strict", 365}})},
-                             {"on_end", "delete_unless_open_case"}, {"deletion_receipt", "PT72H"}}));
-  n.set("service_levels", Node(Node::List{object({{"id", "sla-routine"}, {"art", "3(3)"}, {"trigger", object({{"any", true}})}, {"act", "release"}, {"within", "PT24H"},
-                                                  {"clock", "committed"}, {"hours", "24x7"}})}));
+  n.set("retention",
+        object({{"art", "5(4)"},
+                {"max_days", object({{"clear", Node()}, {"green", 1825}, {"amber", 730}, {"amber+strict", 365}})},
+                {"on_end", "delete_unless_open_case"},
+                {"deletion_receipt", "PT72H"}}));
+  n.set("service_levels", Node(Node::List{object({{"id", "sla-routine"},
+                                                  {"art", "3(3)"},
+                                                  {"trigger", object({{"any", true}})},
+                                                  {"act", "release"},
+                                                  {"within", "PT24H"},
+                                                  {"clock", "committed"},
+                                                  {"hours", "24x7"}})}));
   n.set("duration", duration());
   n.set("amendment", object({{"art", "14(3)"}, {"main", "all_parties"}, {"annex_contacts_keys", "unilateral_notice"}}));
-  n.set("accession", object({{"open_to", Node::array()}, {"consent", "all_parties"}})).set("declarations", object({{"reservations", "none"}}));
-  n.set("differences", object({{"art", "13"}, {"method", "consultation"}, {"start_within", "P30D"}, {"evidence", "ledger_openings"}}));
-  n.set("ledger", object({{"hash", "sha-256"}, {"format", "c2sp-tlog-tiles"}, {"max_checkpoint_age", "PT60S"}, {"quorum", "all(" + witnesses + ")"},
-                          {"unwitnessed_grace", "PT4H"}, {"private_anchor", "PT1H"}}));
+  n.set("accession", object({{"open_to", Node::array()}, {"consent", "all_parties"}}))
+      .set("declarations", object({{"reservations", "none"}}));
+  n.set("differences",
+        object({{"art", "13"}, {"method", "consultation"}, {"start_within", "P30D"}, {"evidence", "ledger_openings"}}));
+  n.set("ledger", object({{"hash", "sha-256"},
+                          {"format", "c2sp-tlog-tiles"},
+                          {"max_checkpoint_age", "PT60S"},
+                          {"quorum", "all(" + witnesses + ")"},
+                          {"unwitnessed_grace", "PT4H"},
+                          {"private_anchor", "PT1H"}}));
   return n;
 }
 

@@ -1,8 +1,8 @@
 // account add|list|remove, token new|list|revoke
-#include <CLI/CLI.hpp>
-
 #include <cstdio>
 #include <memory>
+
+#include <CLI/CLI.hpp>
 
 #include "cli/internal/commands.h"
 #include "cli/internal/node_client.h"
@@ -46,7 +46,8 @@ Result<int> list(Context& cx, const Options& o, const char* path, const char* me
         continue;
       }
       const std::string expires(json::find_string(v, "expires").value_or(""));
-      t.row({std::string(json::find_string(v, "name").value_or("")), std::string(json::find_string(v, "role").value_or("")), expires.empty() ? "never" : expires});
+      t.row({std::string(json::find_string(v, "name").value_or("")),
+             std::string(json::find_string(v, "role").value_or("")), expires.empty() ? "never" : expires});
     }
   }
   if (!cx.json) t.print();
@@ -62,7 +63,8 @@ Result<int> token_new(Context& cx, const Options& o) {
     std::puts(json::write(Node::from(doc.root())).c_str());
   } else {
     std::printf("%s\n", std::string(json::find_string(doc.root(), "token").value_or("")).c_str());
-    std::fprintf(stderr, "token %s, role %s; it is shown only now: the node keeps its hash\n", o.name.c_str(), o.role.c_str());
+    std::fprintf(stderr, "token %s, role %s; it is shown only now: the node keeps its hash\n", o.name.c_str(),
+                 o.role.c_str());
   }
   return 0;
 }
@@ -78,7 +80,8 @@ Result<int> remove(Context&, const Options& o, const std::string& path) {
 
 void add_access_commands(CLI::App& app, Context& cx) {
   auto o = std::make_shared<Options>();
-  const auto roles = CLI::IsMember({"analyst", "publisher", "release-officer", "liaison", "sensor", "auditor", "admin"});
+  const auto roles =
+      CLI::IsMember({"analyst", "publisher", "release-officer", "liaison", "sensor", "auditor", "admin"});
   auto* a = app.add_subcommand("account", "people's accounts at the node");
   a->require_subcommand(1);
   auto* c = a->add_subcommand("add", "add an account or change its password");

@@ -1,10 +1,10 @@
 // agreement new|check|show|diff, the acts, state, simulate
-#include <CLI/CLI.hpp>
-
 #include <cstdio>
 #include <map>
 #include <memory>
 #include <set>
+
+#include <CLI/CLI.hpp>
 
 #include "agreement/act.h"
 #include "agreement/decide.h"
@@ -39,13 +39,16 @@ Result<int> make_new(Context& cx, const NewOptions& o) {
     if (!doc.ok()) return doc.error().at(path);
     d.parties.push_back(Node::from(doc->root()));
     const std::string code(d.parties.back().string_at("party"));
-    if (code.size() != 2) return invalid("this is not a party block", path, "give the party.json that 'entente init' wrote");
+    if (code.size() != 2)
+      return invalid("this is not a party block", path, "give the party.json that 'entente init' wrote");
     if (!codes.insert(code).second) return invalid("the party is given twice", code);
   }
   if (d.parties.size() < 2) return invalid("an agreement needs two parties or more", {}, "give --pair twice");
   std::string names;
   for (const auto& c : codes) names += (names.empty() ? "" : ", ") + c;
-  const std::string human = o.title + " between " + names + ".\n\nReplace this file by the authentic text; then run 'entente agreement new' again or put its SHA-256 and length into the document.\n";
+  const std::string human = o.title + " between " + names +
+                            ".\n\nReplace this file by the authentic text; then run 'entente agreement new' again or "
+                            "put its SHA-256 and length into the document.\n";
   d.agreement_id = "urn:uuid:" + random_uuid().text();
   d.title = o.title;
   d.text_sha256 = sha256_hex(human);
@@ -61,11 +64,16 @@ Result<int> make_new(Context& cx, const NewOptions& o) {
   CHECK_OK(files.write_atomic(o.out + ".en.txt", human, 0644));
   if (cx.json) {
     Node n = Node::object();
-    n.set("agreement_id", parsed->agreement_id).set("file", o.out).set("text_file", o.out + ".en.txt").set("hash", parsed->hash);
+    n.set("agreement_id", parsed->agreement_id)
+        .set("file", o.out)
+        .set("text_file", o.out + ".en.txt")
+        .set("hash", parsed->hash);
     std::puts(json::write(n).c_str());
   } else {
-    std::printf("%s: agreement %s between %s\nhash %s\nThe human text it is bound to is %s.en.txt.\nNext: entente agreement propose %s --dir DIR\n", o.out.c_str(), parsed->agreement_id.c_str(),
-                names.c_str(), parsed->hash.c_str(), o.out.c_str(), o.out.c_str());
+    std::printf(
+        "%s: agreement %s between %s\nhash %s\nThe human text it is bound to is %s.en.txt.\nNext: entente agreement "
+        "propose %s --dir DIR\n",
+        o.out.c_str(), parsed->agreement_id.c_str(), names.c_str(), parsed->hash.c_str(), o.out.c_str(), o.out.c_str());
   }
   return 0;
 }
@@ -101,8 +109,9 @@ Result<int> check(Context& cx, const std::string& file) {
   }
   std::map<std::string, int> coverage;
   for (const auto& [_, machine] : doc->articles) ++coverage[machine];
-  std::printf("%s is valid: %s, version %lld\nhash %s\n%d article(s) enforced, %d evidenced, %d for people\n", file.c_str(), doc->agreement_id.c_str(),
-              static_cast<long long>(doc->version), doc->hash.c_str(), coverage["enforced"], coverage["evidenced"], coverage["human"]);
+  std::printf("%s is valid: %s, version %lld\nhash %s\n%d article(s) enforced, %d evidenced, %d for people\n",
+              file.c_str(), doc->agreement_id.c_str(), static_cast<long long>(doc->version), doc->hash.c_str(),
+              coverage["enforced"], coverage["evidenced"], coverage["human"]);
   return 0;
 }
 
@@ -120,15 +129,20 @@ Result<int> show(Context& cx, const std::string& file) {
     std::puts(json::write(doc->node).c_str());
     return 0;
   }
-  std::printf("%s\n%s, version %lld, hash %s\n\n", doc->title.c_str(), doc->agreement_id.c_str(), static_cast<long long>(doc->version), doc->hash.c_str());
+  std::printf("%s\n%s, version %lld, hash %s\n\n", doc->title.c_str(), doc->agreement_id.c_str(),
+              static_cast<long long>(doc->version), doc->hash.c_str());
   Table parties({"party", "name", "keys", "TLS keys"});
-  for (const auto& p : doc->parties) parties.row({p.party, p.name, std::to_string(p.keys.size()), std::to_string(p.tls_spki_sha256.size())});
+  for (const auto& p : doc->parties)
+    parties.row({p.party, p.name, std::to_string(p.keys.size()), std::to_string(p.tls_spki_sha256.size())});
   parties.print();
   std::puts("\nWhat flows");
-  Table flows({"article", "flow", "effect", "from", "to", "types", "sectors", "handled at least as", "at most marked", "unmarked counts as"});
+  Table flows({"article", "flow", "effect", "from", "to", "types", "sectors", "handled at least as", "at most marked",
+               "unmarked counts as"});
   for (const auto& f : doc->flows) {
-    const std::string types = f.object_types.size() > 4 ? std::to_string(f.object_types.size()) + " types" : joined(f.object_types);
-    flows.row({f.art, f.id, f.permit ? "permit" : "forbid", joined(f.from), joined(f.to), types, joined(f.sectors), std::string(stix::to_text(f.floor)), std::string(stix::to_text(f.ceiling)),
+    const std::string types =
+        f.object_types.size() > 4 ? std::to_string(f.object_types.size()) + " types" : joined(f.object_types);
+    flows.row({f.art, f.id, f.permit ? "permit" : "forbid", joined(f.from), joined(f.to), types, joined(f.sectors),
+               std::string(stix::to_text(f.floor)), std::string(stix::to_text(f.ceiling)),
                f.unmarked ? std::string(stix::to_text(*f.unmarked)) : "withhold"});
   }
   flows.print();
@@ -138,7 +152,8 @@ Result<int> show(Context& cx, const std::string& file) {
   prot.print();
   std::puts("\nWhat the receiver may do");
   Table act({"article", "block by machine", "confidence at least", "days at most", "never"});
-  act.row({doc->actions.art, doc->actions.block_allowed ? "yes" : "no", std::to_string(doc->actions.min_confidence), std::to_string(doc->actions.max_block_days), joined(doc->actions.never)});
+  act.row({doc->actions.art, doc->actions.block_allowed ? "yes" : "no", std::to_string(doc->actions.min_confidence),
+           std::to_string(doc->actions.max_block_days), joined(doc->actions.never)});
   act.print();
   std::puts("\nArticles");
   Table arts({"article", "by machine"});
@@ -223,7 +238,8 @@ Result<int> act(Context& cx, const ActOptions& o, const std::string& kind) {
     std::vector<agreement::Problem> problems;
     auto parsed = load(o.file, problems);
     if (!parsed.ok()) {
-      for (const auto& p : problems) std::fprintf(stderr, "  %s: %s\n", p.pointer.empty() ? "/" : p.pointer.c_str(), p.message.c_str());
+      for (const auto& p : problems)
+        std::fprintf(stderr, "  %s: %s\n", p.pointer.empty() ? "/" : p.pointer.c_str(), p.message.c_str());
       return parsed.error().at(o.file);
     }
     doc = *parsed;
@@ -241,7 +257,8 @@ Result<int> act(Context& cx, const ActOptions& o, const std::string& kind) {
     }
     if (!doc) {
       json::Value document;
-      if (root["document"].get(document) != simdjson::SUCCESS) return make_error(ErrorKind::kInternal, "the node's answer has no document", id);
+      if (root["document"].get(document) != simdjson::SUCCESS)
+        return make_error(ErrorKind::kInternal, "the node's answer has no document", id);
       TRY(doc, agreement::parse_document(json::canonical(document)));
     }
   } else if (kind != "propose" || known.error().kind != ErrorKind::kNotFound) {
@@ -263,16 +280,19 @@ Result<int> act(Context& cx, const ActOptions& o, const std::string& kind) {
       for (const auto& k : me == nullptr ? std::vector<agreement::KeyRecord>{} : me->keys) {
         if (k.public_hex == pub) record = doc->key(k.kid);
       }
-      if (record == nullptr) return make_error(ErrorKind::kDenied, "this key is not one of the party's keys in the agreement", path);
+      if (record == nullptr)
+        return make_error(ErrorKind::kDenied, "this key is not one of the party's keys in the agreement", path);
       s.sigs.push_back(agreement::sign_act(a, record->kid, key));
     }
   } else {
     TRY(const auto needed, agreement::quorum_of(kind, *doc));
     for (const auto& [role, count] : needed) {
       for (int i = 1; i <= count; ++i) {
-        const std::string file = config.key(role == "authority" ? "authority-" + std::to_string(i) + ".pem" : role + ".pem");
+        const std::string file =
+            config.key(role == "authority" ? "authority-" + std::to_string(i) + ".pem" : role + ".pem");
         auto key = SecretKey::load(file);
-        if (!key.ok()) return key.error().at("a " + kind + " needs " + std::to_string(count) + " key(s) of role " + role);
+        if (!key.ok())
+          return key.error().at("a " + kind + " needs " + std::to_string(count) + " key(s) of role " + role);
         s.sigs.push_back(agreement::sign_act(a, config.party + "/" + role + "/" + std::to_string(i), *key));
       }
     }
@@ -282,9 +302,11 @@ Result<int> act(Context& cx, const ActOptions& o, const std::string& kind) {
     std::puts(json::write(Node::from(answer.root())).c_str());
     return 0;
   }
-  std::printf("%s by %s: done (act %s)\nagreement %s is now %s\n", kind.c_str(), config.party.c_str(), std::string(json::find_string(answer.root(), "act").value_or("")).substr(0, 16).c_str(),
-              id.c_str(), std::string(json::find_string(answer.root(), "state").value_or("")).c_str());
-  for (const auto w : json::string_list(json::find_array(answer.root(), "waiting_for"))) std::printf("  waiting for: %s\n", std::string(w).c_str());
+  std::printf("%s by %s: done (act %s)\nagreement %s is now %s\n", kind.c_str(), config.party.c_str(),
+              std::string(json::find_string(answer.root(), "act").value_or("")).substr(0, 16).c_str(), id.c_str(),
+              std::string(json::find_string(answer.root(), "state").value_or("")).c_str());
+  for (const auto w : json::string_list(json::find_array(answer.root(), "waiting_for")))
+    std::printf("  waiting for: %s\n", std::string(w).c_str());
   return 0;
 }
 
@@ -319,13 +341,17 @@ Result<int> state(Context& cx, const Target& target, const std::string& id, cons
     if (const auto o = json::find_object(v, "by_party")) {
       for (const auto m : *o) {
         std::string_view s;
-        if (m.value.get_string().get(s) == simdjson::SUCCESS) per += (per.empty() ? "" : ", ") + std::string(m.key) + " " + std::string(s);
+        if (m.value.get_string().get(s) == simdjson::SUCCESS)
+          per += (per.empty() ? "" : ", ") + std::string(m.key) + " " + std::string(s);
       }
     }
     std::string waiting;
-    for (const auto w : json::string_list(json::find_array(v, "waiting_for"))) waiting += (waiting.empty() ? "" : "; ") + std::string(w);
+    for (const auto w : json::string_list(json::find_array(v, "waiting_for")))
+      waiting += (waiting.empty() ? "" : "; ") + std::string(w);
     const auto acts = json::find_array(v, "acts");
-    t.row({std::string(json::find_string(v, "agreement_id").value_or("")), std::string(json::find_string(v, "state").value_or("")), per, std::string(json::find_string(v, "start").value_or("")),
+    t.row({std::string(json::find_string(v, "agreement_id").value_or("")),
+           std::string(json::find_string(v, "state").value_or("")), per,
+           std::string(json::find_string(v, "start").value_or("")),
            std::string(json::find_string(v, "end").value_or("")), std::to_string(acts ? acts->size() : 0), waiting});
   }
   t.print();
@@ -343,7 +369,9 @@ Result<int> state(Context& cx, const Target& target, const std::string& id, cons
     if (const auto refused = json::find_array(list[0], "refused"); refused && refused->size() > 0) {
       std::puts("\nActs without effect");
       Table r({"act", "why"});
-      for (const json::Value v : *refused) r.row({std::string(json::find_string(v, "kind").value_or("")), std::string(json::find_string(v, "why").value_or(""))});
+      for (const json::Value v : *refused)
+        r.row({std::string(json::find_string(v, "kind").value_or("")),
+               std::string(json::find_string(v, "why").value_or(""))});
       r.print();
     }
   }
@@ -389,7 +417,10 @@ Result<int> simulate(Context& cx, const SimulateOptions& o) {
   std::map<std::string, uint64_t> counts;
   Table t({"object", "verdict", "article", "reason", "what would change it"});
   for (const auto& d : decisions) {
-    const char* verdict = d.verdict == agreement::Verdict::kReleased ? "released" : d.verdict == agreement::Verdict::kRedacted ? "redacted" : d.verdict == agreement::Verdict::kKnown ? "known" : "withheld";
+    const char* verdict = d.verdict == agreement::Verdict::kReleased   ? "released"
+                          : d.verdict == agreement::Verdict::kRedacted ? "redacted"
+                          : d.verdict == agreement::Verdict::kKnown    ? "known"
+                                                                       : "withheld";
     ++counts[verdict];
     json::Document parsed;
     CHECK_OK(parsed.parse(graph[d.object].raw));
@@ -414,7 +445,8 @@ Result<int> simulate(Context& cx, const SimulateOptions& o) {
   }
   if (!cx.json) {
     t.print();
-    std::printf("\n%s to %s under this text: %s released, %s redacted, %s withheld\n", o.from.c_str(), o.to.c_str(), grouped(counts["released"]).c_str(), grouped(counts["redacted"]).c_str(),
+    std::printf("\n%s to %s under this text: %s released, %s redacted, %s withheld\n", o.from.c_str(), o.to.c_str(),
+                grouped(counts["released"]).c_str(), grouped(counts["redacted"]).c_str(),
                 grouped(counts["withheld"]).c_str());
   }
   return 0;

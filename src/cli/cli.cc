@@ -1,8 +1,9 @@
 #include "cli/cli.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+
+#include <CLI/CLI.hpp>
 
 #include "base/log.h"
 #include "cli/internal/commands.h"
@@ -24,11 +25,14 @@ void finish(Context& cx, const Result<int>& result) {
 int run(int argc, char** argv) {
   Context cx;
   cx.program = argc > 0 ? argv[0] : "entente";
-  CLI::App app{"entente: partners exchange information regarding cyberattacks under a signed agreement, and stop the attacks together"};
+  CLI::App app{
+      "entente: partners exchange information regarding cyberattacks under a signed agreement, and stop the attacks "
+      "together"};
   app.set_version_flag("--version", std::string("entente ") + ENTENTE_VERSION + " (" + ENTENTE_COMMIT + ")");
   app.require_subcommand(1);
   app.fallthrough();
-  app.add_option("-o,--output", cx.output, "table for people, json for programs: one object per line")->check(CLI::IsMember({"table", "json"}));
+  app.add_option("-o,--output", cx.output, "table for people, json for programs: one object per line")
+      ->check(CLI::IsMember({"table", "json"}));
   bool quiet = false;
   app.add_flag("-q,--quiet", quiet, "warnings and errors only");
   app.parse_complete_callback([&] {

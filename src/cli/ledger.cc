@@ -1,8 +1,8 @@
 // ledger checkpoint|audit|prove|verify: offline, over folders of tiles
-#include <CLI/CLI.hpp>
-
 #include <cstdio>
 #include <memory>
+
+#include <CLI/CLI.hpp>
 
 #include "base/bytes.h"
 #include "base/files.h"
@@ -34,21 +34,27 @@ struct Where {
 Result<std::vector<Where>> places(const Options& o) {
   std::vector<Where> out;
   if (!o.folder.empty()) {
-    if (o.origin.empty() || o.key.empty()) return invalid("a ledger folder needs its origin and key", o.folder, "give --origin NAME --key HEX (both stand in the agreement), or --dir of a node");
+    if (o.origin.empty() || o.key.empty())
+      return invalid("a ledger folder needs its origin and key", o.folder,
+                     "give --origin NAME --key HEX (both stand in the agreement), or --dir of a node");
     TRY(PublicKey key, PublicKey::from_hex(o.key));
     out.push_back({o.folder, o.origin, std::move(key)});
     return out;
   }
-  if (o.dir.empty()) return invalid("no ledger named", {}, "give --dir DIR of a node, or --ledger FOLDER --origin NAME --key HEX");
+  if (o.dir.empty())
+    return invalid("no ledger named", {}, "give --dir DIR of a node, or --ledger FOLDER --origin NAME --key HEX");
   TRY(const node::NodeConfig config, node::load_config(o.dir));
   TRY(const SecretKey log_key, SecretKey::load(config.key("log.pem")));
   PosixFiles files;
   TRY(const auto names, files.list(config.ledger_dir()));
   for (const auto& name : names) {
     if (!o.agreement.empty() && exchange::bare_uuid(o.agreement) != name) continue;
-    out.push_back({config.ledger_dir() + "/" + name, exchange::ledger_origin(config.party, name), log_key.public_key()});
+    out.push_back(
+        {config.ledger_dir() + "/" + name, exchange::ledger_origin(config.party, name), log_key.public_key()});
   }
-  if (out.empty()) return make_error(ErrorKind::kNotFound, "there is no such ledger", config.ledger_dir() + (o.agreement.empty() ? "" : "/" + o.agreement));
+  if (out.empty())
+    return make_error(ErrorKind::kNotFound, "there is no such ledger",
+                      config.ledger_dir() + (o.agreement.empty() ? "" : "/" + o.agreement));
   return out;
 }
 
@@ -99,7 +105,9 @@ Result<int> prove(Context&, const Options& o) {
   TRY(const node::NodeConfig config, node::load_config(o.dir));
   TRY(const SecretKey log_key, SecretKey::load(config.key("log.pem")));
   TRY(const auto log, ledger::TileLog::open(files, all[0].folder, all[0].origin, log_key));
-  if (o.index >= log->size()) return make_error(ErrorKind::kNotFound, "the ledger has no entry " + std::to_string(o.index), all[0].origin, "it has " + std::to_string(log->size()) + ", from 0");
+  if (o.index >= log->size())
+    return make_error(ErrorKind::kNotFound, "the ledger has no entry " + std::to_string(o.index), all[0].origin,
+                      "it has " + std::to_string(log->size()) + ", from 0");
   TRY(const std::string entry, log->entry(o.index));
   TRY(const auto proof, log->prove_inclusion(o.index));
   const std::string text = ledger::write_proof(o.index, entry, proof, log->checkpoint());
@@ -117,14 +125,18 @@ Result<int> verify(Context& cx, const Options& o) {
   if (!p.ok()) return p.error().at(o.file);
   TRY(const PublicKey key, PublicKey::from_hex(o.key));
   auto c = ledger::open_checkpoint(p->checkpoint_note, o.origin, key);
-  const bool included = c.ok() && ledger::verify_inclusion(ledger::leaf_hash(p->entry), p->index, c->size, p->proof, c->root);
-  const std::string problem = !c.ok() ? c.error().text() : included ? "" : "the proof does not lead from the entry to the signed root";
+  const bool included =
+      c.ok() && ledger::verify_inclusion(ledger::leaf_hash(p->entry), p->index, c->size, p->proof, c->root);
+  const std::string problem = !c.ok()    ? c.error().text()
+                              : included ? ""
+                                         : "the proof does not lead from the entry to the signed root";
   if (cx.json) {
     Node n = Node::object();
     n.set("ok", included).set("index", p->index).set("entry", p->entry).set("problem", problem);
     std::puts(json::write(n).c_str());
   } else if (included) {
-    std::printf("entry %s is in the log %s of size %s\n%s\n", grouped(p->index).c_str(), c->origin.c_str(), grouped(c->size).c_str(), p->entry.c_str());
+    std::printf("entry %s is in the log %s of size %s\n%s\n", grouped(p->index).c_str(), c->origin.c_str(),
+                grouped(c->size).c_str(), p->entry.c_str());
   } else {
     std::printf("NOT PROVED: %s\n", problem.c_str());
   }

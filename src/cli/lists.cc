@@ -1,8 +1,9 @@
+#include "cli/internal/lists.h"
+
 #include <algorithm>
 
 #include "base/bytes.h"
 #include "base/uuid.h"
-#include "cli/internal/lists.h"
 #include "json/node.h"
 #include "pattern/pattern.h"
 #include "stix/marking.h"
@@ -12,7 +13,8 @@ namespace {
 
 Result<std::string> comparison(std::string_view value, const std::string& as) {
   if (as == "domains" || as == "phishing-json") {
-    if (value.find_first_of(" /:@") != std::string_view::npos || value.find('.') == std::string_view::npos) return invalid("this is not a domain name", printable(value));
+    if (value.find_first_of(" /:@") != std::string_view::npos || value.find('.') == std::string_view::npos)
+      return invalid("this is not a domain name", printable(value));
     return "domain-name:value = " + pattern::quote(ascii_lower(value));
   }
   if (as == "addresses") {
@@ -22,8 +24,13 @@ Result<std::string> comparison(std::string_view value, const std::string& as) {
   }
   if (as == "urls") return "url:value = " + pattern::quote(value);
   if (as == "emails") return "email-addr:value = " + pattern::quote(value);
-  const char* algorithm = value.size() == 32 ? "MD5" : value.size() == 40 ? "'SHA-1'" : value.size() == 64 ? "'SHA-256'" : value.size() == 128 ? "'SHA-512'" : nullptr;
-  if (algorithm == nullptr || !unhex(value).ok()) return invalid("this is not an MD5, SHA-1, SHA-256 or SHA-512 hash", printable(value));
+  const char* algorithm = value.size() == 32    ? "MD5"
+                          : value.size() == 40  ? "'SHA-1'"
+                          : value.size() == 64  ? "'SHA-256'"
+                          : value.size() == 128 ? "'SHA-512'"
+                                                : nullptr;
+  if (algorithm == nullptr || !unhex(value).ok())
+    return invalid("this is not an MD5, SHA-1, SHA-256 or SHA-512 hash", printable(value));
   return std::string("file:hashes.") + algorithm + " = " + pattern::quote(ascii_lower(value));
 }
 
@@ -39,7 +46,9 @@ Result<std::string> indicator_for(std::string_view value, const ListOptions& o) 
   if (atoms.any_of.empty()) return invalid("this value cannot be looked for: " + atoms.why, printable(value));
   const std::string at = to_text(o.at);
   json::Node n = json::Node::object();
-  n.set("type", "indicator").set("spec_version", "2.1").set("id", "indicator--" + name_uuid(kSpace, o.creator + "\n" + text).text());
+  n.set("type", "indicator")
+      .set("spec_version", "2.1")
+      .set("id", "indicator--" + name_uuid(kSpace, o.creator + "\n" + text).text());
   if (!o.creator.empty()) n.set("created_by_ref", o.creator);
   n.set("created", at).set("modified", at).set("name", value);
   n.set("indicator_types", json::Node(json::Node::List{json::Node("malicious-activity")}));

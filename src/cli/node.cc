@@ -1,14 +1,16 @@
 // init, node run|status|check
-#include <CLI/CLI.hpp>
+#include "json/node.h"
+
 #include <cstdio>
 #include <memory>
+
+#include <CLI/CLI.hpp>
 #include <unistd.h>
 
 #include "base/time.h"
 #include "cli/internal/commands.h"
 #include "cli/internal/node_client.h"
 #include "cli/internal/table.h"
-#include "json/node.h"
 #include "node/check.h"
 #include "node/init.h"
 #include "node/run.h"
@@ -21,7 +23,12 @@ Result<int> init(Context& cx, const node::InitOptions& o) {
   TRY(const node::InitResult r, node::init_node(o, clock));
   if (cx.json) {
     json::Node n = json::Node::object();
-    n.set("dir", r.dir).set("party", r.party).set("url", r.url).set("spki", r.spki).set("admin_token_file", r.admin_token_file).set("party_file", r.party_file);
+    n.set("dir", r.dir)
+        .set("party", r.party)
+        .set("url", r.url)
+        .set("spki", r.spki)
+        .set("admin_token_file", r.admin_token_file)
+        .set("party_file", r.party_file);
     std::puts(json::write(n).c_str());
     return 0;
   }
@@ -33,7 +40,10 @@ Result<int> init(Context& cx, const node::InitOptions& o) {
   t.row({"party block for agreements", r.party_file});
   t.row({"keys, mode 0600", r.dir + "/keys/"});
   t.print();
-  std::printf("\nMove keys/plenipotentiary.pem off this machine before you sign anything real. Next: entente node run --dir %s\n", r.dir.c_str());
+  std::printf(
+      "\nMove keys/plenipotentiary.pem off this machine before you sign anything real. Next: entente node run --dir "
+      "%s\n",
+      r.dir.c_str());
   return 0;
 }
 
@@ -45,9 +55,14 @@ Result<int> status(Context& cx, const Target& target) {
     std::puts(json::write(json::Node::from(root)).c_str());
     return 0;
   }
-  const auto text = [](const json::Value& v, const char* name) { return std::string(json::find_string(v, name).value_or("")); };
-  const auto number = [](const json::Value& v, const char* name) { return grouped(static_cast<uint64_t>(json::find_int(v, name).value_or(0))); };
-  std::printf("%s, %s, entente %s; %s UTC\n\n", text(root, "party").c_str(), text(root, "name").c_str(), text(root, "version").c_str(), text(root, "time").c_str());
+  const auto text = [](const json::Value& v, const char* name) {
+    return std::string(json::find_string(v, name).value_or(""));
+  };
+  const auto number = [](const json::Value& v, const char* name) {
+    return grouped(static_cast<uint64_t>(json::find_int(v, name).value_or(0)));
+  };
+  std::printf("%s, %s, entente %s; %s UTC\n\n", text(root, "party").c_str(), text(root, "name").c_str(),
+              text(root, "version").c_str(), text(root, "time").c_str());
   Table objects({"collection", "objects"});
   if (const auto o = json::find_object(root, "objects")) {
     for (const auto m : *o) {
@@ -60,7 +75,8 @@ Result<int> status(Context& cx, const Target& target) {
   if (const auto list = json::find_array(root, "agreements")) {
     for (const json::Value a : *list) {
       std::string waiting;
-      for (const auto w : json::string_list(json::find_array(a, "waiting_for"))) waiting += (waiting.empty() ? "" : "; ") + std::string(w);
+      for (const auto w : json::string_list(json::find_array(a, "waiting_for")))
+        waiting += (waiting.empty() ? "" : "; ") + std::string(w);
       agreements.row({text(a, "agreement_id"), text(a, "state"), text(a, "start"), waiting});
     }
   }
@@ -75,10 +91,12 @@ Result<int> status(Context& cx, const Target& target) {
       if (const auto o = json::find_object(r, "reasons")) {
         for (const auto m : *o) {
           uint64_t n = 0;
-          if (m.value.get_uint64().get(n) == simdjson::SUCCESS) reasons += (reasons.empty() ? "" : ", ") + std::string(m.key) + " " + grouped(n);
+          if (m.value.get_uint64().get(n) == simdjson::SUCCESS)
+            reasons += (reasons.empty() ? "" : ", ") + std::string(m.key) + " " + grouped(n);
         }
       }
-      release.row({text(r, "to"), number(r, "released"), number(r, "redacted"), number(r, "withheld"), number(r, "pending"), number(r, "receipts"), reasons});
+      release.row({text(r, "to"), number(r, "released"), number(r, "redacted"), number(r, "withheld"),
+                   number(r, "pending"), number(r, "receipts"), reasons});
     }
   }
   if (!release.empty()) {
@@ -88,7 +106,8 @@ Result<int> status(Context& cx, const Target& target) {
   Table peers({"partner", "connected", "last pull (UTC)", "received", "refused", "last error"});
   if (const auto list = json::find_array(root, "peers")) {
     for (const json::Value p : *list) {
-      peers.row({text(p, "party"), json::find_bool(p, "connected").value_or(false) ? "yes" : "no", text(p, "last_pull"), number(p, "received"), number(p, "refused"), text(p, "last_error")});
+      peers.row({text(p, "party"), json::find_bool(p, "connected").value_or(false) ? "yes" : "no", text(p, "last_pull"),
+                 number(p, "received"), number(p, "refused"), text(p, "last_error")});
     }
   }
   if (!peers.empty()) {
@@ -101,7 +120,8 @@ Result<int> status(Context& cx, const Target& target) {
       if (const auto mirrors = json::find_object(l, "mirror")) {
         for (const auto m : *mirrors) {
           const json::Value v = m.value;
-          ledgers.row({text(l, "agreement_id"), number(l, "entries"), std::string(m.key), number(v, "entries"), number(v, "verified"), json::find_bool(v, "conflict").value_or(false) ? "YES" : "no"});
+          ledgers.row({text(l, "agreement_id"), number(l, "entries"), std::string(m.key), number(v, "entries"),
+                       number(v, "verified"), json::find_bool(v, "conflict").value_or(false) ? "YES" : "no"});
         }
       }
     }
@@ -116,7 +136,8 @@ Result<int> status(Context& cx, const Target& target) {
 Result<int> check(Context& cx, const std::string& dir) {
   const bool terminal = isatty(STDERR_FILENO) != 0;
   auto r = node::check_node(dir, [&](uint64_t done, uint64_t of) {
-    if (terminal && of > 0) std::fprintf(stderr, "\rchecking the log: %s of %s records", grouped(done).c_str(), grouped(of).c_str());
+    if (terminal && of > 0)
+      std::fprintf(stderr, "\rchecking the log: %s of %s records", grouped(done).c_str(), grouped(of).c_str());
   });
   if (terminal) std::fputs("\n", stderr);
   if (!r.ok()) return std::move(r).error();
@@ -124,10 +145,15 @@ Result<int> check(Context& cx, const std::string& dir) {
     json::Node n = json::Node::object();
     json::Node findings = json::Node::array();
     for (const auto& f : r->findings) findings.push(f);
-    n.set("records", r->records).set("ledgers", r->ledgers).set("leaves", r->leaves).set("ok", r->findings.empty()).set("findings", std::move(findings));
+    n.set("records", r->records)
+        .set("ledgers", r->ledgers)
+        .set("leaves", r->leaves)
+        .set("ok", r->findings.empty())
+        .set("findings", std::move(findings));
     std::puts(json::write(n).c_str());
   } else {
-    std::printf("%s records replayed and compared; %s ledgers with %s leaves checked: %s\n", grouped(r->records).c_str(), grouped(r->ledgers).c_str(), grouped(r->leaves).c_str(),
+    std::printf("%s records replayed and compared; %s ledgers with %s leaves checked: %s\n",
+                grouped(r->records).c_str(), grouped(r->ledgers).c_str(), grouped(r->leaves).c_str(),
                 r->findings.empty() ? "all is well" : "PROBLEMS FOUND");
     for (const auto& f : r->findings) std::printf("  %s\n", f.c_str());
   }

@@ -1,11 +1,12 @@
-#include <CLI/CLI.hpp>
+#include "cli/internal/node_client.h"
 
 #include <cstdio>
 #include <iostream>
 #include <iterator>
 
+#include <CLI/CLI.hpp>
+
 #include "base/files.h"
-#include "cli/internal/node_client.h"
 #include "node/config.h"
 
 namespace entente::cli {
@@ -13,14 +14,22 @@ namespace {
 
 ErrorKind kind_of(int status) {
   switch (status) {
-    case 401: return ErrorKind::kUnauthenticated;
-    case 403: return ErrorKind::kDenied;
-    case 404: return ErrorKind::kNotFound;
-    case 409: return ErrorKind::kConflict;
-    case 413: return ErrorKind::kTooLarge;
-    case 501: return ErrorKind::kUnsupported;
-    case 503: return ErrorKind::kUnavailable;
-    default: return status >= 500 ? ErrorKind::kInternal : ErrorKind::kInvalid;
+    case 401:
+      return ErrorKind::kUnauthenticated;
+    case 403:
+      return ErrorKind::kDenied;
+    case 404:
+      return ErrorKind::kNotFound;
+    case 409:
+      return ErrorKind::kConflict;
+    case 413:
+      return ErrorKind::kTooLarge;
+    case 501:
+      return ErrorKind::kUnsupported;
+    case 503:
+      return ErrorKind::kUnavailable;
+    default:
+      return status >= 500 ? ErrorKind::kInternal : ErrorKind::kInvalid;
   }
 }
 
@@ -41,7 +50,11 @@ Result<NodeClient> NodeClient::connect(const Target& t) {
     TRY(const node::NodeConfig config, node::load_config(t.dir));
     TRY(const auto hp, node::parse_listen(config.listen));
     const bool any = hp.host == "0.0.0.0" || hp.host == "::";
-    o.url = "https://" + (any ? std::string("127.0.0.1") : hp.host.find(':') != std::string::npos ? "[" + hp.host + "]" : hp.host) + ":" + std::to_string(hp.port);
+    o.url = "https://" +
+            (any                                      ? std::string("127.0.0.1")
+             : hp.host.find(':') != std::string::npos ? "[" + hp.host + "]"
+                                                      : hp.host) +
+            ":" + std::to_string(hp.port);
     TRY(const std::string spki, net::certificate_spki(config.key("tls.crt")));
     o.pin_spki_sha256 = {spki};
     if (token_file.empty()) token_file = config.key("admin.token");
@@ -72,15 +85,18 @@ Result<net::Response> NodeClient::checked(Result<net::Response> answer) const {
   if (!answer.ok()) {
     const Error& e = answer.error();
     if (e.kind == ErrorKind::kUnavailable) {
-      return make_error(ErrorKind::kUnavailable, "no node answers: " + e.what, url_, dir_.empty() ? "is it running?" : "start it with 'entente node run --dir " + dir_ + "'");
+      return make_error(ErrorKind::kUnavailable, "no node answers: " + e.what, url_,
+                        dir_.empty() ? "is it running?" : "start it with 'entente node run --dir " + dir_ + "'");
     }
     return e;
   }
   if (answer->status >= 200 && answer->status < 300) return answer;
   auto doc = json::parse(answer->body);
-  if (!doc.ok()) return make_error(kind_of(answer->status), "the node answered HTTP " + std::to_string(answer->status), url_);
+  if (!doc.ok())
+    return make_error(kind_of(answer->status), "the node answered HTTP " + std::to_string(answer->status), url_);
   const auto root = doc->root();
-  return make_error(kind_of(answer->status), std::string(json::find_string(root, "title").value_or("refused")), std::string(json::find_string(root, "description").value_or("")),
+  return make_error(kind_of(answer->status), std::string(json::find_string(root, "title").value_or("refused")),
+                    std::string(json::find_string(root, "description").value_or("")),
                     std::string(json::find_string(root, "remedy").value_or("")));
 }
 
@@ -89,7 +105,8 @@ Result<json::Document> NodeClient::get(const std::string& path) {
   return json::parse(r.body);
 }
 
-Result<json::Document> NodeClient::post(const std::string& path, const std::string& body, const std::string& content_type) {
+Result<json::Document> NodeClient::post(const std::string& path, const std::string& body,
+                                        const std::string& content_type) {
   TRY(const net::Response r, checked(taxii_->post(path, body, content_type)));
   return json::parse(r.body.empty() ? "{}" : r.body);
 }

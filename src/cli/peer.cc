@@ -1,8 +1,8 @@
 // peer add|list|status|sync
-#include <CLI/CLI.hpp>
-
 #include <cstdio>
 #include <memory>
+
+#include <CLI/CLI.hpp>
 
 #include "cli/internal/commands.h"
 #include "cli/internal/node_client.h"
@@ -53,7 +53,8 @@ Result<int> list(Context& cx, const Target& target) {
         continue;
       }
       const auto text = [&](const char* name) { return std::string(json::find_string(p, name).value_or("")); };
-      t.row({text("party"), text("url"), json::find_bool(p, "connected").value_or(false) ? "yes" : "no", text("last_pull"), grouped(static_cast<uint64_t>(json::find_int(p, "received").value_or(0))),
+      t.row({text("party"), text("url"), json::find_bool(p, "connected").value_or(false) ? "yes" : "no",
+             text("last_pull"), grouped(static_cast<uint64_t>(json::find_int(p, "received").value_or(0))),
              grouped(static_cast<uint64_t>(json::find_int(p, "refused").value_or(0))), text("last_error")});
     }
   }
@@ -73,7 +74,8 @@ Result<int> sync(Context& cx, const Target& target, const std::string& party) {
   if (cx.json) {
     std::puts(json::write(Node::from(doc.root())).c_str());
   } else {
-    std::printf("pulled from %s: %s received and %s refused since the node started\n", party.c_str(), grouped(static_cast<uint64_t>(json::find_int(doc.root(), "received").value_or(0))).c_str(),
+    std::printf("pulled from %s: %s received and %s refused since the node started\n", party.c_str(),
+                grouped(static_cast<uint64_t>(json::find_int(doc.root(), "received").value_or(0))).c_str(),
                 grouped(static_cast<uint64_t>(json::find_int(doc.root(), "refused").value_or(0))).c_str());
   }
   return 0;

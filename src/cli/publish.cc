@@ -1,11 +1,11 @@
 // publish, release plan, recall, hold
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <map>
 #include <memory>
+
+#include <CLI/CLI.hpp>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -63,19 +63,26 @@ Result<int> publish(Context& cx, PublishOptions o) {
   uint64_t published = 0;
   std::vector<taxii::ItemResult> failures;
   for (size_t i = 0; i < objects.size(); i += kEnvelope) {
-    const std::vector<std::string_view> part(objects.begin() + static_cast<std::ptrdiff_t>(i), objects.begin() + static_cast<std::ptrdiff_t>(std::min(objects.size(), i + kEnvelope)));
+    const std::vector<std::string_view> part(
+        objects.begin() + static_cast<std::ptrdiff_t>(i),
+        objects.begin() + static_cast<std::ptrdiff_t>(std::min(objects.size(), i + kEnvelope)));
     auto status = client.taxii().add("/local/", o.collection, part);
     if (!status.ok()) {
       const Error& e = status.error();
-      if (published > 0) std::fprintf(stderr, "entente: %s of %s objects were published before this:\n", grouped(published).c_str(), grouped(objects.size()).c_str());
+      if (published > 0)
+        std::fprintf(stderr, "entente: %s of %s objects were published before this:\n", grouped(published).c_str(),
+                     grouped(objects.size()).c_str());
       if (e.kind == ErrorKind::kUnavailable) {
-        return make_error(e.kind, "no node answers: " + e.what, client.url(), o.target.dir.empty() ? "is it running?" : "start it with 'entente node run --dir " + o.target.dir + "'");
+        return make_error(
+            e.kind, "no node answers: " + e.what, client.url(),
+            o.target.dir.empty() ? "is it running?" : "start it with 'entente node run --dir " + o.target.dir + "'");
       }
       return e;
     }
     published += status->success;
     for (auto& f : status->failures) failures.push_back(std::move(f));
-    if (terminal) std::fprintf(stderr, "\rpublished %s of %s", grouped(published).c_str(), grouped(objects.size()).c_str());
+    if (terminal)
+      std::fprintf(stderr, "\rpublished %s of %s", grouped(published).c_str(), grouped(objects.size()).c_str());
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (terminal) std::fputs("\n", stderr);
@@ -88,13 +95,16 @@ Result<int> publish(Context& cx, PublishOptions o) {
       list.push(std::move(one));
     }
     n.set("published", published).set("failed", static_cast<uint64_t>(failures.size())).set("seconds", seconds);
-    n.set("objects_per_s", seconds > 0 ? static_cast<double>(published) / seconds : 0.0).set("failures", std::move(list));
+    n.set("objects_per_s", seconds > 0 ? static_cast<double>(published) / seconds : 0.0)
+        .set("failures", std::move(list));
     std::puts(json::write(n).c_str());
   } else {
-    std::printf("%s published, %s failed, in %.2f s (%s objects/s)\n", grouped(published).c_str(), grouped(failures.size()).c_str(), seconds,
+    std::printf("%s published, %s failed, in %.2f s (%s objects/s)\n", grouped(published).c_str(),
+                grouped(failures.size()).c_str(), seconds,
                 grouped(static_cast<uint64_t>(seconds > 0 ? static_cast<double>(published) / seconds : 0)).c_str());
     Table t({"failed", "why"});
-    for (size_t i = 0; i < failures.size() && i < 20; ++i) t.row({printable(failures[i].id), printable(failures[i].message, 300)});
+    for (size_t i = 0; i < failures.size() && i < 20; ++i)
+      t.row({printable(failures[i].id), printable(failures[i].message, 300)});
     if (!t.empty()) t.print();
     if (failures.size() > 20) std::printf("… and %s more; -o json lists all\n", grouped(failures.size() - 20).c_str());
   }
@@ -136,16 +146,20 @@ Result<int> plan(Context& cx, const Target& target, const std::vector<std::strin
           if (article.empty()) article = json::find_string(r, "article").value_or("");
         }
       }
-      t.row({printable(json::find_string(v, "id").value_or("")), std::string(json::find_string(v, "verdict").value_or("")), article, codes, printable(note, 300)});
+      t.row({printable(json::find_string(v, "id").value_or("")),
+             std::string(json::find_string(v, "verdict").value_or("")), article, codes, printable(note, 300)});
     }
   }
   t.print();
-  std::printf("\nto %s: %lld released, %lld redacted, %lld withheld; nothing was sent or stored\n", to.c_str(), static_cast<long long>(json::find_int(root, "released").value_or(0)),
-              static_cast<long long>(json::find_int(root, "redacted").value_or(0)), static_cast<long long>(json::find_int(root, "withheld").value_or(0)));
+  std::printf("\nto %s: %lld released, %lld redacted, %lld withheld; nothing was sent or stored\n", to.c_str(),
+              static_cast<long long>(json::find_int(root, "released").value_or(0)),
+              static_cast<long long>(json::find_int(root, "redacted").value_or(0)),
+              static_cast<long long>(json::find_int(root, "withheld").value_or(0)));
   return 0;
 }
 
-Result<int> ids_command(Context& cx, const Target& target, const std::string& path, const std::vector<std::string>& ids, const std::string& reason) {
+Result<int> ids_command(Context& cx, const Target& target, const std::string& path, const std::vector<std::string>& ids,
+                        const std::string& reason) {
   TRY(NodeClient client, NodeClient::connect(target));
   Node n = Node::object();
   Node list = Node::array();
@@ -161,15 +175,19 @@ Result<int> ids_command(Context& cx, const Target& target, const std::string& pa
     if (const auto done = json::find_array(root, "recalled")) {
       for (const json::Value v : *done) {
         std::string reaches;
-        for (const auto p : json::string_list(json::find_array(v, "reaches"))) reaches += (reaches.empty() ? "" : ", ") + std::string(p);
-        t.row({std::string(json::find_string(v, "id").value_or("")), "recalled", reaches.empty() ? "nobody had it" : reaches});
+        for (const auto p : json::string_list(json::find_array(v, "reaches")))
+          reaches += (reaches.empty() ? "" : ", ") + std::string(p);
+        t.row({std::string(json::find_string(v, "id").value_or("")), "recalled",
+               reaches.empty() ? "nobody had it" : reaches});
       }
     }
     for (const char* name : {"held", "unheld"}) {
       for (const auto id : json::string_list(json::find_array(root, name))) t.row({std::string(id), name, ""});
     }
     if (refused) {
-      for (const json::Value v : *refused) t.row({std::string(json::find_string(v, "id").value_or("")), "refused: " + std::string(json::find_string(v, "why").value_or("")), ""});
+      for (const json::Value v : *refused)
+        t.row({std::string(json::find_string(v, "id").value_or("")),
+               "refused: " + std::string(json::find_string(v, "why").value_or("")), ""});
     }
     t.print();
   }
@@ -184,10 +202,17 @@ void add_publish_commands(CLI::App& app, Context& cx) {
   c->add_option("FILE", p->files, "STIX bundle, envelope, object or JSON lines; '-' is standard input")->required();
   p->target.add_options(*c);
   c->add_option("--collection", p->collection, "collection of /local/")->capture_default_str();
-  c->add_option("--as", p->list.as, "the file is a list of these, one a line, made into indicators")->check(CLI::IsMember({"domains", "addresses", "urls", "hashes", "emails", "phishing-json"}));
-  c->add_option("--tlp", p->list.tlp, "marking of made indicators")->check(CLI::IsMember({"clear", "green", "amber", "amber+strict", "red"}))->capture_default_str();
-  c->add_option("--confidence", p->list.confidence, "0 to 100, of made indicators")->check(CLI::Range(0, 100))->capture_default_str();
-  c->add_option("--valid-days", p->list.valid_days, "how long made indicators are valid, days")->check(CLI::Range(1, 3650))->capture_default_str();
+  c->add_option("--as", p->list.as, "the file is a list of these, one a line, made into indicators")
+      ->check(CLI::IsMember({"domains", "addresses", "urls", "hashes", "emails", "phishing-json"}));
+  c->add_option("--tlp", p->list.tlp, "marking of made indicators")
+      ->check(CLI::IsMember({"clear", "green", "amber", "amber+strict", "red"}))
+      ->capture_default_str();
+  c->add_option("--confidence", p->list.confidence, "0 to 100, of made indicators")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  c->add_option("--valid-days", p->list.valid_days, "how long made indicators are valid, days")
+      ->check(CLI::Range(1, 3650))
+      ->capture_default_str();
   c->add_option("--label", p->list.label, "label of made indicators");
   c->callback([&cx, p] { finish(cx, publish(cx, *p)); });
 
@@ -214,7 +239,9 @@ void add_publish_commands(CLI::App& app, Context& cx) {
   c->add_option("ID", *ids, "STIX id")->required();
   c->add_flag("--lift", *lift, "end the hold");
   target->add_options(*c);
-  c->callback([&cx, target, ids, lift] { finish(cx, ids_command(cx, *target, *lift ? "/api/v1/unhold" : "/api/v1/hold", *ids, "")); });
+  c->callback([&cx, target, ids, lift] {
+    finish(cx, ids_command(cx, *target, *lift ? "/api/v1/unhold" : "/api/v1/hold", *ids, ""));
+  });
 }
 
 }  // namespace entente::cli

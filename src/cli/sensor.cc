@@ -1,12 +1,14 @@
 // sensor run|example, lease list|lift|why, hunt
-#include <CLI/CLI.hpp>
-#include <unistd.h>
+#include "sensor/sensor.h"
 
 #include <csignal>
 #include <cstdio>
 #include <memory>
 #include <stop_token>
 #include <thread>
+
+#include <CLI/CLI.hpp>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "cli/internal/commands.h"
@@ -17,7 +19,6 @@
 #include "json/node.h"
 #include "sensor/config.h"
 #include "sensor/control.h"
-#include "sensor/sensor.h"
 
 namespace entente::cli {
 namespace {
@@ -64,11 +65,15 @@ Result<json::Document> ask(const LeaseOptions& o, Node request) {
   put("since", o.since);
   if (o.all) request.set("all", true);
   auto answer = sensor::control(o.state + "/control.sock", json::write(request));
-  if (!answer.ok()) return answer.error().kind == ErrorKind::kUnavailable ? answer.error().at("is a sensor running with this state folder?") : answer.error();
+  if (!answer.ok())
+    return answer.error().kind == ErrorKind::kUnavailable
+               ? answer.error().at("is a sensor running with this state folder?")
+               : answer.error();
   TRY(json::Document doc, json::parse(*answer));
   if (!json::find_bool(doc.root(), "ok").value_or(false)) {
     const auto text = [&](const char* name) { return std::string(json::find_string(doc.root(), name).value_or("")); };
-    return make_error(text("kind") == "not-found" ? ErrorKind::kNotFound : ErrorKind::kInvalid, text("what"), text("where"), text("remedy"));
+    return make_error(text("kind") == "not-found" ? ErrorKind::kNotFound : ErrorKind::kInvalid, text("what"),
+                      text("where"), text("remedy"));
   }
   return doc;
 }
@@ -89,7 +94,8 @@ Result<int> leases(Context& cx, const LeaseOptions& o, const char* cmd, const ch
       std::string why = text("code");
       if (const auto sentence = text("sentence"); !sentence.empty()) why += (why.empty() ? "" : ": ") + sentence;
       if (const auto ended = text("ended_by"); !ended.empty()) why += (why.empty() ? "ended: " : "; ended: ") + ended;
-      t.row({text("lease"), text("target"), text("state"), text("partner"), text("end"), grouped(static_cast<uint64_t>(json::find_int(v, "hits").value_or(0))), text("indicator"), why});
+      t.row({text("lease"), text("target"), text("state"), text("partner"), text("end"),
+             grouped(static_cast<uint64_t>(json::find_int(v, "hits").value_or(0))), text("indicator"), why});
     }
   }
   if (!cx.json) {
@@ -98,7 +104,8 @@ Result<int> leases(Context& cx, const LeaseOptions& o, const char* cmd, const ch
     } else {
       t.print();
     }
-    if (const auto p = json::find_string(doc.root(), "protected")) std::printf("protected by %s\n", std::string(*p).c_str());
+    if (const auto p = json::find_string(doc.root(), "protected"))
+      std::printf("protected by %s\n", std::string(*p).c_str());
   }
   return 0;
 }
@@ -111,24 +118,30 @@ Result<int> hunt(Context& cx, const HuntOptions& o) {
   TRY(const auto loaded, detect::load_indicators(o.indicators));
   const bool terminal = isatty(STDERR_FILENO) != 0;
   for (const auto& note : loaded.notes) std::fprintf(stderr, "entente: %s\n", note.c_str());
-  if (loaded.indicators == 0) return invalid("there is no indicator to look for", o.indicators.front(), "give STIX indicators, a CSV with a column of URLs, or a list with one value a line");
+  if (loaded.indicators == 0)
+    return invalid("there is no indicator to look for", o.indicators.front(),
+                   "give STIX indicators, a CSV with a column of URLs, or a list with one value a line");
   if (!loaded.not_at_all.empty() || !loaded.partly.empty()) {
-    std::fprintf(stderr, "entente: %s patterns cannot be looked up and %s only in part (%s: %s)\n", grouped(loaded.not_at_all.size()).c_str(), grouped(loaded.partly.size()).c_str(),
-                 (loaded.not_at_all.empty() ? loaded.partly : loaded.not_at_all).front().id.c_str(), (loaded.not_at_all.empty() ? loaded.partly : loaded.not_at_all).front().why.c_str());
+    std::fprintf(stderr, "entente: %s patterns cannot be looked up and %s only in part (%s: %s)\n",
+                 grouped(loaded.not_at_all.size()).c_str(), grouped(loaded.partly.size()).c_str(),
+                 (loaded.not_at_all.empty() ? loaded.partly : loaded.not_at_all).front().id.c_str(),
+                 (loaded.not_at_all.empty() ? loaded.partly : loaded.not_at_all).front().why.c_str());
   }
   detect::HuntOptions options;
   if (terminal) {
     options.progress = [](const detect::HuntProgress& p) {
-      std::fprintf(stderr, "\r%s MB, %s records, %s matches", grouped(p.bytes >> 20).c_str(), grouped(p.records).c_str(), grouped(p.matches).c_str());
+      std::fprintf(stderr, "\r%s MB, %s records, %s matches", grouped(p.bytes >> 20).c_str(),
+                   grouped(p.records).c_str(), grouped(p.matches).c_str());
     };
   }
-  const auto report = detect::hunt(o.inputs, *loaded.index, [](const detect::HuntMatch& m) { std::puts(detect::to_json(m).c_str()); }, options);
+  const auto report = detect::hunt(
+      o.inputs, *loaded.index, [](const detect::HuntMatch& m) { std::puts(detect::to_json(m).c_str()); }, options);
   if (terminal) std::fputs("\n", stderr);
   for (const auto& note : report.notes) std::fprintf(stderr, "entente: %s\n", note.c_str());
   for (const auto& e : report.errors) print_error(e);
   if (!cx.json) {
-    std::fprintf(stderr, "%s indicators; %s records in %s inputs; %s matches\n", grouped(loaded.indicators).c_str(), grouped(report.records).c_str(), grouped(report.inputs).c_str(),
-                 grouped(report.matches).c_str());
+    std::fprintf(stderr, "%s indicators; %s records in %s inputs; %s matches\n", grouped(loaded.indicators).c_str(),
+                 grouped(report.records).c_str(), grouped(report.inputs).c_str(), grouped(report.matches).c_str());
   }
   if (!report.errors.empty()) return 2;
   return report.matches > 0 ? 0 : 1;
@@ -175,8 +188,11 @@ void add_sensor_commands(CLI::App& app, Context& cx) {
 
   auto h = std::make_shared<HuntOptions>();
   c = app.add_subcommand("hunt", "match indicators over logs and captures; one JSON line per match (exit 1: none)");
-  c->add_option("--indicators", h->indicators, "STIX, CSV or lists; may be given several times")->required()->allow_extra_args(false);
-  c->add_option("INPUT", h->inputs, "Zeek, Suricata, JSON lines, text, pcap; gzip and zstd too; '-' is standard input")->required();
+  c->add_option("--indicators", h->indicators, "STIX, CSV or lists; may be given several times")
+      ->required()
+      ->allow_extra_args(false);
+  c->add_option("INPUT", h->inputs, "Zeek, Suricata, JSON lines, text, pcap; gzip and zstd too; '-' is standard input")
+      ->required();
   c->callback([&cx, h] { finish(cx, hunt(cx, *h)); });
 }
 

@@ -1,9 +1,9 @@
 // stix validate|id, pattern check
-#include <CLI/CLI.hpp>
-
 #include <cstdio>
 #include <memory>
 #include <set>
+
+#include <CLI/CLI.hpp>
 
 #include "base/bytes.h"
 #include "cli/internal/commands.h"
@@ -53,7 +53,8 @@ Result<int> validate(Context& cx, const Options& o) {
       } else {
         if (const auto named = json::find_string(doc.root(), "id")) id = printable(*named);
         stix::validate(doc.root(), {.strict = o.strict, .warnings = true}, findings);
-        if (json::find_string(doc.root(), "type").value_or("") == "indicator" && json::find_string(doc.root(), "pattern_type").value_or("") == "stix") {
+        if (json::find_string(doc.root(), "type").value_or("") == "indicator" &&
+            json::find_string(doc.root(), "pattern_type").value_or("") == "stix") {
           if (auto p = pattern::Pattern::parse(json::find_string(doc.root(), "pattern").value_or("")); !p.ok()) {
             findings.push_back({"S53-pattern", stix::Finding::Level::kError, "/pattern", p.error().text()});
           }
@@ -67,10 +68,16 @@ Result<int> validate(Context& cx, const Options& o) {
         if (!error) ++warnings;
         if (cx.json) {
           Node n = Node::object();
-          n.set("file", f).set("id", id).set("level", error ? "error" : "warning").set("code", finding.code).set("pointer", finding.pointer).set("message", finding.message);
+          n.set("file", f)
+              .set("id", id)
+              .set("level", error ? "error" : "warning")
+              .set("code", finding.code)
+              .set("pointer", finding.pointer)
+              .set("message", finding.message);
           std::puts(json::write(n).c_str());
         } else {
-          t.row({f, id, error ? "error" : "warning", std::string(finding.code), finding.pointer.empty() ? "/" : printable(finding.pointer), printable(finding.message, 400)});
+          t.row({f, id, error ? "error" : "warning", std::string(finding.code),
+                 finding.pointer.empty() ? "/" : printable(finding.pointer), printable(finding.message, 400)});
         }
       }
       if (bad) ++invalid_objects;
@@ -78,7 +85,9 @@ Result<int> validate(Context& cx, const Options& o) {
   }
   if (!cx.json) {
     if (!t.empty()) t.print();
-    std::printf("%s objects: %s valid, %s not valid, %s warnings\n", grouped(objects).c_str(), grouped(objects - invalid_objects).c_str(), grouped(invalid_objects).c_str(), grouped(warnings).c_str());
+    std::printf("%s objects: %s valid, %s not valid, %s warnings\n", grouped(objects).c_str(),
+                grouped(objects - invalid_objects).c_str(), grouped(invalid_objects).c_str(),
+                grouped(warnings).c_str());
   }
   return invalid_objects == 0 ? 0 : 1;
 }
@@ -134,7 +143,10 @@ Result<int> pattern_check(Context& cx, const Options& o) {
       n.set("pattern", p).set("valid", parsed.ok());
       if (parsed.ok()) {
         const auto atoms = pattern::equality_atoms(*parsed);
-        n.set("canonical", parsed->print()).set("indexed", static_cast<uint64_t>(atoms.any_of.size())).set("complete", atoms.complete).set("why", atoms.why);
+        n.set("canonical", parsed->print())
+            .set("indexed", static_cast<uint64_t>(atoms.any_of.size()))
+            .set("complete", atoms.complete)
+            .set("why", atoms.why);
       } else {
         n.set("error", parsed.error().what).set("where", parsed.error().where);
       }
@@ -154,7 +166,8 @@ void add_stix_commands(CLI::App& app, Context& cx) {
   auto o = std::make_shared<Options>();
   auto* s = app.add_subcommand("stix", "validate STIX 2.1, compute ids");
   s->require_subcommand(1);
-  auto* c = s->add_subcommand("validate", "the whole report per object: code, place, rule (exit 1 if any object is not valid)");
+  auto* c = s->add_subcommand("validate",
+                              "the whole report per object: code, place, rule (exit 1 if any object is not valid)");
   c->add_option("FILE", o->files, "bundle, envelope, object or JSON lines; '-' is standard input")->required();
   c->add_flag("--strict", o->strict, "unknown properties and custom content are errors");
   c->add_option("--disable", o->disable, "codes to leave out, separated by commas");

@@ -53,7 +53,8 @@ std::string why_not(const json::Value& object, stix::Summary& summary) {
   return {};
 }
 
-void Admission::admit(const Uuid& collection, const RowMeta& meta, std::string envelope, std::function<void(Result<taxii::StatusInfo>)> done) {
+void Admission::admit(const Uuid& collection, const RowMeta& meta, std::string envelope,
+                      std::function<void(Result<taxii::StatusInfo>)> done) {
   thread_local json::Document doc;
   if (Status parsed = doc.parse(envelope); !parsed.ok()) return done(parsed.error());
   const json::Value root = doc.root();
@@ -82,7 +83,8 @@ void Admission::admit(const Uuid& collection, const RowMeta& meta, std::string e
     const std::string_view raw = (*raws)[i++];
     stix::Summary summary;
     std::string problem = object.is_object() ? why_not(object, summary) : "this member of \"objects\" is not an object";
-    if (problem.empty() && summary.type.starts_with("x-entente-")) problem = "objects of this type are made by nodes only";
+    if (problem.empty() && summary.type.starts_with("x-entente-"))
+      problem = "objects of this type are made by nodes only";
     taxii::ItemResult item{std::string(summary.id), std::string(summary.version), {}};
     if (!problem.empty()) {
       if (item.id.empty() && object.is_object()) item.id = json::find_string(object, "id").value_or("");
@@ -103,7 +105,8 @@ void Admission::admit(const Uuid& collection, const RowMeta& meta, std::string e
     for (size_t k = 0; k < w->sent.size(); ++k) {
       const auto added = k < outcome->added.size() ? outcome->added[k] : store::Added::kConflict;
       if (added == store::Added::kConflict) {
-        w->sent[k].message = "another object with this id and version is already stored; the first one is kept: send a new version";
+        w->sent[k].message =
+            "another object with this id and version is already stored; the first one is kept: send a new version";
         w->status.failures.push_back(std::move(w->sent[k]));
       } else {
         w->status.successes.push_back(std::move(w->sent[k]));

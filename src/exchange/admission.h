@@ -1,4 +1,5 @@
-// Admission: what a client posts becomes objects of the node, or a message that says per object why not. One bad object never sinks the rest.
+// Admission: what a client posts becomes objects of the node, or a message that says per object why not. One bad object
+// never sinks the rest.
 #pragma once
 
 #include <functional>
@@ -18,14 +19,15 @@ struct RowMeta {
   std::string by;         // "account:alice" or party code
   std::string agreement;  // agreement id; "" = own content
   std::string article;
-  std::string tlp, pap;   // handling we are held to
-  std::string original;   // released rows: id of the object it was made from, when redacted
+  std::string tlp, pap;  // handling we are held to
+  std::string original;  // released rows: id of the object it was made from, when redacted
   [[nodiscard]] std::string text() const;
   static RowMeta parse(std::string_view text);
 };
 
 // The checks one object must pass: STIX 2.1 (errors only), and for indicators of type stix that the pattern parses.
-// Returns the sentence for the status, or "" if it may come in. `summary` is filled in either case as far as it could be read.
+// Returns the sentence for the status, or "" if it may come in. `summary` is filled in either case as far as it could
+// be read.
 [[nodiscard]] std::string why_not(const json::Value& object, stix::Summary& summary);
 
 // Thread-safe. `done` runs on the log's committer thread.
@@ -33,7 +35,8 @@ class Admission {
  public:
   explicit Admission(Context& context) : cx_(context) {}
   // `envelope`: TAXII envelope text, unparsed. kInvalid = nothing of it could be processed (422).
-  void admit(const Uuid& collection, const RowMeta& meta, std::string envelope, std::function<void(Result<taxii::StatusInfo>)> done);
+  void admit(const Uuid& collection, const RowMeta& meta, std::string envelope,
+             std::function<void(Result<taxii::StatusInfo>)> done);
 
  private:
   Context& cx_;

@@ -1,4 +1,5 @@
-// The TAXII face of the exchange: who may see and write which collection, and pages of them. Protocol is taxii's business, not ours.
+// The TAXII face of the exchange: who may see and write which collection, and pages of them. Protocol is taxii's
+// business, not ours.
 #include <algorithm>
 #include <set>
 
@@ -27,7 +28,9 @@ std::vector<std::string> parties_of(const taxii::Caller& caller) {
 }
 
 Error no_such_root() { return make_error(ErrorKind::kNotFound, "there is no such API root, or it is not for you"); }
-Error no_such_collection() { return make_error(ErrorKind::kNotFound, "there is no such collection, or it is not for you"); }
+Error no_such_collection() {
+  return make_error(ErrorKind::kNotFound, "there is no such collection, or it is not for you");
+}
 
 }  // namespace
 
@@ -47,10 +50,13 @@ Result<taxii::Caller> Exchange::authenticate(const net::Request& request) {
       for (const auto& p : parties) id += " " + p;
       return taxii::Caller{id};
     }
-    return make_error(ErrorKind::kUnauthenticated, "PARTY_KEY_UNKNOWN: this client certificate's key is pinned in no agreement and for no partner of this node", {},
-                      "have the key pinned: 'entente peer add' here, and the agreement's tls_spki_sha256");
+    return make_error(
+        ErrorKind::kUnauthenticated,
+        "PARTY_KEY_UNKNOWN: this client certificate's key is pinned in no agreement and for no partner of this node",
+        {}, "have the key pinned: 'entente peer add' here, and the agreement's tls_spki_sha256");
   }
-  return make_error(ErrorKind::kUnauthenticated, "who asks is not known", {}, "send Authorization: Bearer TOKEN or Basic, or a client certificate that an agreement pins");
+  return make_error(ErrorKind::kUnauthenticated, "who asks is not known", {},
+                    "send Authorization: Bearer TOKEN or Basic, or a client certificate that an agreement pins");
 }
 
 std::string Exchange::title() { return cx_.config.name + " (" + cx_.config.party + "), entente node"; }
@@ -59,7 +65,8 @@ std::string Exchange::contact() { return {}; }
 std::vector<taxii::RootInfo> Exchange::roots(const taxii::Caller& caller) {
   std::vector<taxii::RootInfo> out;
   if (role_of(caller)) {
-    out.push_back({std::string(kLocal), "Own people and tools", "Own content, sightings, and what partners gave us", 64u << 20});
+    out.push_back(
+        {std::string(kLocal), "Own people and tools", "Own content, sightings, and what partners gave us", 64u << 20});
     return out;
   }
   const auto parties = parties_of(caller);
@@ -68,8 +75,10 @@ std::vector<taxii::RootInfo> Exchange::roots(const taxii::Caller& caller) {
   for (const auto& s : instruments_->states()) {
     // A root is shown once the text is final; what it serves is another question.
     if (s->kind == agreement::StateKind::kDraft || s->kind == agreement::StateKind::kAbandoned) continue;
-    const bool member = std::any_of(parties.begin(), parties.end(), [&](const auto& p) { return s->document->party(p) != nullptr; });
-    if (member && s->document->party(cx_.config.party) != nullptr) out.push_back({agreement_root(*s->document), s->document->title, s->agreement_id, 64u << 20});
+    const bool member =
+        std::any_of(parties.begin(), parties.end(), [&](const auto& p) { return s->document->party(p) != nullptr; });
+    if (member && s->document->party(cx_.config.party) != nullptr)
+      out.push_back({agreement_root(*s->document), s->document->title, s->agreement_id, 64u << 20});
   }
   return out;
 }
@@ -80,22 +89,26 @@ Result<std::vector<Exchange::Access>> Exchange::accesses(const taxii::Caller& ca
   if (root == kLocal) {
     const auto role = role_of(caller);
     if (!role) return no_such_root();
-    const bool writes = *role == Role::kAnalyst || *role == Role::kPublisher || *role == Role::kReleaseOfficer || *role == Role::kAdmin;
+    const bool writes =
+        *role == Role::kAnalyst || *role == Role::kPublisher || *role == Role::kReleaseOfficer || *role == Role::kAdmin;
     const bool sees = *role != Role::kLiaison;
     out.push_back({inbox(me), "inbox", "Own content", sees, writes, false});
-    out.push_back({sightings(me), "sightings", "Sightings of own sensors", sees, writes || *role == Role::kSensor, false});
+    out.push_back(
+        {sightings(me), "sightings", "Sightings of own sensors", sees, writes || *role == Role::kSensor, false});
     for (const auto& s : instruments_->states()) {
       if (s->document->party(me) == nullptr) continue;
       for (const auto& p : s->document->parties) {
         if (p.party == me) continue;
-        out.push_back({received(s->agreement_id, p.party, me), received_alias(p.party, s->agreement_id), "Received from " + p.party + ": " + s->document->title, sees, false, false});
+        out.push_back({received(s->agreement_id, p.party, me), received_alias(p.party, s->agreement_id),
+                       "Received from " + p.party + ": " + s->document->title, sees, false, false});
       }
     }
     return out;
   }
   const auto parties = parties_of(caller);
   if (root == kActs) {
-    for (const auto& p : parties) out.push_back({acts_for(me, p), "to-" + lower(p), "Acts for " + p, true, false, false});
+    for (const auto& p : parties)
+      out.push_back({acts_for(me, p), "to-" + lower(p), "Acts for " + p, true, false, false});
     if (out.empty()) return no_such_root();
     return out;
   }
@@ -104,8 +117,8 @@ Result<std::vector<Exchange::Access>> Exchange::accesses(const taxii::Caller& ca
   for (const auto& p : parties) {
     const auto* member = state->document->party(p);
     if (member == nullptr) continue;
-    // Permits stop with the agreement; recalls would still have to be read while suspended, so the collection stays readable as long as the
-    // parties are bound, and shows nothing new.
+    // Permits stop with the agreement; recalls would still have to be read while suspended, so the collection stays
+    // readable as long as the parties are bound, and shows nothing new.
     const bool readable = state->live(me, p) || state->bound(me, p);
     out.push_back({released(state->agreement_id, me, p), "to-" + lower(p), "Released to " + p, readable, false, true});
   }
@@ -113,13 +126,16 @@ Result<std::vector<Exchange::Access>> Exchange::accesses(const taxii::Caller& ca
   if (std::none_of(out.begin(), out.end(), [](const Access& a) { return a.read; })) {
     std::string waiting;
     for (const auto& w : state->waiting_for) waiting += (waiting.empty() ? "" : "; ") + w;
-    return make_error(ErrorKind::kDenied, "NOT_YET_IN_FORCE: the agreement is " + std::string(agreement::to_text(state->kind)) + " and not in force", state->agreement_id,
-                      waiting.empty() ? "see 'entente agreement state'" : "waiting for: " + waiting);
+    return make_error(
+        ErrorKind::kDenied,
+        "NOT_YET_IN_FORCE: the agreement is " + std::string(agreement::to_text(state->kind)) + " and not in force",
+        state->agreement_id, waiting.empty() ? "see 'entente agreement state'" : "waiting for: " + waiting);
   }
   return out;
 }
 
-Result<Exchange::Access> Exchange::access(const taxii::Caller& caller, const std::string& root, const std::string& collection_id) {
+Result<Exchange::Access> Exchange::access(const taxii::Caller& caller, const std::string& root,
+                                          const std::string& collection_id) {
   TRY(std::vector<Access> all, accesses(caller, root));
   for (auto& a : all) {
     if (a.collection.text() == collection_id || a.alias == collection_id) {
@@ -139,8 +155,8 @@ Result<std::vector<taxii::CollectionInfo>> Exchange::collections(const taxii::Ca
   return out;
 }
 
-Result<taxii::Page> Exchange::page(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, const taxii::Filter& filter,
-                                   bool want_body) {
+Result<taxii::Page> Exchange::page(const taxii::Caller& caller, const std::string& root,
+                                   const std::string& collection_id, const taxii::Filter& filter, bool want_body) {
   TRY(const Access a, access(caller, root, collection_id));
   if (!a.read) return make_error(ErrorKind::kDenied, "you may write this collection, not read it");
   store::Query q;
@@ -173,7 +189,8 @@ Result<taxii::Page> Exchange::page(const taxii::Caller& caller, const std::strin
   return out;
 }
 
-Result<bool> Exchange::has(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, const std::string& object_id) {
+Result<bool> Exchange::has(const taxii::Caller& caller, const std::string& root, const std::string& collection_id,
+                           const std::string& object_id) {
   TRY(const Access a, access(caller, root, collection_id));
   TRY(const auto rows, cx_.store.find(a.collection, object_id));
   if (!a.ledgered) return !rows.empty();
@@ -181,51 +198,56 @@ Result<bool> Exchange::has(const taxii::Caller& caller, const std::string& root,
   return std::any_of(rows.begin(), rows.end(), [&](const store::Row& r) { return r.date_added <= bound; });
 }
 
-void Exchange::add(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, std::string body,
-                   std::function<void(Result<taxii::StatusInfo>)> done) {
+void Exchange::add(const taxii::Caller& caller, const std::string& root, const std::string& collection_id,
+                   std::string body, std::function<void(Result<taxii::StatusInfo>)> done) {
   auto a = access(caller, root, collection_id);
   if (!a.ok()) return done(a.error());
   if (!a->write) return done(make_error(ErrorKind::kDenied, "you may read this collection, not write it"));
   RowMeta meta;
   meta.by = caller.id;
   const Uuid collection = a->collection;
-  admission_->admit(collection, meta, std::move(body), [this, collection, id = caller.id, done = std::move(done)](Result<taxii::StatusInfo> status) mutable {
-    // On the committer's thread: hand over at once.
-    if (status.ok() && status->success > 0) signal_work();
-    cx_.post([this, collection, id = std::move(id), done = std::move(done), status = std::move(status)]() mutable {
-      if (status.ok()) {
-        const std::lock_guard lock(status_mutex_);
-        if (status_order_.size() < kStatusesKept) {
-          status_order_.push_back(status->id);
-        } else {
-          statuses_.erase(status_order_[status_head_]);
-          status_order_[status_head_] = status->id;
-          status_head_ = (status_head_ + 1) % kStatusesKept;
-        }
-        taxii::StatusInfo kept = *status;
-        if (kept.successes.size() > 100) kept.successes.clear();  // the list is optional (T63); the counts stay
-        statuses_[status->id] = {std::move(kept), id};
-      }
-      // Waiters first: who gets the answer may take this exchange down.
-      if (status.ok() && status->success > 0) notifier_->notify(collection);
-      done(std::move(status));
-    });
-  });
+  admission_->admit(
+      collection, meta, std::move(body),
+      [this, collection, id = caller.id, done = std::move(done)](Result<taxii::StatusInfo> status) mutable {
+        // On the committer's thread: hand over at once.
+        if (status.ok() && status->success > 0) signal_work();
+        cx_.post([this, collection, id = std::move(id), done = std::move(done), status = std::move(status)]() mutable {
+          if (status.ok()) {
+            const std::lock_guard lock(status_mutex_);
+            if (status_order_.size() < kStatusesKept) {
+              status_order_.push_back(status->id);
+            } else {
+              statuses_.erase(status_order_[status_head_]);
+              status_order_[status_head_] = status->id;
+              status_head_ = (status_head_ + 1) % kStatusesKept;
+            }
+            taxii::StatusInfo kept = *status;
+            if (kept.successes.size() > 100) kept.successes.clear();  // the list is optional (T63); the counts stay
+            statuses_[status->id] = {std::move(kept), id};
+          }
+          // Waiters first: who gets the answer may take this exchange down.
+          if (status.ok() && status->success > 0) notifier_->notify(collection);
+          done(std::move(status));
+        });
+      });
 }
 
-Result<taxii::StatusInfo> Exchange::status(const taxii::Caller& caller, const std::string& root, const std::string& status_id) {
+Result<taxii::StatusInfo> Exchange::status(const taxii::Caller& caller, const std::string& root,
+                                           const std::string& status_id) {
   if (root != kLocal) return make_error(ErrorKind::kNotFound, "there is no such status");
   const std::lock_guard lock(status_mutex_);
   const auto it = statuses_.find(status_id);
   // Somebody else's status looks like none (T69).
-  if (it == statuses_.end() || it->second.caller != caller.id) return make_error(ErrorKind::kNotFound, "there is no such status");
+  if (it == statuses_.end() || it->second.caller != caller.id)
+    return make_error(ErrorKind::kNotFound, "there is no such status");
   return it->second.info;
 }
 
-Status Exchange::remove(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, const std::string& object_id,
-                        const taxii::Filter& filter) {
+Status Exchange::remove(const taxii::Caller& caller, const std::string& root, const std::string& collection_id,
+                        const std::string& object_id, const taxii::Filter& filter) {
   TRY(const Access a, access(caller, root, collection_id));
-  if (!a.read || !a.write) return make_error(ErrorKind::kDenied, "deleting needs the right to read and to write the collection");
+  if (!a.read || !a.write)
+    return make_error(ErrorKind::kDenied, "deleting needs the right to read and to write the collection");
   store::Query q;
   q.ids = {object_id};
   q.all = filter.all;
@@ -234,7 +256,8 @@ Status Exchange::remove(const taxii::Caller& caller, const std::string& root, co
   q.exact = filter.exact;
   q.spec_versions = filter.spec_versions;
   TRY(const store::Page rows, cx_.store.page(a.collection, q));
-  if (rows.rows.empty()) return make_error(ErrorKind::kNotFound, "there is no such object in this collection", object_id);
+  if (rows.rows.empty())
+    return make_error(ErrorKind::kNotFound, "there is no such object in this collection", object_id);
   store::Change change;
   for (const auto& r : rows.rows) change.remove(a.collection, r.id, r.version);
   auto done = cx_.store.commit_wait(std::move(change));
@@ -242,18 +265,19 @@ Status Exchange::remove(const taxii::Caller& caller, const std::string& root, co
   return {};
 }
 
-void Exchange::wait(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, Time after, int64_t timeout_ms,
-                    std::function<void()> wake) {
+void Exchange::wait(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, Time after,
+                    int64_t timeout_ms, std::function<void()> wake) {
   auto a = access(caller, root, collection_id);
   if (!a.ok() || closed_) return wake();
   const bool ledgered = a->ledgered;
   const Uuid collection = a->collection;
-  notifier_->wait(collection, cx_.clock.steady_us() + timeout_ms * 1000,
-                  [&] {
-                    const auto newest = cx_.store.newest(collection);
-                    return newest && *newest > after && (!ledgered || *newest <= evidence_->visible_upto());
-                  },
-                  std::move(wake));
+  notifier_->wait(
+      collection, cx_.clock.steady_us() + timeout_ms * 1000,
+      [&] {
+        const auto newest = cx_.store.newest(collection);
+        return newest && *newest > after && (!ledgered || *newest <= evidence_->visible_upto());
+      },
+      std::move(wake));
 }
 
 bool Exchange::may_read_ledger(const taxii::Caller& caller, std::string_view agreement_uuid) {
@@ -261,7 +285,8 @@ bool Exchange::may_read_ledger(const taxii::Caller& caller, std::string_view agr
   const auto state = instruments_->state("urn:uuid:" + std::string(agreement_uuid));
   if (!state || !state->document || state->kind == agreement::StateKind::kDraft) return false;
   const auto parties = parties_of(caller);
-  return std::any_of(parties.begin(), parties.end(), [&](const auto& p) { return state->document->party(p) != nullptr; });
+  return std::any_of(parties.begin(), parties.end(),
+                     [&](const auto& p) { return state->document->party(p) != nullptr; });
 }
 
 }  // namespace entente::exchange

@@ -1,4 +1,5 @@
-// What every part of the exchange is given: who we are, and the seams. Constructed in node (or a test) and outlives the exchange.
+// What every part of the exchange is given: who we are, and the seams. Constructed in node (or a test) and outlives the
+// exchange.
 #pragma once
 
 #include <functional>

@@ -27,7 +27,8 @@ Error not_known() {
 
 Status good_name(std::string_view name) {
   const bool ok = !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '@';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.' || c == '@';
   });
   if (!ok) return invalid("a name is 1 to 64 letters, digits and - _ . @", std::string(name));
   return {};
@@ -59,7 +60,8 @@ Directory::Directory(Context& context) : cx_(context), cache_key_(random_bytes(3
 
 Status Directory::add_account(std::string_view name, Role role, std::string_view password) {
   CHECK_OK(good_name(name));
-  if (password.size() < 12) return invalid("the password is shorter than 12 characters", std::string(name), "choose a longer one");
+  if (password.size() < 12)
+    return invalid("the password is shorter than 12 characters", std::string(name), "choose a longer one");
   json::Node n = json::Node::object();
   n.set("role", to_text(role)).set("hash", hash_password(password));
   store::Change change;
@@ -70,7 +72,8 @@ Status Directory::add_account(std::string_view name, Role role, std::string_view
 }
 
 Status Directory::remove_account(std::string_view name) {
-  if (!cx_.store.get("account", name).ok()) return make_error(ErrorKind::kNotFound, "there is no account of this name", std::string(name));
+  if (!cx_.store.get("account", name).ok())
+    return make_error(ErrorKind::kNotFound, "there is no account of this name", std::string(name));
   store::Change change;
   change.erase("account", name);
   const std::lock_guard lock(mutex_);
@@ -84,7 +87,8 @@ std::vector<Person> Directory::accounts() const {
   if (!all.ok()) return out;
   for (const auto& [name, value] : *all) {
     auto doc = json::parse(value);
-    if (doc.ok()) out.push_back({name, parse_role(json::find_string(doc->root(), "role").value_or("")).value_or(Role::kAnalyst)});
+    if (doc.ok())
+      out.push_back({name, parse_role(json::find_string(doc->root(), "role").value_or("")).value_or(Role::kAnalyst)});
   }
   return out;
 }
@@ -102,7 +106,9 @@ Result<std::string> Directory::new_token(std::string_view name, Role role, int d
   change.set("token-name", name, hash);
   auto r = cx_.store.commit_wait(std::move(change));
   if (!r.ok()) {
-    if (r.error().kind == ErrorKind::kConflict) return make_error(ErrorKind::kConflict, "there is a token of this name", std::string(name), "revoke it first, or choose another name");
+    if (r.error().kind == ErrorKind::kConflict)
+      return make_error(ErrorKind::kConflict, "there is a token of this name", std::string(name),
+                        "revoke it first, or choose another name");
     return std::move(r).error();
   }
   return token;
@@ -125,7 +131,8 @@ std::vector<Directory::Token> Directory::tokens() const {
     auto doc = json::parse(value);
     if (!doc.ok()) continue;
     const auto root = doc->root();
-    out.push_back({std::string(json::find_string(root, "name").value_or("")), parse_role(json::find_string(root, "role").value_or("")).value_or(Role::kAnalyst),
+    out.push_back({std::string(json::find_string(root, "name").value_or("")),
+                   parse_role(json::find_string(root, "role").value_or("")).value_or(Role::kAnalyst),
                    std::string(json::find_string(root, "expires").value_or(""))});
   }
   std::sort(out.begin(), out.end(), [](const Token& a, const Token& b) { return a.name < b.name; });
@@ -198,9 +205,12 @@ Result<Person> Directory::authenticate(std::string_view authorization) {
 }
 
 Status Directory::put_peer(const Peer& peer) {
-  if (peer.party.size() != 2 || peer.party == cx_.config.party) return invalid("a partner is two capital letters, and not ourselves", peer.party);
+  if (peer.party.size() != 2 || peer.party == cx_.config.party)
+    return invalid("a partner is two capital letters, and not ourselves", peer.party);
   if (!peer.url.starts_with("https://")) return invalid("a partner's address begins with https://", peer.url);
-  if (peer.spki.empty()) return invalid("a partner needs the SHA-256 of its TLS key", peer.party, "ask the partner for the spki that its 'entente init' printed");
+  if (peer.spki.empty())
+    return invalid("a partner needs the SHA-256 of its TLS key", peer.party,
+                   "ask the partner for the spki that its 'entente init' printed");
   json::Node list = json::Node::array();
   for (const auto& s : peer.spki) {
     auto raw = unhex(s);

@@ -27,7 +27,8 @@ struct Person {
 struct Peer {
   std::string party;
   std::string url;
-  std::vector<std::string> spki;  // SHA-256 hex of the partner's TLS keys: how its node is known before an agreement pins it
+  std::vector<std::string>
+      spki;  // SHA-256 hex of the partner's TLS keys: how its node is known before an agreement pins it
 };
 
 // Thread-safe.
@@ -39,7 +40,8 @@ class Directory {
   Status remove_account(std::string_view name);
   [[nodiscard]] std::vector<Person> accounts() const;
 
-  // The token is returned once and only its hash is kept. days 0 = without end. `given`: use this text instead of a new one (init).
+  // The token is returned once and only its hash is kept. days 0 = without end. `given`: use this text instead of a new
+  // one (init).
   Result<std::string> new_token(std::string_view name, Role role, int days, std::string given = {});
   Status revoke_token(std::string_view name);
   struct Token {
@@ -62,7 +64,8 @@ class Directory {
   Result<Person> check_token(std::string_view token);
 
   Context& cx_;
-  // Verified passwords, by HMAC of the header under a key of this process: argon2id costs some 50 ms and must not be paid per request.
+  // Verified passwords, by HMAC of the header under a key of this process: argon2id costs some 50 ms and must not be
+  // paid per request.
   std::string cache_key_;
   struct Cached {
     Person person;

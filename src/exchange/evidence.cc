@@ -13,7 +13,9 @@ constexpr size_t kWriteOutMax = 4096;
 std::string sequence_of(std::string_view agreement_id) { return "leaf/" + bare_uuid(agreement_id); }
 }  // namespace
 
-std::string Evidence::dir(std::string_view agreement_id) const { return cx_.config.ledger_dir + "/" + bare_uuid(agreement_id); }
+std::string Evidence::dir(std::string_view agreement_id) const {
+  return cx_.config.ledger_dir + "/" + bare_uuid(agreement_id);
+}
 
 Status Evidence::reload(const std::string& agreement_id, Book& book) {
   const std::string sequence = sequence_of(agreement_id);
@@ -21,7 +23,9 @@ Status Evidence::reload(const std::string& agreement_id, Book& book) {
   book.prev_hash.clear();
   if (book.next > 0) {
     TRY(std::vector<std::string> last, cx_.store.read(sequence, book.next - 1, 1));
-    if (last.empty()) return make_error(ErrorKind::kCorrupt, "the newest leaf is missing in the store", sequence, "run 'entente node check'");
+    if (last.empty())
+      return make_error(ErrorKind::kCorrupt, "the newest leaf is missing in the store", sequence,
+                        "run 'entente node check'");
     book.prev_hash = sha256_hex(last[0]);
   }
   return {};
@@ -32,7 +36,8 @@ Result<Evidence::Book*> Evidence::book(const std::string& agreement_id) {
   if (it != books_.end()) return &it->second;
   Book fresh;
   CHECK_OK(cx_.files.make_dirs(dir(agreement_id)));
-  TRY(fresh.tiles, ledger::TileLog::open(cx_.files, dir(agreement_id), ledger_origin(cx_.config.party, agreement_id), cx_.log_key));
+  TRY(fresh.tiles,
+      ledger::TileLog::open(cx_.files, dir(agreement_id), ledger_origin(cx_.config.party, agreement_id), cx_.log_key));
   CHECK_OK(reload(agreement_id, fresh));
   if (fresh.tiles->size() > fresh.next) {
     return make_error(ErrorKind::kCorrupt, "the ledger on disk has more entries than the node's log", dir(agreement_id),
@@ -46,11 +51,13 @@ Status Evidence::write_out(const std::string& agreement_id, Book& book) {
   const std::string sequence = sequence_of(agreement_id);
   if (!book.tiles) {
     // An append failed before: what is on disk is read again and repaired.
-    TRY(book.tiles, ledger::TileLog::open(cx_.files, dir(agreement_id), ledger_origin(cx_.config.party, agreement_id), cx_.log_key));
+    TRY(book.tiles, ledger::TileLog::open(cx_.files, dir(agreement_id), ledger_origin(cx_.config.party, agreement_id),
+                                          cx_.log_key));
   }
   while (book.tiles->size() < book.next) {
     TRY(std::vector<std::string> leaves, cx_.store.read(sequence, book.tiles->size(), kWriteOutMax));
-    if (leaves.empty()) return make_error(ErrorKind::kCorrupt, "leaves are missing in the store", sequence, "run 'entente node check'");
+    if (leaves.empty())
+      return make_error(ErrorKind::kCorrupt, "leaves are missing in the store", sequence, "run 'entente node check'");
     if (auto first = book.tiles->append(leaves); !first.ok()) {
       book.tiles.reset();
       return std::move(first).error();
@@ -71,8 +78,10 @@ Status Evidence::open(const std::vector<std::string>& agreement_ids) {
   return {};
 }
 
-Result<Evidence::Transaction::Added> Evidence::Transaction::add_leaf(std::string_view agreement_id, std::string_view version, std::string_view kind,
-                                                                     std::string_view recipient, std::string_view salt, std::string_view record) {
+Result<Evidence::Transaction::Added> Evidence::Transaction::add_leaf(std::string_view agreement_id,
+                                                                     std::string_view version, std::string_view kind,
+                                                                     std::string_view recipient, std::string_view salt,
+                                                                     std::string_view record) {
   const std::string id(agreement_id);
   TRY(Book * b, owner_.book(id));
   ledger::Leaf leaf;
@@ -107,7 +116,8 @@ Result<store::Outcome> Evidence::Transaction::commit() && {
   if (!outcome.ok()) {
     for (const auto& id : touched_) {
       auto b = owner_.book(id);
-      if (!b.ok() || !owner_.reload(id, **b).ok()) say_error("the ledger of {} cannot be read again after a failed commit", id);
+      if (!b.ok() || !owner_.reload(id, **b).ok())
+        say_error("the ledger of {} cannot be read again after a failed commit", id);
     }
     if (owner_.behind_.empty()) owner_.visible_us_.store(INT64_MAX, std::memory_order_release);
     return std::move(outcome).error();
@@ -121,11 +131,13 @@ Result<store::Outcome> Evidence::Transaction::commit() && {
     auto b = owner_.book(id);
     Status written = b.ok() ? owner_.write_out(id, **b) : Status(b.error());
     if (!written.ok()) {
-      say_error("LOG_FAILED: the ledger of {} could not be written, so nothing of it is sent: {}", id, written.error().text());
+      say_error("LOG_FAILED: the ledger of {} could not be written, so nothing of it is sent: {}", id,
+                written.error().text());
       owner_.behind_.push_back(id);
     }
   }
-  if (std::none_of(owner_.behind_.begin(), owner_.behind_.end(), [](const std::string& id) { return id != kPrivateLog; })) {
+  if (std::none_of(owner_.behind_.begin(), owner_.behind_.end(),
+                   [](const std::string& id) { return id != kPrivateLog; })) {
     owner_.visible_us_.store(INT64_MAX, std::memory_order_release);
   }
   return outcome;
@@ -161,9 +173,13 @@ std::optional<Evidence::Head> Evidence::head(std::string_view agreement_id) cons
 
 Result<std::string> Evidence::file(std::string_view agreement_id, std::string_view path) const {
   // Only the characters tile paths are made of: nothing can climb out of the folder.
-  const bool fine = !path.empty() && path.size() < 128 && path.find("..") == std::string_view::npos && path.front() != '/' &&
-                    std::all_of(path.begin(), path.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '/' || c == '.'; });
-  if (!fine || (path != "checkpoint" && !path.starts_with("tile/"))) return make_error(ErrorKind::kNotFound, "a ledger has no such file");
+  const bool fine =
+      !path.empty() && path.size() < 128 && path.find("..") == std::string_view::npos && path.front() != '/' &&
+      std::all_of(
+          path.begin(), path.end(),
+          [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '/' || c == '.'; });
+  if (!fine || (path != "checkpoint" && !path.starts_with("tile/")))
+    return make_error(ErrorKind::kNotFound, "a ledger has no such file");
   return cx_.files.read(dir(agreement_id) + "/" + std::string(path));
 }
 

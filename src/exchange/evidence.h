@@ -1,5 +1,6 @@
-// The node's ledgers: a leaf per release, receipt, refusal, recall and act; written through the node's log, then to the tiles, and only then
-// is what they prove visible to a partner (log, then send). Also the mirrors: partners' ledgers as we saw and checked them.
+// The node's ledgers: a leaf per release, receipt, refusal, recall and act; written through the node's log, then to the
+// tiles, and only then is what they prove visible to a partner (log, then send). Also the mirrors: partners' ledgers as
+// we saw and checked them.
 #pragma once
 
 #include <atomic>
@@ -37,8 +38,8 @@ class Evidence {
       uint64_t index = 0;
       std::string text;
     };
-    Result<Added> add_leaf(std::string_view agreement_id, std::string_view version, std::string_view kind, std::string_view recipient,
-                           std::string_view salt, std::string_view record);
+    Result<Added> add_leaf(std::string_view agreement_id, std::string_view version, std::string_view kind,
+                           std::string_view recipient, std::string_view salt, std::string_view record);
     // Log, then tiles, then visible.
     Result<store::Outcome> commit() &&;
 

@@ -21,16 +21,17 @@ Exchange::Exchange(Context& context)
       admission_(std::make_unique<Admission>(context)) {
   const auto notify = [this](const Uuid& collection) { notifier_->notify(collection); };
   releaser_ = std::make_unique<Releaser>(context, *instruments_, *evidence_, notify);
-  receiver_ = std::make_unique<Receiver>(context, *instruments_, *evidence_,
-                                         [this](const Uuid& collection) {
-                                           signal_work();  // what a partner gave may go on to another, with consent
-                                           notifier_->notify(collection);
-                                         },
-                                         [this](const std::string& text, const std::string& from) -> Status {
-                                           auto r = submit_act(text, from);
-                                           if (!r.ok()) return std::move(r).error();
-                                           return {};
-                                         });
+  receiver_ = std::make_unique<Receiver>(
+      context, *instruments_, *evidence_,
+      [this](const Uuid& collection) {
+        signal_work();  // what a partner gave may go on to another, with consent
+        notifier_->notify(collection);
+      },
+      [this](const std::string& text, const std::string& from) -> Status {
+        auto r = submit_act(text, from);
+        if (!r.ok()) return std::move(r).error();
+        return {};
+      });
 }
 
 Exchange::~Exchange() = default;
@@ -64,12 +65,14 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
   const std::string hash = act.act.hash();
   if (instruments_->known(hash)) return make_error(ErrorKind::kConflict, "this act is already known", hash);
   if (from.empty() && act.act.party != cx_.config.party) {
-    return make_error(ErrorKind::kDenied, "the act is of another party", act.act.party, "each party submits its own acts to its own node; they travel by themselves");
+    return make_error(ErrorKind::kDenied, "the act is of another party", act.act.party,
+                      "each party submits its own acts to its own node; they travel by themselves");
   }
   CHECK_OK(instruments_->admissible(act));
   const std::vector<std::string> audience = instruments_->audience(act);
   if (std::find(audience.begin(), audience.end(), cx_.config.party) == audience.end()) {
-    return make_error(ErrorKind::kDenied, "the agreement does not name this node's party", act.act.agreement_id, "an act goes to the nodes of its parties only");
+    return make_error(ErrorKind::kDenied, "the agreement does not name this node's party", act.act.agreement_id,
+                      "an act goes to the nodes of its parties only");
   }
   if (!from.empty() && std::find(audience.begin(), audience.end(), from) == audience.end()) {
     return make_error(ErrorKind::kDenied, "the act came from a partner that its agreement does not name", from);
@@ -87,12 +90,14 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
   tx.change.append("acts", text);
   std::vector<Uuid> wake;
   for (const auto& party : audience) {
-    // Own acts go to every other party; a foreign one is passed on only where the sender does not reach (groups): the partner refuses doubles.
+    // Own acts go to every other party; a foreign one is passed on only where the sender does not reach (groups): the
+    // partner refuses doubles.
     if (party == cx_.config.party || party == act.act.party || party == from) continue;
     tx.change.add(acts_for(cx_.config.party, party), summary, object, meta.text());
     wake.push_back(acts_for(cx_.config.party, party));
   }
-  TRY([[maybe_unused]] const auto leaf, tx.add_leaf(act.act.agreement_id, act.act.text_version, "act", "", random_bytes(32), text));
+  TRY([[maybe_unused]] const auto leaf,
+      tx.add_leaf(act.act.agreement_id, act.act.text_version, "act", "", random_bytes(32), text));
   auto outcome = std::move(tx).commit();
   if (!outcome.ok()) return std::move(outcome).error();
   const std::string id = act.act.agreement_id;
@@ -115,7 +120,9 @@ Result<Recalled> Exchange::recall(const std::string& id, std::string_view reason
     if (newest == nullptr || newest->version_time < r.version_time) newest = &r;
   }
   if (newest == nullptr) {
-    if (foreign) return make_error(ErrorKind::kDenied, "this object is a partner's: only its originator recalls it", id, "send the partner a false-positive claim");
+    if (foreign)
+      return make_error(ErrorKind::kDenied, "this object is a partner's: only its originator recalls it", id,
+                        "send the partner a false-positive claim");
     return make_error(ErrorKind::kNotFound, "this node holds no object with this id", id);
   }
   if (newest->revoked) return make_error(ErrorKind::kConflict, "the object is already revoked", id);
@@ -123,7 +130,8 @@ Result<Recalled> Exchange::recall(const std::string& id, std::string_view reason
   TRY(const json::Document doc, json::parse(raw));
   json::Node object = json::Node::from(doc.root());
   if (object.find("modified") == nullptr) {
-    return make_error(ErrorKind::kUnsupported, "objects of this type have no versions, so they cannot be revoked", id, "recall the indicators and relationships that use it");
+    return make_error(ErrorKind::kUnsupported, "objects of this type have no versions, so they cannot be revoked", id,
+                      "recall the indicators and relationships that use it");
   }
   Time now = cx_.clock.now();
   if (now <= newest->version_time.cut()) now = newest->version_time.cut().plus_us(1000);
@@ -146,7 +154,9 @@ Result<Recalled> Exchange::recall(const std::string& id, std::string_view reason
       std::string sent_id = id;
       if (auto as = cx_.store.get("sent-as", s->agreement_id + " " + p.party + " " + id); as.ok()) sent_id = *as;
       auto before = cx_.store.find(released(s->agreement_id, me, p.party), sent_id);
-      if (before.ok() && !before->empty() && std::find(out.reaches.begin(), out.reaches.end(), p.party) == out.reaches.end()) out.reaches.push_back(p.party);
+      if (before.ok() && !before->empty() &&
+          std::find(out.reaches.begin(), out.reaches.end(), p.party) == out.reaches.end())
+        out.reaches.push_back(p.party);
     }
   }
   signal_work();

@@ -1,5 +1,6 @@
-// The exchange: admission, release, recall, partners, accounts and rights in one object. It is the TAXII backend, and the only way to a partner.
-// It owns no thread: node runs release_step(), the pulls and tick() on threads of its own (tests on one).
+// The exchange: admission, release, recall, partners, accounts and rights in one object. It is the TAXII backend, and
+// the only way to a partner. It owns no thread: node runs release_step(), the pulls and tick() on threads of its own
+// (tests on one).
 #pragma once
 
 #include <atomic>
@@ -65,16 +66,18 @@ class Exchange final : public taxii::Backend {
   std::string contact() override;
   std::vector<taxii::RootInfo> roots(const taxii::Caller& caller) override;
   Result<std::vector<taxii::CollectionInfo>> collections(const taxii::Caller& caller, const std::string& root) override;
-  Result<taxii::Page> page(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, const taxii::Filter& filter,
-                           bool want_body) override;
-  Result<bool> has(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, const std::string& object_id) override;
+  Result<taxii::Page> page(const taxii::Caller& caller, const std::string& root, const std::string& collection_id,
+                           const taxii::Filter& filter, bool want_body) override;
+  Result<bool> has(const taxii::Caller& caller, const std::string& root, const std::string& collection_id,
+                   const std::string& object_id) override;
   void add(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, std::string body,
            std::function<void(Result<taxii::StatusInfo>)> done) override;
-  Result<taxii::StatusInfo> status(const taxii::Caller& caller, const std::string& root, const std::string& status_id) override;
-  Status remove(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, const std::string& object_id,
-                const taxii::Filter& filter) override;
-  void wait(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, Time after, int64_t timeout_ms,
-            std::function<void()> wake) override;
+  Result<taxii::StatusInfo> status(const taxii::Caller& caller, const std::string& root,
+                                   const std::string& status_id) override;
+  Status remove(const taxii::Caller& caller, const std::string& root, const std::string& collection_id,
+                const std::string& object_id, const taxii::Filter& filter) override;
+  void wait(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, Time after,
+            int64_t timeout_ms, std::function<void()> wake) override;
 
   // Does the caller's party share this ledger?
   [[nodiscard]] bool may_read_ledger(const taxii::Caller& caller, std::string_view agreement_uuid);

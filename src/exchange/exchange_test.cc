@@ -1,4 +1,5 @@
-// Two and three nodes in one process: what DESIGN.md's way of the data promises, walked end to end over real envelopes, acts and ledgers.
+// Two and three nodes in one process: what DESIGN.md's way of the data promises, walked end to end over real envelopes,
+// acts and ledgers.
 #include "exchange/exchange.h"
 
 #include <gmock/gmock.h>
@@ -12,10 +13,10 @@
 namespace entente::exchange {
 namespace {
 
-#define ASSERT_OK(...)                                         \
-  do {                                                         \
-    const auto& ok_r = (__VA_ARGS__);                          \
-    ASSERT_TRUE(ok_r.ok()) << ok_r.error().text();             \
+#define ASSERT_OK(...)                             \
+  do {                                             \
+    const auto& ok_r = (__VA_ARGS__);              \
+    ASSERT_TRUE(ok_r.ok()) << ok_r.error().text(); \
   } while (false)
 
 class TwoNodes : public ::testing::Test {
@@ -27,7 +28,9 @@ class TwoNodes : public ::testing::Test {
     ASSERT_EQ(world["IN"].exchange->instruments().state(text.id)->kind, agreement::StateKind::kInForce);
     ASSERT_EQ(world["JP"].exchange->instruments().state(text.id)->kind, agreement::StateKind::kInForce);
   }
-  uint64_t got(const std::string& to = "IN", const std::string& from = "JP") { return world[to].store->count(received(text.id, from, to)); }
+  uint64_t got(const std::string& to = "IN", const std::string& from = "JP") {
+    return world[to].store->count(received(text.id, from, to));
+  }
   World world;
   Text text;
 };
@@ -62,7 +65,9 @@ TEST_F(TwoNodes, NothingFlowsBeforeTheAgreementIsInForce) {
 TEST_F(TwoNodes, AnIndicatorReachesThePartnerWithManifestReceiptAndProof) {
   in_force();
   std::vector<std::string> objects;
-  for (int i = 0; i < 2500; ++i) objects.push_back(make_indicator("p" + std::to_string(i) + ".example", world.clock.now(), "green", identity_id("JP")));
+  for (int i = 0; i < 2500; ++i)
+    objects.push_back(
+        make_indicator("p" + std::to_string(i) + ".example", world.clock.now(), "green", identity_id("JP")));
   const auto status = world["JP"].publish(objects);
   ASSERT_OK(status);
   EXPECT_EQ(status->success, 2500U);
@@ -76,7 +81,8 @@ TEST_F(TwoNodes, AnIndicatorReachesThePartnerWithManifestReceiptAndProof) {
   const auto page = world["IN"].store->page(received(text.id, "JP", "IN"), q);
   ASSERT_OK(page);
   size_t equal = 0;
-  ASSERT_OK(world["IN"].store->raw(page->rows, [&](size_t, std::string_view raw) { equal += sent.contains(std::string(raw)) ? 1 : 0; }));
+  ASSERT_OK(world["IN"].store->raw(
+      page->rows, [&](size_t, std::string_view raw) { equal += sent.contains(std::string(raw)) ? 1 : 0; }));
   EXPECT_EQ(equal, 2500U);
   // Receipts are back, and each release was found in the partner's ledger.
   EXPECT_GE(world["JP"].exchange->receiver().receipts(text.id, "IN"), 3U);
@@ -88,7 +94,8 @@ TEST_F(TwoNodes, AnIndicatorReachesThePartnerWithManifestReceiptAndProof) {
 
 TEST_F(TwoNodes, AboveTheCeilingIsWithheldAndNamed) {
   in_force();
-  ASSERT_OK(world["JP"].publish({make_indicator("red.example", world.clock.now(), "red"), make_indicator("green.example", world.clock.now())}));
+  ASSERT_OK(world["JP"].publish(
+      {make_indicator("red.example", world.clock.now(), "red"), make_indicator("green.example", world.clock.now())}));
   ASSERT_OK(world.settle());
   EXPECT_EQ(got(), 1U);
   const auto counts = world["JP"].exchange->releaser().counts();
@@ -142,9 +149,10 @@ TEST_F(TwoNodes, ASightingGoesBackToTheOriginator) {
   ASSERT_OK(world.settle());
   const auto doc = json::parse(indicator);
   const std::string at = to_text(world.clock.now());
-  const std::string sighting = R"({"type":"sighting","spec_version":"2.1","id":"sighting--)" + random_uuid().text() + R"(","created":")" + at + R"(","modified":")" + at +
-                               R"(","sighting_of_ref":")" + std::string(*json::find_string(doc->root(), "id")) +
-                               R"(","count":3,"object_marking_refs":["marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"]})";
+  const std::string sighting =
+      R"({"type":"sighting","spec_version":"2.1","id":"sighting--)" + random_uuid().text() + R"(","created":")" + at +
+      R"(","modified":")" + at + R"(","sighting_of_ref":")" + std::string(*json::find_string(doc->root(), "id")) +
+      R"(","count":3,"object_marking_refs":["marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"]})";
   ASSERT_OK(world["IN"].publish({sighting}));
   ASSERT_OK(world.settle());
   EXPECT_EQ(got("JP", "IN"), 1U);
@@ -155,7 +163,9 @@ TEST_F(TwoNodes, RestartsLoseAndRepeatNothing) {
   in_force();
   for (int round = 0; round < 4; ++round) {
     std::vector<std::string> objects;
-    for (int i = 0; i < 700; ++i) objects.push_back(make_indicator("r" + std::to_string(round) + "-" + std::to_string(i) + ".example", world.clock.now()));
+    for (int i = 0; i < 700; ++i)
+      objects.push_back(
+          make_indicator("r" + std::to_string(round) + "-" + std::to_string(i) + ".example", world.clock.now()));
     ASSERT_OK(world["JP"].publish(objects));
     world["JP"].release_all();
     // One page only, cut in the middle of a release, then both go down.
@@ -290,7 +300,8 @@ TEST(Manifest, OneByteChangedAnywhereBreaksIt) {
   m.salt = random_bytes(32);
   m.object_salt = random_bytes(32);
   for (int i = 0; i < 3; ++i) {
-    m.objects.push_back({"indicator--" + random_uuid().text(), "2027-01-15T05:12:00.000Z", sha256_hex(std::to_string(i)), "3(1)", "green", "clear", false});
+    m.objects.push_back({"indicator--" + random_uuid().text(), "2027-01-15T05:12:00.000Z",
+                         sha256_hex(std::to_string(i)), "3(1)", "green", "clear", false});
   }
   ledger::Leaf leaf;
   leaf.agreement = m.agreement;

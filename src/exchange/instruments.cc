@@ -9,8 +9,8 @@
 namespace entente::exchange {
 namespace {
 
-// A fold is good until something with a clock changes; agreements know more clocks than start and end (renewal, notice, key validity), so it is
-// never kept longer than this.
+// A fold is good until something with a clock changes; agreements know more clocks than start and end (renewal, notice,
+// key validity), so it is never kept longer than this.
 constexpr int64_t kKeepUs = 1'000'000;
 
 }  // namespace
@@ -23,7 +23,9 @@ Status Instruments::load() {
   cache_.clear();
   for (uint64_t i = 0; i < n;) {
     TRY(std::vector<std::string> texts, cx_.store.read("acts", i, 1000));
-    if (texts.empty()) return make_error(ErrorKind::kCorrupt, "the sequence of acts is shorter than its length", "store", "run 'entente node check'");
+    if (texts.empty())
+      return make_error(ErrorKind::kCorrupt, "the sequence of acts is shorter than its length", "store",
+                        "run 'entente node check'");
     for (const auto& text : texts) {
       TRY(agreement::SignedAct act, agreement::parse_signed_act(text));
       hashes_[act.act.hash()] = true;
@@ -54,7 +56,9 @@ std::shared_ptr<const agreement::State> Instruments::state(std::string_view agre
   auto& cached = cache_[id];
   if (cached.state) {
     const auto crossed = [&](const std::optional<Time>& t) { return t && *t > cached.at && *t <= now; };
-    if (now >= cached.at && now.us - cached.at.us < kKeepUs && !crossed(cached.state->start) && !crossed(cached.state->end)) return cached.state;
+    if (now >= cached.at && now.us - cached.at.us < kKeepUs && !crossed(cached.state->start) &&
+        !crossed(cached.state->end))
+      return cached.state;
   }
   cached.state = fold_locked(id, now);
   cached.at = now;
@@ -101,7 +105,9 @@ std::vector<std::string> Instruments::parties_of(std::string_view spki) {
     if (s->kind == agreement::StateKind::kDraft || s->kind == agreement::StateKind::kAbandoned) continue;
     for (const auto& p : s->document->parties) {
       const auto& pins = p.tls_spki_sha256;
-      if (std::find(pins.begin(), pins.end(), spki) != pins.end() && std::find(out.begin(), out.end(), p.party) == out.end()) out.push_back(p.party);
+      if (std::find(pins.begin(), pins.end(), spki) != pins.end() &&
+          std::find(out.begin(), out.end(), p.party) == out.end())
+        out.push_back(p.party);
     }
   }
   return out;

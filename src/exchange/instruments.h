@@ -20,7 +20,8 @@ class Instruments {
   explicit Instruments(Context& context) : cx_(context) {}
   Status load();  // reads the acts from the store
 
-  // Every agreement known, folded at `at` (default: now). Folds are kept until an act arrives or a boundary of time is crossed.
+  // Every agreement known, folded at `at` (default: now). Folds are kept until an act arrives or a boundary of time is
+  // crossed.
   [[nodiscard]] std::vector<std::shared_ptr<const agreement::State>> states();
   [[nodiscard]] std::shared_ptr<const agreement::State> state(std::string_view agreement_id);
   [[nodiscard]] std::shared_ptr<const agreement::State> state_at(std::string_view agreement_id, Time at) const;

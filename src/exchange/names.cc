@@ -10,9 +10,11 @@
 namespace entente::exchange {
 namespace {
 
-// TAXII wants version 4 UUIDs as identifiers (T21); the octets are a hash of the name, so that both ends compute the same.
+// TAXII wants version 4 UUIDs as identifiers (T21); the octets are a hash of the name, so that both ends compute the
+// same.
 Uuid from_name(std::string_view kind, std::string_view a, std::string_view b = {}, std::string_view c = {}) {
-  const Digest d = sha256({"entente/collection/v1", kind, std::string_view("\0", 1), a, std::string_view("\0", 1), b, std::string_view("\0", 1), c});
+  const Digest d = sha256({"entente/collection/v1", kind, std::string_view("\0", 1), a, std::string_view("\0", 1), b,
+                           std::string_view("\0", 1), c});
   Uuid u;
   std::copy_n(d.begin(), u.b.size(), u.b.begin());
   u.b[6] = static_cast<uint8_t>((u.b[6] & 0x0f) | 0x40);
@@ -24,9 +26,15 @@ Uuid from_name(std::string_view kind, std::string_view a, std::string_view b = {
 
 Uuid inbox(std::string_view me) { return from_name("inbox", me); }
 Uuid sightings(std::string_view me) { return from_name("sightings", me); }
-Uuid received(std::string_view agreement_id, std::string_view from, std::string_view me) { return from_name("received", agreement_id, from, me); }
-Uuid evidence_of(std::string_view agreement_id, std::string_view from, std::string_view me) { return from_name("evidence", agreement_id, from, me); }
-Uuid released(std::string_view agreement_id, std::string_view from, std::string_view to) { return from_name("released", agreement_id, from, to); }
+Uuid received(std::string_view agreement_id, std::string_view from, std::string_view me) {
+  return from_name("received", agreement_id, from, me);
+}
+Uuid evidence_of(std::string_view agreement_id, std::string_view from, std::string_view me) {
+  return from_name("evidence", agreement_id, from, me);
+}
+Uuid released(std::string_view agreement_id, std::string_view from, std::string_view to) {
+  return from_name("released", agreement_id, from, to);
+}
 Uuid acts_for(std::string_view from, std::string_view to) { return from_name("acts", from, to); }
 
 std::string lower(std::string_view party) { return ascii_lower(party); }

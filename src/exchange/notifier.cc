@@ -4,7 +4,8 @@
 
 namespace entente::exchange {
 
-void Notifier::wait(const Uuid& collection, int64_t deadline_us, const std::function<bool()>& ready, std::function<void()> wake) {
+void Notifier::wait(const Uuid& collection, int64_t deadline_us, const std::function<bool()>& ready,
+                    std::function<void()> wake) {
   {
     const std::lock_guard lock(mutex_);
     waiters_[collection].push_back({deadline_us, std::move(wake)});

@@ -1,4 +1,5 @@
-// Long polls that wait for something new in a collection. Holds no thread: notify() and tick() are called by who commits and who keeps time.
+// Long polls that wait for something new in a collection. Holds no thread: notify() and tick() are called by who
+// commits and who keeps time.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ class Notifier {
   explicit Notifier(std::function<void(std::function<void()>)> post) : post_(std::move(post)) {}
 
   // `ready` is asked once after the waiter is registered, so that nothing falls between a reader's look and its wait.
-  void wait(const Uuid& collection, int64_t deadline_us, const std::function<bool()>& ready, std::function<void()> wake);
+  void wait(const Uuid& collection, int64_t deadline_us, const std::function<bool()>& ready,
+            std::function<void()> wake);
   void notify(const Uuid& collection);
   void tick(int64_t steady_us);  // ends what is past its deadline
   void wake_all();               // shutting down

@@ -11,10 +11,15 @@
 namespace entente::exchange {
 namespace {
 
-std::string pair_key(std::string_view agreement_id, std::string_view peer) { return std::string(agreement_id) + " " + std::string(peer); }
-std::string row_key(std::string_view id, std::string_view version) { return std::string(id) + "\n" + std::string(version); }
+std::string pair_key(std::string_view agreement_id, std::string_view peer) {
+  return std::string(agreement_id) + " " + std::string(peer);
+}
+std::string row_key(std::string_view id, std::string_view version) {
+  return std::string(id) + "\n" + std::string(version);
+}
 
-const agreement::KeyRecord* key_of(const agreement::State& state, std::string_view kid, std::string_view party, agreement::KeyRole role, Time at) {
+const agreement::KeyRecord* key_of(const agreement::State& state, std::string_view kid, std::string_view party,
+                                   agreement::KeyRole role, Time at) {
   const agreement::Party* owner = nullptr;
   const agreement::KeyRecord* key = state.document->key(kid, &owner);
   if (key == nullptr || owner == nullptr || owner->party != party || key->role != role || !key->key) return nullptr;
@@ -23,9 +28,14 @@ const agreement::KeyRecord* key_of(const agreement::State& state, std::string_vi
 
 }  // namespace
 
-Receiver::Receiver(Context& context, Instruments& instruments, Evidence& evidence, std::function<void(const Uuid&)> notify,
+Receiver::Receiver(Context& context, Instruments& instruments, Evidence& evidence,
+                   std::function<void(const Uuid&)> notify,
                    std::function<Status(const std::string&, const std::string&)> submit)
-    : cx_(context), instruments_(instruments), evidence_(evidence), notify_(std::move(notify)), submit_(std::move(submit)) {}
+    : cx_(context),
+      instruments_(instruments),
+      evidence_(evidence),
+      notify_(std::move(notify)),
+      submit_(std::move(submit)) {}
 
 Receiver::Link& Receiver::link(const std::string& agreement_id, const std::string& peer) {
   const std::lock_guard lock(mutex_);
@@ -119,7 +129,8 @@ Status Receiver::load_link(Link& l, const std::string& agreement_id, const std::
         const auto& o = open->manifest.objects[i];
         open->rows[row_key(o.id, o.version)] = i;
         TRY(const auto have, cx_.store.find(into, o.id));
-        open->here[i] = std::any_of(have.begin(), have.end(), [&](const store::Row& r) { return r.version == o.version || o.version.empty(); });
+        open->here[i] = std::any_of(have.begin(), have.end(),
+                                    [&](const store::Row& r) { return r.version == o.version || o.version.empty(); });
         if (open->here[i]) ++open->taken;
       }
       l.open.push_back(std::move(open));
@@ -129,8 +140,8 @@ Status Receiver::load_link(Link& l, const std::string& agreement_id, const std::
   return {};
 }
 
-Status Receiver::take_manifest(Link& l, const agreement::State& state, const std::string& peer, const json::Value& object, std::string_view raw,
-                               Evidence::Transaction& tx) {
+Status Receiver::take_manifest(Link& l, const agreement::State& state, const std::string& peer,
+                               const json::Value& object, std::string_view raw, Evidence::Transaction& tx) {
   auto open = std::make_unique<Open>();
   TRY(open->manifest, parse_manifest(object));
   const Manifest& m = open->manifest;
@@ -138,7 +149,11 @@ Status Receiver::take_manifest(Link& l, const agreement::State& state, const std
     return make_error(ErrorKind::kDenied, "the manifest is of another agreement, sender or recipient", m.id);
   }
   const auto* key = key_of(state, m.kid, peer, agreement::KeyRole::kNode, cx_.clock.now());
-  if (key == nullptr) return make_error(ErrorKind::kDenied, "PARTY_KEY_UNKNOWN: the manifest is signed by a key that the agreement does not give this partner's node", m.kid);
+  if (key == nullptr)
+    return make_error(
+        ErrorKind::kDenied,
+        "PARTY_KEY_UNKNOWN: the manifest is signed by a key that the agreement does not give this partner's node",
+        m.kid);
   if (!manifest_signed(m, *key->key)) return make_error(ErrorKind::kDenied, "the manifest's signature is wrong", m.id);
   for (const auto& o : l.open) {
     if (o->manifest.id == m.id) return {};  // seen before the break
@@ -158,11 +173,12 @@ Status Receiver::take_manifest(Link& l, const agreement::State& state, const std
   return {};
 }
 
-Status Receiver::take_receipt(const agreement::State& state, const std::string& peer, const json::Value& object, std::string_view raw,
-                              Evidence::Transaction& tx) {
+Status Receiver::take_receipt(const agreement::State& state, const std::string& peer, const json::Value& object,
+                              std::string_view raw, Evidence::Transaction& tx) {
   TRY(const Receipt r, parse_receipt(object));
   const auto* key = key_of(state, r.kid, peer, agreement::KeyRole::kNode, cx_.clock.now());
-  if (key == nullptr || r.from != peer || r.to != cx_.config.party || r.agreement != state.agreement_id || !receipt_signed(r, *key->key)) {
+  if (key == nullptr || r.from != peer || r.to != cx_.config.party || r.agreement != state.agreement_id ||
+      !receipt_signed(r, *key->key)) {
     return make_error(ErrorKind::kDenied, "the receipt is not signed by this partner's node for us", r.id);
   }
   TRY(const auto summary, stix::summarize(object));
@@ -178,7 +194,8 @@ Status Receiver::take_receipt(const agreement::State& state, const std::string& 
 }
 
 // Receipts for the manifests whose objects have all come.
-Status Receiver::finish(Link& l, const agreement::State& state, const std::string& peer, Evidence::Transaction& tx, bool& receipt_added) {
+Status Receiver::finish(Link& l, const agreement::State& state, const std::string& peer, Evidence::Transaction& tx,
+                        bool& receipt_added) {
   for (auto it = l.open.begin(); it != l.open.end();) {
     Open& o = **it;
     if (o.taken + o.refused.size() < o.here.size()) {
@@ -202,7 +219,8 @@ Status Receiver::finish(Link& l, const agreement::State& state, const std::strin
     CHECK_OK(doc.parse(text));
     TRY(const auto summary, stix::summarize(doc.root()));
     TRY([[maybe_unused]] const auto leaf,
-        tx.add_leaf(state.agreement_id, state.document->hash, o.refused.empty() ? "receipt" : "refuse", peer, random_bytes(32), r.record()));
+        tx.add_leaf(state.agreement_id, state.document->hash, o.refused.empty() ? "receipt" : "refuse", peer,
+                    random_bytes(32), r.record()));
     RowMeta meta;
     meta.by = cx_.config.party;
     meta.agreement = state.agreement_id;
@@ -213,12 +231,14 @@ Status Receiver::finish(Link& l, const agreement::State& state, const std::strin
   return {};
 }
 
-Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& peer, const std::string& agreement_id, int wait_seconds) {
+Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& peer, const std::string& agreement_id,
+                                      int wait_seconds) {
   Link& l = link(agreement_id, peer);
   const std::lock_guard busy(l.busy);
   const auto before = instruments_.state(agreement_id);
   if (!before || !before->document || !before->live(peer, cx_.config.party)) {
-    return make_error(ErrorKind::kDenied, "the agreement is not in force between us and the partner", agreement_id, "see 'entente agreement state'");
+    return make_error(ErrorKind::kDenied, "the agreement is not in force between us and the partner", agreement_id,
+                      "see 'entente agreement state'");
   }
   CHECK_OK(load_link(l, agreement_id, peer));
   taxii::Client::Get get;
@@ -277,11 +297,13 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
   };
   for (Item& it : items) {
     if (it.kind == kManifestType) {
-      if (Status s = take_manifest(l, *state, peer, it.doc.root(), it.raw, tx); !s.ok()) refuse(nullptr, kManifestType, "MANIFEST", s.error().text());
+      if (Status s = take_manifest(l, *state, peer, it.doc.root(), it.raw, tx); !s.ok())
+        refuse(nullptr, kManifestType, "MANIFEST", s.error().text());
       continue;
     }
     if (it.kind == kReceiptType) {
-      if (Status s = take_receipt(*state, peer, it.doc.root(), it.raw, tx); !s.ok()) refuse(nullptr, kReceiptType, "RECEIPT", s.error().text());
+      if (Status s = take_receipt(*state, peer, it.doc.root(), it.raw, tx); !s.ok())
+        refuse(nullptr, kReceiptType, "RECEIPT", s.error().text());
       continue;
     }
     const std::string_view id = it.summary.id;
@@ -291,7 +313,8 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
       auto found = o->rows.find(row_key(id, it.summary.version));
       if (found == o->rows.end() && it.summary.version.empty()) {
         // Without a version of its own the manifest may name the sender's (T56): match by id and octets.
-        found = std::find_if(o->rows.begin(), o->rows.end(), [&](const auto& e) { return o->manifest.objects[e.second].id == id; });
+        found = std::find_if(o->rows.begin(), o->rows.end(),
+                             [&](const auto& e) { return o->manifest.objects[e.second].id == id; });
       }
       if (found == o->rows.end() || o->here[found->second]) continue;
       open = o.get();
@@ -301,7 +324,8 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
     if (open == nullptr) {
       // A page read again after a break: already ours, or never announced.
       TRY(const auto have, cx_.store.find(into, id));
-      const bool known = std::any_of(have.begin(), have.end(), [&](const store::Row& r) { return r.version == it.summary.version; });
+      const bool known =
+          std::any_of(have.begin(), have.end(), [&](const store::Row& r) { return r.version == it.summary.version; });
       if (!known) refuse(nullptr, id, "NO_MANIFEST", "no manifest announces it");
       continue;
     }
@@ -364,21 +388,26 @@ Status Receiver::check_ledger(taxii::Client& client, const std::string& peer, co
       if (k.role == agreement::KeyRole::kLog && k.key) log_key = &k;
     }
   }
-  if (log_key == nullptr) return make_error(ErrorKind::kDenied, "PARTY_KEY_UNKNOWN: the agreement names no log key of the partner", peer);
+  if (log_key == nullptr)
+    return make_error(ErrorKind::kDenied, "PARTY_KEY_UNKNOWN: the agreement names no log key of the partner", peer);
 
   const std::string base = "/ledger/" + bare_uuid(agreement_id) + "/";
   TRY(const net::Response note, client.get(base + "checkpoint", "text/plain"));
   if (note.status == 404) return {};  // the partner has not written a leaf yet
-  if (note.status != 200) return make_error(ErrorKind::kUnavailable, "the partner's checkpoint could not be read: HTTP " + std::to_string(note.status), base);
+  if (note.status != 200)
+    return make_error(ErrorKind::kUnavailable,
+                      "the partner's checkpoint could not be read: HTTP " + std::to_string(note.status), base);
   const auto conflict = [&](std::string why) -> Status {
     say_error("CONFLICT in the ledger of {} under {}: {}", peer, agreement_id, why);
     const std::lock_guard lock(mutex_);
     mirrors_[key].conflict = true;
     mirrors_[key].problem = why;
-    return make_error(ErrorKind::kCorrupt, why, base, "keep both checkpoints: they are the evidence; open the differences procedure");
+    return make_error(ErrorKind::kCorrupt, why, base,
+                      "keep both checkpoints: they are the evidence; open the differences procedure");
   };
   auto checkpoint = ledger::open_checkpoint(note.body, ledger_origin(peer, agreement_id), *log_key->key);
-  if (!checkpoint.ok()) return conflict("the partner's checkpoint is not signed by its log key: " + checkpoint.error().text());
+  if (!checkpoint.ok())
+    return conflict("the partner's checkpoint is not signed by its log key: " + checkpoint.error().text());
 
   const std::string sequence = "mirror/" + bare_uuid(agreement_id) + "/" + peer;
   const uint64_t have = cx_.store.length(sequence);
@@ -388,7 +417,8 @@ Status Receiver::check_ledger(taxii::Client& client, const std::string& peer, co
     mirror = mirrors_[key];
   }
   if (checkpoint->size < have) {
-    return conflict("its checkpoint of size " + std::to_string(checkpoint->size) + " is smaller than the " + std::to_string(have) + " entries it showed before");
+    return conflict("its checkpoint of size " + std::to_string(checkpoint->size) + " is smaller than the " +
+                    std::to_string(have) + " entries it showed before");
   }
   // The whole tree is rebuilt from our copy and the new entries: what was shown before must still be its beginning.
   ledger::Frontier tree;
@@ -408,7 +438,8 @@ Status Receiver::check_ledger(taxii::Client& client, const std::string& peer, co
   constexpr uint64_t kBundle = 256;
   for (uint64_t n = have / kBundle; n * kBundle < checkpoint->size; ++n) {
     const uint64_t width = std::min<uint64_t>(kBundle, checkpoint->size - n * kBundle);
-    TRY(const net::Response bundle, client.get(base + ledger::tile_path(-1, n, static_cast<unsigned>(width)), "application/octet-stream"));
+    TRY(const net::Response bundle,
+        client.get(base + ledger::tile_path(-1, n, static_cast<unsigned>(width)), "application/octet-stream"));
     std::string_view rest = bundle.body;
     // A full bundle replaces its partial ones.
     net::Response full;
@@ -416,7 +447,8 @@ Status Receiver::check_ledger(taxii::Client& client, const std::string& peer, co
       TRY(full, client.get(base + ledger::tile_path(-1, n, kBundle), "application/octet-stream"));
       rest = full.body;
     } else if (bundle.status != 200) {
-      return make_error(ErrorKind::kUnavailable, "the partner's entries could not be read: HTTP " + std::to_string(bundle.status), base);
+      return make_error(ErrorKind::kUnavailable,
+                        "the partner's entries could not be read: HTTP " + std::to_string(bundle.status), base);
     }
     ByteReader r(rest);
     for (uint64_t i = 0; i < width; ++i) {
@@ -431,7 +463,8 @@ Status Receiver::check_ledger(taxii::Client& client, const std::string& peer, co
     }
   }
   if (tree.size() != checkpoint->size || tree.root() != checkpoint->root) {
-    return conflict("its entries do not give the root that its checkpoint of size " + std::to_string(checkpoint->size) + " signs");
+    return conflict("its entries do not give the root that its checkpoint of size " + std::to_string(checkpoint->size) +
+                    " signs");
   }
   // Each manifest we hold names a leaf: it must be there.
   const std::string unproven = "unproven/" + key;
@@ -448,7 +481,8 @@ Status Receiver::check_ledger(taxii::Client& client, const std::string& peer, co
       TRY(const auto entry, cx_.store.read(sequence, index, 1));
       if (!entry.empty()) seen = sha256_hex(entry[0]);
     }
-    if (seen != hash) return conflict("entry " + std::to_string(index) + " is not the leaf that the manifest of a release to us named");
+    if (seen != hash)
+      return conflict("entry " + std::to_string(index) + " is not the leaf that the manifest of a release to us named");
     change.erase(unproven, index_text);
     ++proven;
   }

@@ -1,5 +1,6 @@
-// The receiving side: takes in what a partner released to us, against its manifest; answers with signed receipts; copies and checks the
-// partner's ledger. Also takes in acts. Runs as steps on threads of the caller's; one step per partner and kind at a time.
+// The receiving side: takes in what a partner released to us, against its manifest; answers with signed receipts;
+// copies and checks the partner's ledger. Also takes in acts. Runs as steps on threads of the caller's; one step per
+// partner and kind at a time.
 #pragma once
 
 #include <atomic>
@@ -46,14 +47,16 @@ class Receiver {
   // One page of acts that the partner has for us. `wait_seconds` > 0: long poll. Returns how many were new.
   Result<size_t> pull_acts(taxii::Client& client, const std::string& peer, int wait_seconds);
   // One page of released objects under one agreement. Returns how many were taken in.
-  Result<size_t> pull_objects(taxii::Client& client, const std::string& peer, const std::string& agreement_id, int wait_seconds);
+  Result<size_t> pull_objects(taxii::Client& client, const std::string& peer, const std::string& agreement_id,
+                              int wait_seconds);
   // Copies the partner's ledger up to its newest checkpoint and checks it, and our manifests against it.
   Status check_ledger(taxii::Client& client, const std::string& peer, const std::string& agreement_id);
 
   void failed(const std::string& peer, const Error& error);
   [[nodiscard]] PeerHealth health(const std::string& peer) const;
   [[nodiscard]] MirrorHealth mirror(const std::string& agreement_id, const std::string& peer) const;
-  [[nodiscard]] uint64_t receipts(const std::string& agreement_id, const std::string& peer) const;  // signed receipts we hold from the partner
+  [[nodiscard]] uint64_t receipts(const std::string& agreement_id,
+                                  const std::string& peer) const;  // signed receipts we hold from the partner
 
  private:
   // A manifest whose objects have not all come yet.
@@ -73,10 +76,12 @@ class Receiver {
   struct Page;
   Link& link(const std::string& agreement_id, const std::string& peer);
   Status load_link(Link& l, const std::string& agreement_id, const std::string& peer);
-  Status take_manifest(Link& l, const agreement::State& state, const std::string& peer, const json::Value& object, std::string_view raw,
-                       Evidence::Transaction& tx);
-  Status take_receipt(const agreement::State& state, const std::string& peer, const json::Value& object, std::string_view raw, Evidence::Transaction& tx);
-  Status finish(Link& l, const agreement::State& state, const std::string& peer, Evidence::Transaction& tx, bool& receipt_added);
+  Status take_manifest(Link& l, const agreement::State& state, const std::string& peer, const json::Value& object,
+                       std::string_view raw, Evidence::Transaction& tx);
+  Status take_receipt(const agreement::State& state, const std::string& peer, const json::Value& object,
+                      std::string_view raw, Evidence::Transaction& tx);
+  Status finish(Link& l, const agreement::State& state, const std::string& peer, Evidence::Transaction& tx,
+                bool& receipt_added);
 
   Context& cx_;
   Instruments& instruments_;

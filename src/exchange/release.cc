@@ -15,7 +15,9 @@ namespace {
 
 constexpr size_t kContextMax = 10'000;  // referenced objects looked up for one batch
 
-std::string count_key(std::string_view agreement_id, std::string_view to) { return std::string(agreement_id) + " " + std::string(to); }
+std::string count_key(std::string_view agreement_id, std::string_view to) {
+  return std::string(agreement_id) + " " + std::string(to);
+}
 
 }  // namespace
 
@@ -23,9 +25,9 @@ std::string count_key(std::string_view agreement_id, std::string_view to) { retu
 struct Releaser::Graph {
   std::deque<std::string> texts;
   std::vector<agreement::GraphObject> objects;
-  std::vector<store::Row> rows;                      // same order; a row of a dry run has no item
-  std::unordered_map<std::string, size_t> newest;    // id -> index of its newest version here
-  std::vector<std::string> wanted;                   // ids referenced and not here yet
+  std::vector<store::Row> rows;                    // same order; a row of a dry run has no item
+  std::unordered_map<std::string, size_t> newest;  // id -> index of its newest version here
+  std::vector<std::string> wanted;                 // ids referenced and not here yet
 
   void add(store::Row row, std::string text, agreement::GraphObject proto) {
     texts.push_back(std::move(text));
@@ -44,8 +46,13 @@ struct Releaser::Graph {
   }
 };
 
-Releaser::Releaser(Context& context, Instruments& instruments, Evidence& evidence, std::function<void(const Uuid&)> notify)
-    : cx_(context), instruments_(instruments), evidence_(evidence), notify_(std::move(notify)), my_identity_(identity_id(context.config.party)) {
+Releaser::Releaser(Context& context, Instruments& instruments, Evidence& evidence,
+                   std::function<void(const Uuid&)> notify)
+    : cx_(context),
+      instruments_(instruments),
+      evidence_(evidence),
+      notify_(std::move(notify)),
+      my_identity_(identity_id(context.config.party)) {
   auto saved = cx_.store.all("release-count");
   if (!saved.ok()) return;
   for (const auto& [key, value] : *saved) {
@@ -60,7 +67,8 @@ Releaser::Releaser(Context& context, Instruments& instruments, Evidence& evidenc
     if (const auto reasons = json::find_object(root, "reasons")) {
       for (const auto member : *reasons) {
         int64_t n = 0;
-        if (member.value.get_int64().get(n) == simdjson::SUCCESS) c.reasons[std::string(member.key)] = static_cast<uint64_t>(n);
+        if (member.value.get_int64().get(n) == simdjson::SUCCESS)
+          c.reasons[std::string(member.key)] = static_cast<uint64_t>(n);
       }
     }
   }
@@ -133,7 +141,8 @@ Status Releaser::fill_context(Graph& graph, const std::string& to, const std::st
           continue;
         }
         const bool own = row.collection == inbox(cx_.config.party) || row.collection == sightings(cx_.config.party);
-        const bool got = !own && !meta.agreement.empty() && row.collection == received(meta.agreement, meta.by, cx_.config.party);
+        const bool got =
+            !own && !meta.agreement.empty() && row.collection == received(meta.agreement, meta.by, cx_.config.party);
         if (!own && !got) continue;
         if (best == nullptr || best->version_time < row.version_time) {
           best = &row;
@@ -170,8 +179,9 @@ Status Releaser::fill_context(Graph& graph, const std::string& to, const std::st
   return {};
 }
 
-Result<bool> Releaser::batch(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to, const Uuid& source,
-                             const std::string& source_name, const std::string& originator) {
+Result<bool> Releaser::batch(const agreement::State& state, const std::vector<agreement::State>& all,
+                             const std::string& to, const Uuid& source, const std::string& source_name,
+                             const std::string& originator) {
   store::Query q;
   q.all = true;
   q.added_after = cursor(state, to, source_name);
@@ -215,7 +225,8 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   std::vector<bool> send(graph.objects.size(), false);
   std::vector<size_t> order;
   const auto goes = [&](size_t i) {
-    return decisions[i].verdict == agreement::Verdict::kReleased || decisions[i].verdict == agreement::Verdict::kRedacted;
+    return decisions[i].verdict == agreement::Verdict::kReleased ||
+           decisions[i].verdict == agreement::Verdict::kRedacted;
   };
   std::vector<size_t> stack;
   for (size_t i = 0; i < candidates; ++i) {
@@ -231,7 +242,9 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
     if (send[i]) continue;
     send[i] = true;
     if (by_sent_id.empty()) continue;
-    const std::string_view bytes = decisions[i].verdict == agreement::Verdict::kRedacted ? std::string_view(decisions[i].bytes) : graph.objects[i].raw;
+    const std::string_view bytes = decisions[i].verdict == agreement::Verdict::kRedacted
+                                       ? std::string_view(decisions[i].bytes)
+                                       : graph.objects[i].raw;
     CHECK_OK(doc.parse(bytes));
     stix::for_each_reference(doc.root(), [&](const stix::Reference& r) {
       const auto it = by_sent_id.find(std::string(r.id));
@@ -288,7 +301,8 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
       for (const auto& r : d.reasons) ++delta.reasons[std::string(r.code)];
     }
   }
-  // A newer version that may not go, of something that went before: the recipient gets a tombstone (recall rule, release.md §3 step 12).
+  // A newer version that may not go, of something that went before: the recipient gets a tombstone (recall rule,
+  // release.md §3 step 12).
   json::Node private_list = json::Node::array();
   for (size_t i = 0; i < candidates; ++i) {
     const auto& d = decisions[i];
@@ -302,7 +316,11 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
     }
     if (!d.reasons.empty()) ++delta.reasons[std::string(d.reasons.front().code)];
     json::Node entry = json::Node::object();
-    entry.set("id", graph.rows[i].id).set("version", graph.rows[i].version).set("to", to).set("verdict", "withheld").set("reasons", std::move(reasons));
+    entry.set("id", graph.rows[i].id)
+        .set("version", graph.rows[i].version)
+        .set("to", to)
+        .set("verdict", "withheld")
+        .set("reasons", std::move(reasons));
     private_list.push(std::move(entry));
     std::string sent_id = graph.rows[i].id;
     if (auto as = cx_.store.get("sent-as", count_key(state.agreement_id, to) + " " + sent_id); as.ok()) sent_id = *as;
@@ -311,7 +329,13 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
     Sent s{i, agreement::tombstone(graph.objects[i].raw, sent_id, graph.rows[i].version), {}, {}};
     CHECK_OK(s.doc.parse(s.tombstone));
     TRY(s.summary, stix::summarize(s.doc.root()));
-    Listed l{std::string(s.summary.id), std::string(s.summary.version), sha256_hex(s.tombstone), {}, "amber+strict", "red", true};
+    Listed l{std::string(s.summary.id),
+             std::string(s.summary.version),
+             sha256_hex(s.tombstone),
+             {},
+             "amber+strict",
+             "red",
+             true};
     m.objects.push_back(std::move(l));
     sent.push_back(std::move(s));
     ++delta.reasons["RECALL_TOMBSTONE"];
@@ -353,10 +377,14 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   if (!private_list.list().empty()) {
     const std::string salt = random_bytes(32);
     json::Node record = json::Node::object();
-    record.set("agreement", state.agreement_id).set("agreement_version", state.document->hash).set("at", to_text(m.at)).set("to", to);
+    record.set("agreement", state.agreement_id)
+        .set("agreement_version", state.document->hash)
+        .set("at", to_text(m.at))
+        .set("to", to);
     record.set("decisions", std::move(private_list));
     const std::string record_text = json::canonical(record);
-    TRY([[maybe_unused]] const auto leaf, tx.add_leaf(kPrivateLog, m.agreement_version, "decision", to, salt, record_text));
+    TRY([[maybe_unused]] const auto leaf,
+        tx.add_leaf(kPrivateLog, m.agreement_version, "decision", to, salt, record_text));
     json::Node opened = json::Node::object();
     opened.set("salt", base64(salt)).set("record", record_text);
     tx.change.append("decisions", json::write(opened));
@@ -402,7 +430,8 @@ Result<bool> Releaser::step() {
       for (const auto& other : states) {
         for (const auto& giver : other->document->parties) {
           if (giver.party == me || giver.party == partner.party) continue;
-          TRY(const bool onward, batch(*s, all, partner.party, received(other->agreement_id, giver.party, me), "from " + giver.party + " " + other->agreement_id, giver.party));
+          TRY(const bool onward, batch(*s, all, partner.party, received(other->agreement_id, giver.party, me),
+                                       "from " + giver.party + " " + other->agreement_id, giver.party));
           any = any || onward;
         }
       }
@@ -440,7 +469,8 @@ Result<std::vector<Planned>> Releaser::plan(const std::vector<std::string_view>&
   in.holds = held;
   std::vector<agreement::Decision> decisions = agreement::decide(graph.objects, in);
   std::vector<Planned> out;
-  for (size_t k = 0; k < candidates; ++k) out.push_back({graph.rows[k].id, graph.rows[k].type, std::move(decisions[k])});
+  for (size_t k = 0; k < candidates; ++k)
+    out.push_back({graph.rows[k].id, graph.rows[k].type, std::move(decisions[k])});
   return out;
 }
 

@@ -1,5 +1,6 @@
-// The release stage: takes what was committed since it last looked, decides for each agreement and recipient, and writes released objects,
-// manifest and leaf in one change. The only way to a partner. Runs as steps on one thread of the caller's.
+// The release stage: takes what was committed since it last looked, decides for each agreement and recipient, and
+// writes released objects, manifest and leaf in one change. The only way to a partner. Runs as steps on one thread of
+// the caller's.
 #pragma once
 
 #include <functional>
@@ -46,8 +47,8 @@ class Releaser {
 
  private:
   struct Graph;
-  Result<bool> batch(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to, const Uuid& source,
-                     const std::string& source_name, const std::string& originator);
+  Result<bool> batch(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to,
+                     const Uuid& source, const std::string& source_name, const std::string& originator);
   Status fill_context(Graph& graph, const std::string& to, const std::string& agreement_id) const;
   [[nodiscard]] agreement::Inputs inputs(std::string_view to, const std::vector<agreement::State>& all) const;
   [[nodiscard]] std::vector<agreement::Hold> holds() const;

@@ -28,7 +28,8 @@ Node texts(const std::vector<std::string>& items) {
 
 }  // namespace
 
-TestNode::TestNode(std::string p, ManualClock& c, std::string key) : party(std::move(p)), spki(std::move(key)), clock(c) {}
+TestNode::TestNode(std::string p, ManualClock& c, std::string key)
+    : party(std::move(p)), spki(std::move(key)), clock(c) {}
 
 Status TestNode::open() {
   store = std::make_unique<store::Store>();
@@ -41,9 +42,10 @@ Status TestNode::open() {
   config.node_kid = party + "/node/1";
   config.log_kid = party + "/log/1";
   config.pull_wait_seconds = 0;
-  for (const SecretKey* k : {&acting.plenipotentiary, &acting.authority1, &acting.authority2}) config.pins[party].insert(k->public_key().to_hex());
-  context = std::unique_ptr<Context>(
-      new Context{config, node_key_, log_key_, pseudonym_, clock, files, *store, metrics, [](const std::function<void()>& f) { f(); }});
+  for (const SecretKey* k : {&acting.plenipotentiary, &acting.authority1, &acting.authority2})
+    config.pins[party].insert(k->public_key().to_hex());
+  context = std::unique_ptr<Context>(new Context{config, node_key_, log_key_, pseudonym_, clock, files, *store, metrics,
+                                                 [](const std::function<void()>& f) { f(); }});
   return reopen();
 }
 
@@ -73,9 +75,12 @@ std::unique_ptr<taxii::Client> TestNode::client(const std::string& key, const st
         if (service->owns(request.path)) return service->handle(std::move(request), std::move(reply));
         // The ledger's static files, as node serves them.
         auto caller = exchange->authenticate(request);
-        const std::string_view path = std::string_view(request.path).substr(request.path.starts_with("/ledger/") ? 8 : 0);
+        const std::string_view path =
+            std::string_view(request.path).substr(request.path.starts_with("/ledger/") ? 8 : 0);
         const size_t slash = path.find('/');
-        if (!caller.ok() || slash == std::string_view::npos || !exchange->may_read_ledger(*caller, path.substr(0, slash))) return reply({404, {}, ""});
+        if (!caller.ok() || slash == std::string_view::npos ||
+            !exchange->may_read_ledger(*caller, path.substr(0, slash)))
+          return reply({404, {}, ""});
         auto file = exchange->evidence().file(path.substr(0, slash), path.substr(slash + 1));
         reply(file.ok() ? net::Response{200, {}, std::move(*file)} : net::Response{404, {}, ""});
       },
@@ -90,7 +95,8 @@ Result<taxii::StatusInfo> TestNode::publish(const std::vector<std::string>& obje
   // MemLog commits on a thread of its own: wait for the answer.
   auto got = std::make_shared<std::promise<Result<taxii::StatusInfo>>>();
   auto answer = got->get_future();
-  exchange->add({"person admin test"}, "/local/", "inbox", std::move(envelope), [got](Result<taxii::StatusInfo> r) { got->set_value(std::move(r)); });
+  exchange->add({"person admin test"}, "/local/", "inbox", std::move(envelope),
+                [got](Result<taxii::StatusInfo> r) { got->set_value(std::move(r)); });
   return answer.get();
 }
 
@@ -99,8 +105,12 @@ Node TestNode::party_block() const {
   const std::string until = to_text(clock.now().plus_us(3650 * kDayUs));
   Node keys = Node::array();
   const auto key = [&](const char* role, int n, const SecretKey& k) {
-    keys.push(object({{"kid", party + "/" + role + "/" + std::to_string(n)}, {"role", role}, {"alg", "Ed25519"}, {"public", k.public_key().to_hex()},
-                      {"not_before", from}, {"not_after", until}}));
+    keys.push(object({{"kid", party + "/" + role + "/" + std::to_string(n)},
+                      {"role", role},
+                      {"alg", "Ed25519"},
+                      {"public", k.public_key().to_hex()},
+                      {"not_before", from},
+                      {"not_after", until}}));
   };
   key("plenipotentiary", 1, acting.plenipotentiary);
   key("authority", 1, acting.authority1);
@@ -108,9 +118,13 @@ Node TestNode::party_block() const {
   key("node", 1, node_key_);
   key("log", 1, log_key_);
   key("witness", 1, witness_key_);
-  return object({{"party", party}, {"kind", "state"}, {"name", object({{"en", "CERT of " + party}})}, {"keys", keys},
+  return object({{"party", party},
+                 {"kind", "state"},
+                 {"name", object({{"en", "CERT of " + party}})},
+                 {"keys", keys},
                  {"authority", object({{"policy", "Ministry"}, {"operational", "CERT of " + party}})},
-                 {"tls_spki_sha256", texts({spki})}, {"contacts", list({object({{"role", "operational"}, {"name", "CERT"}, {"hours", "24x7"}})})},
+                 {"tls_spki_sha256", texts({spki})},
+                 {"contacts", list({object({{"role", "operational"}, {"name", "CERT"}, {"hours", "24x7"}})})},
                  {"designated_recipients", texts({"CERT of " + party})}});
 }
 
@@ -157,7 +171,9 @@ Status World::act(const std::string& party, const std::string& kind, const std::
   a.body = std::move(body);
   agreement::SignedAct s;
   s.act = a;
-  const auto sign = [&](const char* kid, const SecretKey& key) { s.sigs.push_back(agreement::sign_act(a, party + "/" + kid, key)); };
+  const auto sign = [&](const char* kid, const SecretKey& key) {
+    s.sigs.push_back(agreement::sign_act(a, party + "/" + kid, key));
+  };
   if (kind == "sign" || kind == "notify_completed") sign("plenipotentiary/1", n.acting.plenipotentiary);
   if (kind != "notify_completed") sign("authority/1", n.acting.authority1);
   if (kind == "resume") sign("authority/2", n.acting.authority2);
@@ -224,7 +240,9 @@ std::string make_indicator(std::string_view name, Time at, std::string_view tlp,
   if (!created_by.empty()) n.set("created_by_ref", created_by);
   n.set("created", to_text(at)).set("modified", to_text(at)).set("name", name).set("confidence", 90);
   n.set("indicator_types", texts({"malicious-activity"}));
-  n.set("pattern", "[domain-name:value = '" + std::string(name) + "']").set("pattern_type", "stix").set("valid_from", to_text(at));
+  n.set("pattern", "[domain-name:value = '" + std::string(name) + "']")
+      .set("pattern_type", "stix")
+      .set("valid_from", to_text(at));
   if (const auto t = stix::parse_tlp(tlp)) n.set("object_marking_refs", texts({std::string(stix::tlp_id(*t))}));
   return json::write(n);
 }

@@ -1,5 +1,5 @@
-// For tests and benchmarks: several exchanges in one process, on in-memory log and files, joined by local transports, one clock. Also makes
-// agreement documents and signed acts for them. Not used by the program.
+// For tests and benchmarks: several exchanges in one process, on in-memory log and files, joined by local transports,
+// one clock. Also makes agreement documents and signed acts for them. Not used by the program.
 #pragma once
 
 #include <map>
@@ -24,13 +24,15 @@ struct ActingKeys {
   SecretKey authority2 = SecretKey::generate();
 };
 
-// The India–Japan text in small: one permit for `types` with the given ceiling, one forbid for user-account, the three protections.
+// The India–Japan text in small: one permit for `types` with the given ceiling, one forbid for user-account, the three
+// protections.
 struct Text {
   std::string id = "urn:uuid:" + random_uuid().text();
   std::string ceiling = "amber+strict";
   std::string floor = "green";
   std::string unmarked = "amber+strict";
-  std::vector<std::string> types = {"indicator", "identity", "marking-definition", "sighting", "relationship", "malware", "domain-name", "ipv4-addr", "report", "note"};
+  std::vector<std::string> types = {"indicator", "identity",    "marking-definition", "sighting", "relationship",
+                                    "malware",   "domain-name", "ipv4-addr",          "report",   "note"};
 };
 
 class TestNode {
@@ -74,7 +76,8 @@ class World {
 
   std::string document(const std::vector<std::string>& parties, const Text& text);
   // One act of a party, signed by the keys that the quorums of document() ask for.
-  Status act(const std::string& party, const std::string& kind, const std::string& agreement_id, json::Node body = json::Node::object());
+  Status act(const std::string& party, const std::string& kind, const std::string& agreement_id,
+             json::Node body = json::Node::object());
   // propose … notify by all, with the acts carried between the nodes.
   Status bring_into_force(const std::vector<std::string>& parties, const std::string& document);
   // Acts and objects between all nodes until nothing moves; also checks the ledgers.
@@ -88,6 +91,7 @@ class World {
 };
 
 // A valid indicator for a domain name.
-[[nodiscard]] std::string make_indicator(std::string_view name, Time at, std::string_view tlp = "green", std::string_view created_by = {});
+[[nodiscard]] std::string make_indicator(std::string_view name, Time at, std::string_view tlp = "green",
+                                         std::string_view created_by = {});
 
 }  // namespace entente::exchange

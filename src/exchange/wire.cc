@@ -46,7 +46,8 @@ namespace {
 
 json::Node listing(const std::vector<Listed>& objects) {
   json::Node list = json::Node::array();
-  for (const auto& o : objects) list.push(json::Node(json::Node::List{o.id, o.version, o.sha256, o.article, o.tlp, o.pap, o.tombstone}));
+  for (const auto& o : objects)
+    list.push(json::Node(json::Node::List{o.id, o.version, o.sha256, o.article, o.tlp, o.pap, o.tombstone}));
   return list;
 }
 
@@ -56,10 +57,15 @@ std::string Manifest::record() const {
   std::vector<ledger::Hash> leaves;
   leaves.reserve(objects.size());
   for (size_t i = 0; i < objects.size(); ++i) {
-    leaves.push_back(ledger::leaf_hash(ledger::object_commitment(object_salt_at(object_salt, i), objects[i].id, objects[i].version, objects[i].sha256)));
+    leaves.push_back(ledger::leaf_hash(ledger::object_commitment(object_salt_at(object_salt, i), objects[i].id,
+                                                                 objects[i].version, objects[i].sha256)));
   }
   json::Node n = json::Node::object();
-  n.set("agreement", agreement).set("agreement_version", agreement_version).set("at", to_text(at)).set("from", from).set("to", to);
+  n.set("agreement", agreement)
+      .set("agreement_version", agreement_version)
+      .set("at", to_text(at))
+      .set("from", from)
+      .set("to", to);
   n.set("count", static_cast<int64_t>(objects.size())).set("objects_root", hex(view(ledger::root_of(leaves))));
   // Binds the order and what the receiver is told about handling as well.
   n.set("list_sha256", sha256_hex(json::canonical(listing(objects))));
@@ -71,7 +77,10 @@ std::string manifest_object(const Manifest& m) {
   n.set("agreement", m.agreement).set("agreement_version", m.agreement_version).set("from", m.from).set("to", m.to);
   n.set("objects", listing(m.objects));
   n.set("salt", base64(m.salt)).set("object_salt", base64(m.object_salt));
-  n.set("leaf_index", static_cast<int64_t>(m.leaf_index)).set("leaf", m.leaf).set("kid", m.kid).set("signature", base64(m.signature));
+  n.set("leaf_index", static_cast<int64_t>(m.leaf_index))
+      .set("leaf", m.leaf)
+      .set("kid", m.kid)
+      .set("signature", base64(m.signature));
   return json::write(n);
 }
 
@@ -96,14 +105,16 @@ Result<Manifest> parse_manifest(const json::Value& object) {
   if (!list) return invalid("the manifest lacks \"objects\"", "/objects");
   for (const json::Value row : *list) {
     json::Array cells;
-    if (row.get_array().get(cells) != simdjson::SUCCESS || cells.size() != 7) return invalid("a row of the manifest has not seven cells", "/objects");
+    if (row.get_array().get(cells) != simdjson::SUCCESS || cells.size() != 7)
+      return invalid("a row of the manifest has not seven cells", "/objects");
     Listed o;
     std::string* const targets[] = {&o.id, &o.version, &o.sha256, &o.article, &o.tlp, &o.pap};
     size_t i = 0;
     for (const json::Value cell : cells) {
       if (i < 6) {
         std::string_view text;
-        if (cell.get_string().get(text) != simdjson::SUCCESS) return invalid("a cell of the manifest is not a text", "/objects");
+        if (cell.get_string().get(text) != simdjson::SUCCESS)
+          return invalid("a cell of the manifest is not a text", "/objects");
         *targets[i] = text;
       } else if (cell.get_bool().get(o.tombstone) != simdjson::SUCCESS) {
         return invalid("the last cell of a manifest row is not true or false", "/objects");
@@ -113,17 +124,21 @@ Result<Manifest> parse_manifest(const json::Value& object) {
     m.objects.push_back(std::move(o));
   }
   TRY(ledger::Leaf leaf, ledger::parse_leaf(m.leaf));
-  if (leaf.agreement != m.agreement || leaf.agreement_version != m.agreement_version || leaf.recipient != m.to || leaf.kind != "release") {
+  if (leaf.agreement != m.agreement || leaf.agreement_version != m.agreement_version || leaf.recipient != m.to ||
+      leaf.kind != "release") {
     return invalid("the manifest's leaf is of another agreement, version, recipient or kind", m.id);
   }
   if (!equal_ct(ledger::commit_to(m.salt, m.record()), leaf.commitment)) {
-    return invalid("the manifest's leaf does not commit to this list of objects", m.id, "the sender's node must be asked; nothing of this release is taken in");
+    return invalid("the manifest's leaf does not commit to this list of objects", m.id,
+                   "the sender's node must be asked; nothing of this release is taken in");
   }
   return m;
 }
 
 namespace {
-std::string manifest_message(const Manifest& m) { return "entente/manifest/v1" + m.id + "\n" + std::to_string(m.leaf_index) + "\n" + m.leaf; }
+std::string manifest_message(const Manifest& m) {
+  return "entente/manifest/v1" + m.id + "\n" + std::to_string(m.leaf_index) + "\n" + m.leaf;
+}
 std::string receipt_message(const Receipt& r) { return "entente/receipt/v1" + r.record(); }
 }  // namespace
 
@@ -132,7 +147,11 @@ bool manifest_signed(const Manifest& m, const PublicKey& key) { return verify(ke
 
 std::string Receipt::record() const {
   json::Node n = json::Node::object();
-  n.set("agreement", agreement).set("from", from).set("to", to).set("manifest", manifest).set("leaf_sha256", leaf_sha256);
+  n.set("agreement", agreement)
+      .set("from", from)
+      .set("to", to)
+      .set("manifest", manifest)
+      .set("leaf_sha256", leaf_sha256);
   n.set("received", static_cast<int64_t>(received)).set("at", to_text(at));
   json::Node list = json::Node::array();
   for (const auto& x : refused) list.push(json::Node(json::Node::List{x.id, x.code}));
@@ -167,10 +186,12 @@ Result<Receipt> parse_receipt(const json::Value& object) {
   if (const auto list = json::find_array(root, "refused")) {
     for (const json::Value row : *list) {
       json::Array cells;
-      if (row.get_array().get(cells) != simdjson::SUCCESS || cells.size() != 2) return invalid("a refusal of the receipt has not two cells", r.id);
+      if (row.get_array().get(cells) != simdjson::SUCCESS || cells.size() != 2)
+        return invalid("a refusal of the receipt has not two cells", r.id);
       std::string_view id;
       std::string_view code;
-      if (cells.at(0).get_string().get(id) != simdjson::SUCCESS || cells.at(1).get_string().get(code) != simdjson::SUCCESS) {
+      if (cells.at(0).get_string().get(id) != simdjson::SUCCESS ||
+          cells.at(1).get_string().get(code) != simdjson::SUCCESS) {
         return invalid("a refusal of the receipt is not two texts", r.id);
       }
       r.refused.push_back({std::string(id), std::string(code)});

@@ -1,5 +1,5 @@
-// The STIX objects with which nodes speak of acts, releases and receipts (docs/format/exchange.md). Custom types with an extension
-// definition, so that any TAXII client carries them and none has to understand them. Pure.
+// The STIX objects with which nodes speak of acts, releases and receipts (docs/format/exchange.md). Custom types with
+// an extension definition, so that any TAXII client carries them and none has to understand them. Pure.
 #pragma once
 
 #include <string>
@@ -27,22 +27,23 @@ struct Listed {
   bool tombstone = false;
 };
 
-// What was released in one go. The ledger's leaf commits to the record; the record holds the root over salted object commitments, so that
-// one object can be opened later without the others.
+// What was released in one go. The ledger's leaf commits to the record; the record holds the root over salted object
+// commitments, so that one object can be opened later without the others.
 struct Manifest {
-  std::string id;            // x-entente-manifest--uuid
+  std::string id;  // x-entente-manifest--uuid
   std::string agreement, agreement_version, from, to;
   Time at;
   std::vector<Listed> objects;
   std::string salt, object_salt;  // 32 octets each
   uint64_t leaf_index = 0;
-  std::string leaf;          // its text
+  std::string leaf;            // its text
   std::string kid, signature;  // node key over "entente/manifest/v1" ‖ leaf
 
   [[nodiscard]] std::string record() const;  // JCS text that the leaf commits to
 };
 [[nodiscard]] std::string manifest_object(const Manifest& m);
-// Checks shape, and that the leaf commits to the record. The signature is checked by who knows the key: manifest_signed().
+// Checks shape, and that the leaf commits to the record. The signature is checked by who knows the key:
+// manifest_signed().
 [[nodiscard]] Result<Manifest> parse_manifest(const json::Value& object);
 [[nodiscard]] std::string sign_manifest(const Manifest& m, const SecretKey& key);
 [[nodiscard]] bool manifest_signed(const Manifest& m, const PublicKey& key);

@@ -24,7 +24,8 @@ struct Request {
   Headers headers{};
   std::string body{};
   std::string remote{};     // "192.0.2.1:4711"
-  std::string peer_spki{};  // SHA-256 (64 hex) of the client certificate's public key; "" without certificate. Possession was proved by TLS.
+  std::string peer_spki{};  // SHA-256 (64 hex) of the client certificate's public key; "" without certificate.
+                            // Possession was proved by TLS.
   [[nodiscard]] std::string_view header(std::string_view name) const;  // "" if absent; names compare without case
 };
 
@@ -35,15 +36,16 @@ struct Response {
   [[nodiscard]] std::string_view header(std::string_view name) const;
 };
 
-// Answers one request, once, from any thread; also after the handler has returned (long poll). Dropping it without an answer sends 500.
+// Answers one request, once, from any thread; also after the handler has returned (long poll). Dropping it without an
+// answer sends 500.
 using Reply = std::function<void(Response)>;
 // Runs on an I/O thread: short work inline, waiting never. Exceptions become 500.
 using Handler = std::function<void(Request, Reply)>;
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  uint16_t port = 0;         // 0 = any free one
-  std::string cert_file;     // PEM; empty = plain HTTP (tests and loopback metrics only)
+  uint16_t port = 0;      // 0 = any free one
+  std::string cert_file;  // PEM; empty = plain HTTP (tests and loopback metrics only)
   std::string key_file;
   unsigned threads = 2;
   size_t max_connections = 16384;
@@ -54,8 +56,9 @@ struct ServerOptions {
   std::chrono::milliseconds header_timeout{15'000};  // a request's first octet to the end of its headers
   std::chrono::milliseconds body_timeout{60'000};
   std::chrono::milliseconds idle_timeout{75'000};
-  std::chrono::milliseconds write_timeout{60'000};   // no progress for so long ends the connection
-  // Which client keys may finish the handshake; unset = every key (the application decides). A client without certificate always may.
+  std::chrono::milliseconds write_timeout{60'000};  // no progress for so long ends the connection
+  // Which client keys may finish the handshake; unset = every key (the application decides). A client without
+  // certificate always may.
   std::function<bool(const std::string& spki_sha256)> accept_spki;
 };
 
@@ -69,27 +72,32 @@ class Server {
 };
 [[nodiscard]] Result<std::unique_ptr<Server>> serve(const ServerOptions& options, Handler handler, Metrics& metrics);
 
-// One server as a client sees it. Keeps a connection alive between requests. Not thread-safe, but cancel() may be called from any thread.
+// One server as a client sees it. Keeps a connection alive between requests. Not thread-safe, but cancel() may be
+// called from any thread.
 class Client {
  public:
   virtual ~Client() = default;
-  // `path` in the request may hold the query after '?' if `query` is empty. kUnavailable on connect, time-out, cancel; kInvalid on a broken answer.
+  // `path` in the request may hold the query after '?' if `query` is empty. kUnavailable on connect, time-out, cancel;
+  // kInvalid on a broken answer.
   virtual Result<Response> send(const Request& request, std::chrono::milliseconds timeout) = 0;
   virtual void cancel() = 0;  // ends a send that is waiting, now and for good
-  [[nodiscard]] virtual std::string origin() const { return {}; }  // "https://host:port", the port always written; "" if in memory
+  [[nodiscard]] virtual std::string origin() const {
+    return {};
+  }  // "https://host:port", the port always written; "" if in memory
 };
 
 struct ClientOptions {
-  std::string url;              // "https://host:port" (http:// only for loopback)
-  std::string cert_file;        // own certificate for mutual TLS; may be empty
+  std::string url;        // "https://host:port" (http:// only for loopback)
+  std::string cert_file;  // own certificate for mutual TLS; may be empty
   std::string key_file;
-  std::string ca_file;          // PKIX check against it; or:
+  std::string ca_file;                       // PKIX check against it; or:
   std::vector<std::string> pin_spki_sha256;  // any one of these keys, nothing else is checked
-  bool system_ca = false;       // PKIX check against the system's store
+  bool system_ca = false;                    // PKIX check against the system's store
   size_t max_body_bytes = 256u << 20;
   std::chrono::milliseconds connect_timeout{10'000};
 };
-[[nodiscard]] Result<std::unique_ptr<Client>> connect_to(const ClientOptions& options);  // lazily: connects at the first send
+[[nodiscard]] Result<std::unique_ptr<Client>> connect_to(
+    const ClientOptions& options);  // lazily: connects at the first send
 
 // In-memory transport: calls the handler directly, as if over TLS with this client key. For tests and simulation.
 [[nodiscard]] std::unique_ptr<Client> make_local_client(Handler handler, std::string peer_spki);
@@ -100,9 +108,10 @@ struct ClientOptions {
 // Query pairs in order, decoded. nullopt on a bad escape.
 [[nodiscard]] std::optional<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query);
 
-// A new EC P-256 key and a self-signed certificate for it (CN and SAN names; 127.0.0.1 and localhost always among them), PEM files, key 0600.
-// Returns the SHA-256 (64 hex) of its SubjectPublicKeyInfo, which is what agreements pin.
-[[nodiscard]] Result<std::string> make_certificate(const std::string& cert_file, const std::string& key_file, const std::string& common_name,
+// A new EC P-256 key and a self-signed certificate for it (CN and SAN names; 127.0.0.1 and localhost always among
+// them), PEM files, key 0600. Returns the SHA-256 (64 hex) of its SubjectPublicKeyInfo, which is what agreements pin.
+[[nodiscard]] Result<std::string> make_certificate(const std::string& cert_file, const std::string& key_file,
+                                                   const std::string& common_name,
                                                    const std::vector<std::string>& alt_names, int days);
 [[nodiscard]] Result<std::string> certificate_spki(const std::string& cert_file);
 

@@ -23,7 +23,11 @@ net::Response with(int status, const Node& body) {
 net::Response problem(const Error& e) {
   const int status = http_status(e.kind);
   Node n = Node::object();
-  n.set("title", e.what).set("description", e.where).set("error_code", name(e.kind)).set("remedy", e.remedy).set("http_status", std::to_string(status));
+  n.set("title", e.what)
+      .set("description", e.where)
+      .set("error_code", name(e.kind))
+      .set("remedy", e.remedy)
+      .set("http_status", std::to_string(status));
   net::Response r = with(status, n);
   if (status == 401) r.headers.emplace_back("WWW-Authenticate", "Basic realm=\"entente\", charset=\"UTF-8\"");
   return r;
@@ -51,7 +55,8 @@ struct Body {
   }
   [[nodiscard]] Result<std::string> text(std::string_view name) const {
     const auto v = json::find_string(doc.root(), name);
-    if (!v || v->empty()) return invalid("the body lacks the text \"" + std::string(name) + "\"", "/" + std::string(name));
+    if (!v || v->empty())
+      return invalid("the body lacks the text \"" + std::string(name) + "\"", "/" + std::string(name));
     return std::string(*v);
   }
 };
@@ -59,7 +64,9 @@ struct Body {
 Result<Role> role_in(const Body& b) {
   TRY(const std::string text, b.text("role"));
   const auto role = exchange::parse_role(text);
-  if (!role) return invalid("there is no role \"" + text + "\"", "/role", "one of analyst publisher release-officer liaison sensor auditor admin");
+  if (!role)
+    return invalid("there is no role \"" + text + "\"", "/role",
+                   "one of analyst publisher release-officer liaison sensor auditor admin");
   return *role;
 }
 
@@ -76,7 +83,10 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
   const std::string& me = ex.context().config.party;
   Node n = Node::object();
   const auto& doc = *s.document;
-  n.set("agreement_id", s.agreement_id).set("title", doc.title).set("root", exchange::agreement_root(doc)).set("state", agreement::to_text(s.kind));
+  n.set("agreement_id", s.agreement_id)
+      .set("title", doc.title)
+      .set("root", exchange::agreement_root(doc))
+      .set("state", agreement::to_text(s.kind));
   n.set("version", doc.version).set("hash", doc.hash).set("me", me);
   Node partners = Node::array();
   Node collections = Node::array();
@@ -84,10 +94,15 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
     if (p.party == me) continue;
     partners.push(p.party);
     Node c = Node::object();
-    c.set("id", exchange::received(s.agreement_id, p.party, me).text()).set("alias", exchange::received_alias(p.party, s.agreement_id)).set("from", p.party);
+    c.set("id", exchange::received(s.agreement_id, p.party, me).text())
+        .set("alias", exchange::received_alias(p.party, s.agreement_id))
+        .set("from", p.party);
     collections.push(std::move(c));
   }
-  n.set("partners", std::move(partners)).set("start", optional_time(s.start)).set("end", optional_time(s.end)).set("waiting_for", texts(s.waiting_for));
+  n.set("partners", std::move(partners))
+      .set("start", optional_time(s.start))
+      .set("end", optional_time(s.end))
+      .set("waiting_for", texts(s.waiting_for));
   Node refused = Node::array();
   for (const auto& r : s.refused) {
     Node one = Node::object();
@@ -112,7 +127,11 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
 Node peer_node(exchange::Exchange& ex, const exchange::Peer& p) {
   const auto h = ex.receiver().health(p.party);
   Node n = Node::object();
-  n.set("party", p.party).set("url", p.url).set("spki", texts(p.spki)).set("connected", h.connected).set("last_pull", optional_time(h.last_pull));
+  n.set("party", p.party)
+      .set("url", p.url)
+      .set("spki", texts(p.spki))
+      .set("connected", h.connected)
+      .set("last_pull", optional_time(h.last_pull));
   n.set("last_error", h.last_error).set("received", h.received).set("refused", h.refused);
   return n;
 }
@@ -121,9 +140,12 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
   auto& cx = ex.context();
   Node n = Node::object();
   n.set("party", config.party).set("name", config.name).set("version", ENTENTE_VERSION).set("commit", ENTENTE_COMMIT);
-  n.set("identity", exchange::identity_id(config.party)).set("time", to_text(cx.clock.now())).set("last_seq", cx.store.last_seq());
+  n.set("identity", exchange::identity_id(config.party))
+      .set("time", to_text(cx.clock.now()))
+      .set("last_seq", cx.store.last_seq());
   Node objects = Node::object();
-  objects.set("inbox", cx.store.count(exchange::inbox(config.party))).set("sightings", cx.store.count(exchange::sightings(config.party)));
+  objects.set("inbox", cx.store.count(exchange::inbox(config.party)))
+      .set("sightings", cx.store.count(exchange::sightings(config.party)));
   Node agreements = Node::array();
   Node release = Node::array();
   Node ledgers = Node::array();
@@ -133,11 +155,16 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
     Node mirror = Node::object();
     for (const auto& p : s->document->parties) {
       if (p.party == config.party) continue;
-      objects.set(exchange::received_alias(p.party, s->agreement_id), cx.store.count(exchange::received(s->agreement_id, p.party, config.party)));
+      objects.set(exchange::received_alias(p.party, s->agreement_id),
+                  cx.store.count(exchange::received(s->agreement_id, p.party, config.party)));
       exchange::ReleaseCount c;
       if (const auto it = counts.find({s->agreement_id, p.party}); it != counts.end()) c = it->second;
       Node r = Node::object();
-      r.set("agreement_id", s->agreement_id).set("to", p.party).set("released", c.released).set("redacted", c.redacted).set("withheld", c.withheld);
+      r.set("agreement_id", s->agreement_id)
+          .set("to", p.party)
+          .set("released", c.released)
+          .set("redacted", c.redacted)
+          .set("withheld", c.withheld);
       r.set("pending", s->live(config.party, p.party) ? ex.releaser().pending(*s, p.party) : uint64_t{0});
       r.set("receipts", ex.receiver().receipts(s->agreement_id, p.party));
       Node reasons = Node::object();
@@ -152,13 +179,18 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
     }
     Node l = Node::object();
     const auto head = ex.evidence().head(s->agreement_id);
-    l.set("agreement_id", s->agreement_id).set("entries", head ? head->entries : uint64_t{0}).set("root", head ? head->root_hex : "").set("mirror", std::move(mirror));
+    l.set("agreement_id", s->agreement_id)
+        .set("entries", head ? head->entries : uint64_t{0})
+        .set("root", head ? head->root_hex : "")
+        .set("mirror", std::move(mirror));
     ledgers.push(std::move(l));
   }
   Node peers = Node::array();
   for (const auto& p : ex.directory().peers()) peers.push(peer_node(ex, p));
   n.set("objects", std::move(objects)).set("agreements", std::move(agreements)).set("peers", std::move(peers));
-  n.set("release", std::move(release)).set("ledger", std::move(ledgers)).set("long_polls", static_cast<uint64_t>(ex.waiting()));
+  n.set("release", std::move(release))
+      .set("ledger", std::move(ledgers))
+      .set("long_polls", static_cast<uint64_t>(ex.waiting()));
   return n;
 }
 
@@ -166,7 +198,8 @@ Result<Node> plan_node(exchange::Exchange& ex, const net::Request& request) {
   const std::string to = query_value(request, "to");
   if (to.size() != 2) return invalid("the query lacks to=PARTY", "?to", "for example /api/v1/release/plan?to=JP");
   TRY(const auto raws, stix::split_objects(request.body));
-  if (raws.size() > 100'000) return make_error(ErrorKind::kTooLarge, "a plan takes at most 100,000 objects", {}, "send fewer");
+  if (raws.size() > 100'000)
+    return make_error(ErrorKind::kTooLarge, "a plan takes at most 100,000 objects", {}, "send fewer");
   TRY(const auto planned, ex.releaser().plan(raws, to));
   uint64_t count[3] = {0, 0, 0};
   Node list = Node::array();
@@ -183,7 +216,12 @@ Result<Node> plan_node(exchange::Exchange& ex, const net::Request& request) {
       ++count[2];
     }
     Node o = Node::object();
-    o.set("id", p.id).set("type", p.type).set("verdict", verdict).set("sent_id", d.id).set("agreement_id", d.agreement).set("article", d.article);
+    o.set("id", p.id)
+        .set("type", p.type)
+        .set("verdict", verdict)
+        .set("sent_id", d.id)
+        .set("agreement_id", d.agreement)
+        .set("article", d.article);
     o.set("flow", d.flow).set("tlp", stix::to_text(d.told_tlp)).set("pap", stix::to_text(d.told_pap));
     Node reasons = Node::array();
     for (const auto& r : d.reasons) {
@@ -195,7 +233,11 @@ Result<Node> plan_node(exchange::Exchange& ex, const net::Request& request) {
     list.push(std::move(o));
   }
   Node n = Node::object();
-  n.set("to", to).set("released", count[0]).set("redacted", count[1]).set("withheld", count[2]).set("objects", std::move(list));
+  n.set("to", to)
+      .set("released", count[0])
+      .set("redacted", count[1])
+      .set("withheld", count[2])
+      .set("objects", std::move(list));
   return n;
 }
 
@@ -223,7 +265,8 @@ Result<Node> recall_node(exchange::Exchange& ex, const net::Request& request) {
 
 }  // namespace
 
-Api::Api(exchange::Exchange& exchange, taxii::Service& taxii, const NodeConfig& config, std::function<Status(const std::string&)> sync)
+Api::Api(exchange::Exchange& exchange, taxii::Service& taxii, const NodeConfig& config,
+         std::function<Status(const std::string&)> sync)
     : ex_(exchange), taxii_(taxii), config_(config), sync_(std::move(sync)) {}
 
 net::Response Api::ledger(const net::Request& request) {
@@ -233,7 +276,8 @@ net::Response Api::ledger(const net::Request& request) {
   const size_t slash = rest.find('/');
   if (slash == std::string_view::npos) return problem(no_such());
   const std::string_view uuid = rest.substr(0, slash);
-  if ((!parse_uuid(uuid) && uuid != exchange::kPrivateLog) || !ex_.may_read_ledger(*caller, uuid)) return problem(no_such());
+  if ((!parse_uuid(uuid) && uuid != exchange::kPrivateLog) || !ex_.may_read_ledger(*caller, uuid))
+    return problem(no_such());
   const std::string_view path = rest.substr(slash + 1);
   auto file = ex_.evidence().file(uuid, path);
   if (!file.ok()) return problem(file.error().kind == ErrorKind::kNotFound ? no_such() : file.error());
@@ -254,7 +298,8 @@ void Api::handle(net::Request request, net::Reply reply) {
     if (request.method != "GET" && request.method != "HEAD") return reply({405, {{"Allow", "GET, HEAD"}}, ""});
     return reply(ledger(request));
   }
-  if (request.path == "/metrics" && config_.open_metrics && (request.remote.starts_with("127.") || request.remote.starts_with("[::1]"))) {
+  if (request.path == "/metrics" && config_.open_metrics &&
+      (request.remote.starts_with("127.") || request.remote.starts_with("[::1]"))) {
     return reply({200, {{"Content-Type", "text/plain; version=0.0.4"}}, ex_.context().metrics.prometheus()});
   }
   auto caller = ex_.authenticate(request);
@@ -275,7 +320,8 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
     if (role == Role::kAdmin || std::find(roles.begin(), roles.end(), role) != roles.end()) return {};
     std::string needed = "admin";
     for (const Role r : roles) needed += ", " + std::string(exchange::to_text(r));
-    return make_error(ErrorKind::kDenied, "your role, " + std::string(exchange::to_text(role)) + ", may not do this", path, "it takes one of: " + needed);
+    return make_error(ErrorKind::kDenied, "your role, " + std::string(exchange::to_text(role)) + ", may not do this",
+                      path, "it takes one of: " + needed);
   };
   const auto run = [&]() -> Result<net::Response> {
     if (path == "/metrics" && get) {
@@ -301,7 +347,9 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
         TRY(const Time t, parse_time(at));
         s = ex_.instruments().state_at(id, t);
       }
-      if (!s || !s->document) return make_error(ErrorKind::kNotFound, "this node knows no such agreement", id, "see 'entente agreement state'");
+      if (!s || !s->document)
+        return make_error(ErrorKind::kNotFound, "this node knows no such agreement", id,
+                          "see 'entente agreement state'");
       return with(200, agreement_node(ex_, *s, true));
     }
     if (path == "/api/v1/acts" && post) {
@@ -312,7 +360,9 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       Node n = Node::object();
       n.set("act", done.act_hash);
       if (done.state) {
-        n.set("agreement_id", done.state->agreement_id).set("state", agreement::to_text(done.state->kind)).set("waiting_for", texts(done.state->waiting_for));
+        n.set("agreement_id", done.state->agreement_id)
+            .set("state", agreement::to_text(done.state->kind))
+            .set("waiting_for", texts(done.state->waiting_for));
       }
       return with(200, n);
     }

@@ -14,7 +14,8 @@ namespace entente::node {
 class Api {
  public:
   // `sync`: pulls from a partner now (done on the node's own thread for it).
-  Api(exchange::Exchange& exchange, taxii::Service& taxii, const NodeConfig& config, std::function<Status(const std::string& party)> sync);
+  Api(exchange::Exchange& exchange, taxii::Service& taxii, const NodeConfig& config,
+      std::function<Status(const std::string& party)> sync);
   void handle(net::Request request, net::Reply reply);
 
  private:

@@ -41,16 +41,20 @@ Result<CheckReport> check_node(const std::string& dir, const std::function<void(
     const std::string sequence = "leaf/" + name;
     const uint64_t length = store.length(sequence);
     if (audit.entries > length) {
-      report.findings.push_back("ledger " + name + " has " + std::to_string(audit.entries) + " entries, the log only " + std::to_string(length));
+      report.findings.push_back("ledger " + name + " has " + std::to_string(audit.entries) + " entries, the log only " +
+                                std::to_string(length));
     }
     uint64_t bad = UINT64_MAX;
-    CHECK_OK(ledger::read_entries(files, folder, 0, std::min(audit.entries, length), [&](uint64_t i, std::string_view entry) {
-      auto leaf = store.read(sequence, i, 1);
-      if (leaf.ok() && !leaf->empty() && leaf->front() == entry) return true;
-      bad = i;
-      return false;
-    }));
-    if (bad != UINT64_MAX) report.findings.push_back("ledger " + name + ": entry " + std::to_string(bad) + " is not the leaf that the log holds");
+    CHECK_OK(ledger::read_entries(files, folder, 0, std::min(audit.entries, length),
+                                  [&](uint64_t i, std::string_view entry) {
+                                    auto leaf = store.read(sequence, i, 1);
+                                    if (leaf.ok() && !leaf->empty() && leaf->front() == entry) return true;
+                                    bad = i;
+                                    return false;
+                                  }));
+    if (bad != UINT64_MAX)
+      report.findings.push_back("ledger " + name + ": entry " + std::to_string(bad) +
+                                " is not the leaf that the log holds");
   }
   return report;
 }

@@ -17,6 +17,7 @@ struct CheckReport {
   std::vector<std::string> findings;  // empty = all is well
 };
 // The node must not be running (kConflict).
-[[nodiscard]] Result<CheckReport> check_node(const std::string& dir, const std::function<void(uint64_t done, uint64_t of)>& progress);
+[[nodiscard]] Result<CheckReport> check_node(const std::string& dir,
+                                             const std::function<void(uint64_t done, uint64_t of)>& progress);
 
 }  // namespace entente::node

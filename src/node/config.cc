@@ -1,23 +1,26 @@
 #include "node/config.h"
 
-#include <toml++/toml.h>
-
 #include <charconv>
 #include <set>
 #include <sstream>
+
+#include <toml++/toml.h>
 
 #include "stix/marking.h"
 
 namespace entente::node {
 namespace {
 
-Error bad(const std::string& file, const std::string& what, const std::string& remedy = "correct the file; 'entente init' writes one with comments") {
+Error bad(const std::string& file, const std::string& what,
+          const std::string& remedy = "correct the file; 'entente init' writes one with comments") {
   return make_error(ErrorKind::kInvalid, what, file, remedy);
 }
 
-Status known(const toml::table& table, const std::set<std::string>& names, const std::string& file, const std::string& section) {
+Status known(const toml::table& table, const std::set<std::string>& names, const std::string& file,
+             const std::string& section) {
   for (const auto& [key, _] : table) {
-    if (!names.contains(std::string(key.str()))) return bad(file, "unknown key \"" + std::string(key.str()) + "\" in " + section);
+    if (!names.contains(std::string(key.str())))
+      return bad(file, "unknown key \"" + std::string(key.str()) + "\" in " + section);
   }
   return {};
 }
@@ -31,7 +34,8 @@ Result<HostPort> parse_listen(const std::string& text) {
   HostPort out;
   if (colon == std::string::npos) return invalid("an address is host:port", text);
   out.host = text.substr(0, colon);
-  if (out.host.size() > 2 && out.host.front() == '[' && out.host.back() == ']') out.host = out.host.substr(1, out.host.size() - 2);
+  if (out.host.size() > 2 && out.host.front() == '[' && out.host.back() == ']')
+    out.host = out.host.substr(1, out.host.size() - 2);
   const char* begin = text.data() + colon + 1;
   const char* end = text.data() + text.size();
   const auto [ptr, ec] = std::from_chars(begin, end, out.port);
@@ -50,12 +54,15 @@ Result<NodeConfig> load_config(const std::string& dir) {
     std::ostringstream where;
     where << file << ":" << e.source().begin.line << ":" << e.source().begin.column;
     if (e.source().begin.line == 0) {
-      return make_error(ErrorKind::kIo, "the node's configuration cannot be read", file, "make a node folder with 'entente init DIR --party XX --name \"…\"'");
+      return make_error(ErrorKind::kIo, "the node's configuration cannot be read", file,
+                        "make a node folder with 'entente init DIR --party XX --name \"…\"'");
     }
     return bad(where.str(), std::string(e.description()));
   }
   CHECK_OK(known(root, {"node", "limits", "policy"}, file, "the file"));
-  const auto section = [&](const char* name) { return root[name].as_table() != nullptr ? *root[name].as_table() : toml::table{}; };
+  const auto section = [&](const char* name) {
+    return root[name].as_table() != nullptr ? *root[name].as_table() : toml::table{};
+  };
   const toml::table node = section("node");
   const toml::table limits = section("limits");
   const toml::table policy = section("policy");
@@ -76,7 +83,8 @@ Result<NodeConfig> load_config(const std::string& dir) {
   const int64_t connections = limits["max_connections"].value_or(int64_t{16384});
   const int64_t cache_mb = limits["cache_mb"].value_or(int64_t{64});
   if (body_mb < 1 || body_mb > 1024) return bad(file, "[limits] max_body_mb is not between 1 and 1024");
-  if (connections < 1 || connections > 1'000'000) return bad(file, "[limits] max_connections is not between 1 and 1000000");
+  if (connections < 1 || connections > 1'000'000)
+    return bad(file, "[limits] max_connections is not between 1 and 1000000");
   if (cache_mb < 8 || cache_mb > 1'000'000) return bad(file, "[limits] cache_mb is not between 8 and 1000000");
   c.max_body_bytes = static_cast<size_t>(body_mb) << 20;
   c.max_connections = static_cast<size_t>(connections);
@@ -88,7 +96,8 @@ Result<NodeConfig> load_config(const std::string& dir) {
     }
   }
   c.max_tlp = policy["max_tlp"].value_or(std::string());
-  if (!c.max_tlp.empty() && !stix::parse_tlp(c.max_tlp)) return bad(file, "[policy] max_tlp is not one of clear green amber amber+strict red");
+  if (!c.max_tlp.empty() && !stix::parse_tlp(c.max_tlp))
+    return bad(file, "[policy] max_tlp is not one of clear green amber amber+strict red");
   return c;
 }
 

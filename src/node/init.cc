@@ -25,16 +25,25 @@ struct KeySpec {
   int days;
 };
 // Lifetimes as agreement.md §3.7: plenipotentiary 10 years, authority 3 years, node, log and witness one year.
-constexpr KeySpec kKeys[] = {{"plenipotentiary.pem", "plenipotentiary", 1, 3650}, {"authority-1.pem", "authority", 1, 1095},
-                             {"authority-2.pem", "authority", 2, 1095},           {"node.pem", "node", 1, 365},
-                             {"log.pem", "log", 1, 365},                          {"witness.pem", "witness", 1, 365}};
+constexpr KeySpec kKeys[] = {{"plenipotentiary.pem", "plenipotentiary", 1, 3650},
+                             {"authority-1.pem", "authority", 1, 1095},
+                             {"authority-2.pem", "authority", 2, 1095},
+                             {"node.pem", "node", 1, 365},
+                             {"log.pem", "log", 1, 365},
+                             {"witness.pem", "witness", 1, 365}};
 
 std::string config_text(const InitOptions& o) {
   const auto quote = [](const std::string& s) { return json::quoted(s); };
   return "# entente node configuration. Unknown keys are refused.\n\n[node]\n"
-         "party = " + quote(o.party) + "           # two letters, as in agreements\n"
-         "name = " + quote(o.name) + "\n"
-         "listen = " + quote(o.listen) + "   # address and port of HTTPS; partners and own people use the same port\n"
+         "party = " +
+         quote(o.party) +
+         "           # two letters, as in agreements\n"
+         "name = " +
+         quote(o.name) +
+         "\n"
+         "listen = " +
+         quote(o.listen) +
+         "   # address and port of HTTPS; partners and own people use the same port\n"
          "threads = 2              # I/O threads\n"
          "open_metrics = true      # /metrics without login for clients on this machine\n\n"
          "[limits]\n"
@@ -54,7 +63,8 @@ Status fill(const InitOptions& o, Clock& clock, InitResult& out) {
   CHECK_OK(files.make_dirs(o.dir + "/keys"));
   std::error_code ec;
   std::filesystem::permissions(o.dir + "/keys", std::filesystem::perms::owner_all, ec);
-  if (ec) return make_error(ErrorKind::kIo, "the rights of the key folder cannot be set: " + ec.message(), o.dir + "/keys");
+  if (ec)
+    return make_error(ErrorKind::kIo, "the rights of the key folder cannot be set: " + ec.message(), o.dir + "/keys");
   CHECK_OK(files.make_dirs(c.data_dir()));
   CHECK_OK(files.make_dirs(c.ledger_dir()));
 
@@ -65,7 +75,9 @@ Status fill(const InitOptions& o, Clock& clock, InitResult& out) {
     const SecretKey key = SecretKey::generate();
     CHECK_OK(key.save(c.key(spec.file)));
     json::Node k = json::Node::object();
-    k.set("kid", o.party + "/" + spec.role + "/" + std::to_string(spec.number)).set("role", spec.role).set("alg", "Ed25519");
+    k.set("kid", o.party + "/" + spec.role + "/" + std::to_string(spec.number))
+        .set("role", spec.role)
+        .set("alg", "Ed25519");
     k.set("public", key.public_key().to_hex());
     k.set("not_before", to_text(from)).set("not_after", to_text(now.plus_us(spec.days * kDayUs)));
     keys.push(std::move(k));
@@ -77,7 +89,8 @@ Status fill(const InitOptions& o, Clock& clock, InitResult& out) {
   TRY(out.spki, net::make_certificate(c.key("tls.crt"), c.key("tls.key"), "entente " + o.party, names, 365));
   const std::string token = "ent_" + [] {
     std::string t;
-    for (const unsigned char b : random_bytes(40)) t += "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"[b % 56];
+    for (const unsigned char b : random_bytes(40))
+      t += "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"[b % 56];
     return t;
   }();
   out.admin_token_file = c.key("admin.token");
@@ -92,7 +105,11 @@ Status fill(const InitOptions& o, Clock& clock, InitResult& out) {
   operational.set("role", "operational").set("name", o.name).set("hours", "24x7");
   json::Node policy = json::Node::object();
   policy.set("role", "policy").set("name", "Authority of " + o.party).set("hours", "office");
-  party.set("party", o.party).set("kind", "state").set("name", std::move(name)).set("authority", std::move(authority)).set("keys", std::move(keys));
+  party.set("party", o.party)
+      .set("kind", "state")
+      .set("name", std::move(name))
+      .set("authority", std::move(authority))
+      .set("keys", std::move(keys));
   party.set("tls_spki_sha256", json::Node(json::Node::List{json::Node(out.spki)}));
   party.set("contacts", json::Node(json::Node::List{std::move(operational), std::move(policy)}));
   party.set("designated_recipients", json::Node(json::Node::List{json::Node(o.name)}));
@@ -110,7 +127,8 @@ Status fill(const InitOptions& o, Clock& clock, InitResult& out) {
   ec2.party = o.party;
   TRY(const SecretKey node_key, SecretKey::load(c.key("node.pem")));
   TRY(const SecretKey log_key, SecretKey::load(c.key("log.pem")));
-  exchange::Context cx{ec2, node_key, log_key, {}, clock, files, store, metrics, [](const std::function<void()>& f) { f(); }};
+  exchange::Context cx{
+      ec2, node_key, log_key, {}, clock, files, store, metrics, [](const std::function<void()>& f) { f(); }};
   exchange::Directory directory(cx);
   TRY([[maybe_unused]] const std::string given, directory.new_token("admin", exchange::Role::kAdmin, 0, token));
   // Last: a folder without entente.toml is no node.
@@ -121,14 +139,16 @@ Status fill(const InitOptions& o, Clock& clock, InitResult& out) {
 }  // namespace
 
 Result<InitResult> init_node(const InitOptions& o, Clock& clock) {
-  const bool letters = o.party.size() == 2 && std::all_of(o.party.begin(), o.party.end(), [](char ch) { return ch >= 'A' && ch <= 'Z'; });
+  const bool letters = o.party.size() == 2 &&
+                       std::all_of(o.party.begin(), o.party.end(), [](char ch) { return ch >= 'A' && ch <= 'Z'; });
   if (!letters) return invalid("a party is two capital letters (ISO 3166)", o.party, "for example --party IN");
   if (o.name.empty()) return invalid("the node needs a name", o.dir, "for example --name \"National CERT of India\"");
   TRY([[maybe_unused]] const HostPort hp, parse_listen(o.listen));
   std::error_code ec;
   const bool existed = std::filesystem::exists(o.dir, ec);
   if (existed && !std::filesystem::is_empty(o.dir, ec)) {
-    return make_error(ErrorKind::kConflict, "the folder is not empty", o.dir, "choose another folder; a node is never made over something else");
+    return make_error(ErrorKind::kConflict, "the folder is not empty", o.dir,
+                      "choose another folder; a node is never made over something else");
   }
   InitResult out;
   out.dir = o.dir;
@@ -136,7 +156,8 @@ Result<InitResult> init_node(const InitOptions& o, Clock& clock) {
   out.url = "https://" + o.listen;
   if (Status s = fill(o, clock, out); !s.ok()) {
     if (existed) {
-      for (const auto& entry : std::filesystem::directory_iterator(o.dir, ec)) std::filesystem::remove_all(entry.path(), ec);
+      for (const auto& entry : std::filesystem::directory_iterator(o.dir, ec))
+        std::filesystem::remove_all(entry.path(), ec);
     } else {
       std::filesystem::remove_all(o.dir, ec);
     }

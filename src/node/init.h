@@ -20,9 +20,9 @@ struct InitOptions {
 struct InitResult {
   std::string dir, party;
   std::string url;
-  std::string spki;             // SHA-256 of the TLS key: what partners pin
+  std::string spki;  // SHA-256 of the TLS key: what partners pin
   std::string admin_token_file;
-  std::string party_file;       // DIR/party.json
+  std::string party_file;  // DIR/party.json
 };
 
 // kConflict if the folder already holds a node. Leaves nothing behind if it fails.

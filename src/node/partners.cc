@@ -1,8 +1,9 @@
+#include "node/internal/partners.h"
+
 #include <chrono>
 #include <vector>
 
 #include "base/log.h"
-#include "node/internal/partners.h"
 
 namespace entente::node {
 namespace {
@@ -12,7 +13,8 @@ constexpr int kLedgerEveryMs = 500;
 constexpr int kLookEveryMs = 100;  // how soon a new agreement in force gets its worker
 }  // namespace
 
-Partners::Partners(exchange::Exchange& exchange, const NodeConfig& config) : ex_(exchange), config_(config), supervisor_([this] { supervise(); }) {}
+Partners::Partners(exchange::Exchange& exchange, const NodeConfig& config)
+    : ex_(exchange), config_(config), supervisor_([this] { supervise(); }) {}
 
 Partners::~Partners() {
   {
@@ -42,7 +44,8 @@ Result<std::shared_ptr<taxii::Client>> Partners::connect(const exchange::Peer& p
 
 Status Partners::sync(const std::string& party) {
   const auto peer = ex_.directory().peer(party);
-  if (!peer) return make_error(ErrorKind::kNotFound, "there is no such partner", party, "add it with 'entente peer add'");
+  if (!peer)
+    return make_error(ErrorKind::kNotFound, "there is no such partner", party, "add it with 'entente peer add'");
   TRY(const auto client, connect(*peer));
   while (true) {
     TRY(const size_t n, ex_.receiver().pull_acts(*client, party, 0));
@@ -107,7 +110,8 @@ void Partners::run(Worker& worker, const exchange::Peer& peer, Kind kind, const 
       continue;
     }
     // A conflict in a ledger is no failure of the connection; it is shown with the ledger.
-    if (kind != Kind::kLedger || done.error().kind == ErrorKind::kUnavailable) ex_.receiver().failed(peer.party, done.error());
+    if (kind != Kind::kLedger || done.error().kind == ErrorKind::kUnavailable)
+      ex_.receiver().failed(peer.party, done.error());
     {
       const std::lock_guard lock(worker.mutex);
       worker.client.reset();
@@ -141,7 +145,9 @@ void Partners::supervise() {
       if (peer.spki.empty()) continue;
       start(peer.party, peer, Kind::kActs, {});
       for (const auto& s : ex_.instruments().states()) {
-        if (s->document->party(peer.party) == nullptr || s->document->party(config_.party) == nullptr || !s->live(peer.party, config_.party)) continue;
+        if (s->document->party(peer.party) == nullptr || s->document->party(config_.party) == nullptr ||
+            !s->live(peer.party, config_.party))
+          continue;
         start(peer.party + " objects " + s->agreement_id, peer, Kind::kObjects, s->agreement_id);
         start(peer.party + " ledger " + s->agreement_id, peer, Kind::kLedger, s->agreement_id);
       }

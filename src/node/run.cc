@@ -31,7 +31,8 @@ Result<agreement::Pins> own_pins(Files& files, const NodeConfig& config) {
   if (!keys) return invalid("the party block lists no keys", config.dir + "/party.json");
   for (const json::Value key : *keys) {
     const auto role = json::find_string(key, "role").value_or("");
-    if (role == "plenipotentiary" || role == "authority") pins[config.party].emplace(json::find_string(key, "public").value_or(""));
+    if (role == "plenipotentiary" || role == "authority")
+      pins[config.party].emplace(json::find_string(key, "public").value_or(""));
   }
   return pins;
 }
@@ -83,15 +84,17 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config) {
   TRY(const SecretKey log_key, SecretKey::load(config.key("log.pem")));
   TRY(std::string pseudonym, s.files.read(config.key("pseudonym.key")));
   TRY(std::string cursor_key, s.files.read(config.key("cursor.key")));
-  s.context = std::unique_ptr<exchange::Context>(new exchange::Context{ec, node_key, log_key, std::move(pseudonym), s.clock, s.files, s.store, s.metrics,
-                                                                       [pool = s.pool.get()](std::function<void()> f) { pool->post(std::move(f)); }});
+  s.context = std::unique_ptr<exchange::Context>(
+      new exchange::Context{ec, node_key, log_key, std::move(pseudonym), s.clock, s.files, s.store, s.metrics,
+                            [pool = s.pool.get()](std::function<void()> f) { pool->post(std::move(f)); }});
   TRY(s.exchange, exchange::Exchange::open(*s.context));
   taxii::Options to;
   to.cursor_key = std::move(cursor_key);
   to.root_prefixes = {"/local/", "/acts/", "/agreements/"};
   s.taxii = std::make_unique<taxii::Service>(*s.exchange, to, s.clock);
   s.partners = std::make_unique<Partners>(*s.exchange, s.config);
-  s.api = std::make_unique<Api>(*s.exchange, *s.taxii, s.config, [&s](const std::string& party) { return s.partners->sync(party); });
+  s.api = std::make_unique<Api>(*s.exchange, *s.taxii, s.config,
+                                [&s](const std::string& party) { return s.partners->sync(party); });
 
   TRY(const HostPort hp, parse_listen(config.listen));
   net::ServerOptions so;
@@ -102,11 +105,16 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config) {
   so.threads = config.threads;
   so.max_connections = config.max_connections;
   so.max_body_bytes = config.max_body_bytes;
-  TRY(s.server, net::serve(so, [&s](net::Request request, net::Reply reply) {
-        if (s.taxii->owns(request.path)) return s.taxii->handle(std::move(request), std::move(reply));
-        // Everything else may wait for a commit or a password hash: not on an I/O thread.
-        s.pool->post([&s, request = std::move(request), reply = std::move(reply)]() mutable { s.api->handle(std::move(request), std::move(reply)); });
-      }, s.metrics));
+  TRY(s.server, net::serve(
+                    so,
+                    [&s](net::Request request, net::Reply reply) {
+                      if (s.taxii->owns(request.path)) return s.taxii->handle(std::move(request), std::move(reply));
+                      // Everything else may wait for a commit or a password hash: not on an I/O thread.
+                      s.pool->post([&s, request = std::move(request), reply = std::move(reply)]() mutable {
+                        s.api->handle(std::move(request), std::move(reply));
+                      });
+                    },
+                    s.metrics));
 
   s.release_thread = std::thread([&s] {
     while (!s.stopping) {
@@ -150,7 +158,8 @@ std::string Node::url() const {
 }
 
 void Node::reload() {
-  if (Status s = state_->server->reload_certificate(); !s.ok()) say_error("the certificate could not be read again, the old one stays: {}", s.error().text());
+  if (Status s = state_->server->reload_certificate(); !s.ok())
+    say_error("the certificate could not be read again, the old one stays: {}", s.error().text());
 }
 
 Result<int> run_node(const std::string& dir) {

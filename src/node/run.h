@@ -27,8 +27,8 @@ class Node {
   std::unique_ptr<State> state_;
 };
 
-// Runs until SIGTERM or SIGINT (SIGHUP reloads the certificate). Prints one JSON line {"event":"ready","url":…,"party":…} on standard
-// output when it serves. Returns the exit status.
+// Runs until SIGTERM or SIGINT (SIGHUP reloads the certificate). Prints one JSON line
+// {"event":"ready","url":…,"party":…} on standard output when it serves. Returns the exit status.
 [[nodiscard]] Result<int> run_node(const std::string& dir);
 
 }  // namespace entente::node

@@ -14,8 +14,8 @@ struct Ast;  // internal/ast.h
 
 class Pattern {
  public:
-  // The whole grammar of STIX 2.1 §9. Errors give line:column (of the pattern text), what was found and what was expected.
-  // Bounded: 64 KiB of text, depth 64.
+  // The whole grammar of STIX 2.1 §9. Errors give line:column (of the pattern text), what was found and what was
+  // expected. Bounded: 64 KiB of text, depth 64.
   static Result<Pattern> parse(std::string_view text);
 
   // Canonical text: parse(print(p)) gives the same tree.
@@ -31,13 +31,19 @@ class Pattern {
 
 // What an atom is looked up as.
 enum class AtomKind : uint8_t {
-  kIpv4, kIpv6,          // one address, text as given in `value` normalised to canonical form
-  kCidr4, kCidr6,        // "198.51.100.0/24", host bits cleared
-  kDomain,               // exactly this name, lower case A-label, no trailing dot
-  kDomainTree,           // this name and everything below it (LIKE '%.name' alone does not include the name itself: see kDomainBelow)
-  kDomainBelow,          // everything below it, not itself
-  kUrl,                  // normalised URL text
-  kMd5, kSha1, kSha256, kSha512,  // lower-case hex
+  kIpv4,
+  kIpv6,  // one address, text as given in `value` normalised to canonical form
+  kCidr4,
+  kCidr6,        // "198.51.100.0/24", host bits cleared
+  kDomain,       // exactly this name, lower case A-label, no trailing dot
+  kDomainTree,   // this name and everything below it (LIKE '%.name' alone does not include the name itself: see
+                 // kDomainBelow)
+  kDomainBelow,  // everything below it, not itself
+  kUrl,          // normalised URL text
+  kMd5,
+  kSha1,
+  kSha256,
+  kSha512,  // lower-case hex
   kEmail,
 };
 [[nodiscard]] const char* name(AtomKind kind);
@@ -48,9 +54,10 @@ struct Atom {
   std::string object_path;  // "domain-name:value", for reports
 };
 
-// The atoms of a pattern of which ANY ONE alone makes it match (observations and comparisons joined only by OR, REPEATS 1, no other qualifier).
-// `complete` is true if the pattern is nothing but these atoms; false if it also (or only) matches in ways an index cannot see (AND,
-// FOLLOWEDBY, MATCHES, !=, unknown paths): then the atoms found so far are returned and `why` says what stopped it.
+// The atoms of a pattern of which ANY ONE alone makes it match (observations and comparisons joined only by OR, REPEATS
+// 1, no other qualifier). `complete` is true if the pattern is nothing but these atoms; false if it also (or only)
+// matches in ways an index cannot see (AND, FOLLOWEDBY, MATCHES, !=, unknown paths): then the atoms found so far are
+// returned and `why` says what stopped it.
 struct Atoms {
   std::vector<Atom> any_of;
   bool complete = false;

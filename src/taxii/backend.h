@@ -51,8 +51,9 @@ struct Item {
 };
 
 struct Page {
-  std::vector<Item> items;           // ascending date_added
-  std::string body;                  // objects only: raw texts joined by ',' ready for splicing into the envelope; empty for manifest and versions
+  std::vector<Item> items;  // ascending date_added
+  std::string body;  // objects only: raw texts joined by ',' ready for splicing into the envelope; empty for manifest
+                     // and versions
   bool more = false;
 };
 
@@ -77,18 +78,25 @@ class Backend {
   virtual Result<Caller> authenticate(const net::Request& request) = 0;
   virtual std::string title() = 0;
   virtual std::string contact() = 0;
-  virtual std::vector<RootInfo> roots(const Caller& caller) = 0;                              // those the caller may know of
-  virtual Result<std::vector<CollectionInfo>> collections(const Caller& caller, const std::string& root) = 0;  // stable order
+  virtual std::vector<RootInfo> roots(const Caller& caller) = 0;  // those the caller may know of
+  virtual Result<std::vector<CollectionInfo>> collections(const Caller& caller,
+                                                          const std::string& root) = 0;  // stable order
   // `want_body`: fill Page::body.
-  virtual Result<Page> page(const Caller& caller, const std::string& root, const std::string& collection_id, const Filter& filter, bool want_body) = 0;
+  virtual Result<Page> page(const Caller& caller, const std::string& root, const std::string& collection_id,
+                            const Filter& filter, bool want_body) = 0;
   // Does the collection hold any version of this object?
-  virtual Result<bool> has(const Caller& caller, const std::string& root, const std::string& collection_id, const std::string& object_id) = 0;
+  virtual Result<bool> has(const Caller& caller, const std::string& root, const std::string& collection_id,
+                           const std::string& object_id) = 0;
   // `body` is the envelope's text, unparsed. kInvalid = 422 for the whole.
-  virtual void add(const Caller& caller, const std::string& root, const std::string& collection_id, std::string body, std::function<void(Result<StatusInfo>)> done) = 0;
+  virtual void add(const Caller& caller, const std::string& root, const std::string& collection_id, std::string body,
+                   std::function<void(Result<StatusInfo>)> done) = 0;
   virtual Result<StatusInfo> status(const Caller& caller, const std::string& root, const std::string& status_id) = 0;
-  virtual Status remove(const Caller& caller, const std::string& root, const std::string& collection_id, const std::string& object_id, const Filter& filter) = 0;
-  // Calls `wake` once: when the collection has something added after `after`, or at the time-out. May call it at once, from this thread.
-  virtual void wait(const Caller& caller, const std::string& root, const std::string& collection_id, Time after, int64_t timeout_ms, std::function<void()> wake) = 0;
+  virtual Status remove(const Caller& caller, const std::string& root, const std::string& collection_id,
+                        const std::string& object_id, const Filter& filter) = 0;
+  // Calls `wake` once: when the collection has something added after `after`, or at the time-out. May call it at once,
+  // from this thread.
+  virtual void wait(const Caller& caller, const std::string& root, const std::string& collection_id, Time after,
+                    int64_t timeout_ms, std::function<void()> wake) = 0;
 };
 
 }  // namespace entente::taxii

@@ -1,4 +1,5 @@
-// TAXII 2.1 client: what `peer`, `sensor` and the command line use. Bounded, checks progress, survives broken servers (T77–T82, R1–R12).
+// TAXII 2.1 client: what `peer`, `sensor` and the command line use. Bounded, checks progress, survives broken servers
+// (T77–T82, R1–R12).
 #pragma once
 
 #include <chrono>
@@ -15,18 +16,19 @@
 namespace entente::taxii {
 
 struct Fetched {
-  std::string body;                         // the envelope's text, validated as JSON
-  std::vector<std::string_view> objects;    // raw texts, views into body
+  std::string body;                       // the envelope's text, validated as JSON
+  std::vector<std::string_view> objects;  // raw texts, views into body
   bool more = false;
   std::string next;
-  std::optional<Time> first, last;          // X-TAXII-Date-Added-*
+  std::optional<Time> first, last;  // X-TAXII-Date-Added-*
   Fetched() = default;
   Fetched(Fetched&&) = default;
   Fetched& operator=(Fetched&&) = default;
   Fetched(const Fetched&) = delete;
   Fetched& operator=(const Fetched&) = delete;
 };
-// Views in `objects` point into the heap buffer of `body`; a moved Fetched keeps them valid (body is held in a way that survives moves: see .cc).
+// Views in `objects` point into the heap buffer of `body`; a moved Fetched keeps them valid (body is held in a way that
+// survives moves: see .cc).
 
 class Client {
  public:
@@ -45,14 +47,15 @@ class Client {
   struct Get {
     std::optional<Time> added_after;
     std::string next;
-    size_t limit = 0;             // 0 = the server's choice
+    size_t limit = 0;  // 0 = the server's choice
     std::vector<std::string> types;
-    bool all_versions = false;    // match[version]=all
-    int wait_seconds = 0;         // Prefer: wait
+    bool all_versions = false;  // match[version]=all
+    int wait_seconds = 0;       // Prefer: wait
   };
   Result<std::shared_ptr<Fetched>> objects(const std::string& root, const std::string& collection, const Get& get);
   // POSTs one envelope; returns its status, polled to completion.
-  Result<StatusInfo> add(const std::string& root, const std::string& collection, const std::vector<std::string_view>& raw_objects);
+  Result<StatusInfo> add(const std::string& root, const std::string& collection,
+                         const std::vector<std::string_view>& raw_objects);
   // Any path of the server, as JSON or octets (ledger, API).
   Result<net::Response> get(const std::string& path, const std::string& accept);
   Result<net::Response> post(const std::string& path, std::string body, const std::string& content_type);

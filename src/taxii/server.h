@@ -1,4 +1,5 @@
-// TAXII 2.1 server: HTTP in, backend calls, HTTP out (TAXII 2.1; checklist numbers T1–T76 are cited at each rule in the sources).
+// TAXII 2.1 server: HTTP in, backend calls, HTTP out (TAXII 2.1; checklist numbers T1–T76 are cited at each rule in the
+// sources).
 #pragma once
 
 #include <memory>
@@ -13,11 +14,12 @@
 namespace entente::taxii {
 
 struct Options {
-  std::string cursor_key;        // 32 secret octets: authenticates `next` (T43, T44)
-  size_t default_limit = 1000;   // R10
+  std::string cursor_key;       // 32 secret octets: authenticates `next` (T43, T44)
+  size_t default_limit = 1000;  // R10
   size_t max_limit = 10'000;
   int64_t max_wait_ms = 60'000;  // upper bound of Prefer: wait
-  // Where API roots may lie: a path below is ours even if the caller may not know the root, so that the answer is 401 or 404 as TAXII says it.
+  // Where API roots may lie: a path below is ours even if the caller may not know the root, so that the answer is 401
+  // or 404 as TAXII says it.
   std::vector<std::string> root_prefixes{"/local/", "/agreements/"};
 };
 

@@ -13,10 +13,10 @@ class App;
 namespace entente::cli {
 
 struct Context {
-  bool json = false;     // -o json
+  bool json = false;  // -o json
   std::string output = "table";
   int status = 0;
-  std::string program;   // argv[0], for demo, which starts itself
+  std::string program;  // argv[0], for demo, which starts itself
 };
 
 // Runs a command's body: prints its error and turns it into the exit status.

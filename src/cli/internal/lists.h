@@ -1,5 +1,5 @@
-// Lists of names, addresses, URLs, hashes or e-mail addresses turned into STIX indicators. Ids are computed from party and pattern, so the same
-// list published twice gives new versions of the same indicators, not doubles.
+// Lists of names, addresses, URLs, hashes or e-mail addresses turned into STIX indicators. Ids are computed from party
+// and pattern, so the same list published twice gives new versions of the same indicators, not doubles.
 #pragma once
 
 #include <string>

@@ -25,7 +25,8 @@ class NodeClient {
   static Result<NodeClient> connect(const Target& target);
   // API calls; an answer other than 2xx becomes an Error with the node's own words.
   Result<json::Document> get(const std::string& path);
-  Result<json::Document> post(const std::string& path, const std::string& body, const std::string& content_type = "application/json");
+  Result<json::Document> post(const std::string& path, const std::string& body,
+                              const std::string& content_type = "application/json");
   Status del(const std::string& path);
   [[nodiscard]] taxii::Client& taxii() { return *taxii_; }
   [[nodiscard]] const std::string& url() const { return url_; }

@@ -1,4 +1,5 @@
-// The threads that pull from partners: per partner one for acts, and per agreement in force one for objects and one for the ledger.
+// The threads that pull from partners: per partner one for acts, and per agreement in force one for objects and one for
+// the ledger.
 #pragma once
 
 #include <atomic>
