@@ -42,6 +42,13 @@ Node texts(const List& list) {
   return out;
 }
 
+// "in force" -> "IN_FORCE": what programs compare.
+std::string code_of(agreement::StateKind kind) {
+  std::string out(agreement::to_text(kind));
+  for (char& c : out) c = c == ' ' || c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return out;
+}
+
 Node optional_time(const std::optional<Time>& t) { return t ? Node(to_text(*t)) : Node(); }
 
 // The body as a JSON object, and named members of it.
@@ -86,7 +93,7 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
   n.set("agreement_id", s.agreement_id)
       .set("title", doc.title)
       .set("root", exchange::agreement_root(doc))
-      .set("state", agreement::to_text(s.kind));
+      .set("state", code_of(s.kind));
   n.set("version", doc.version).set("hash", doc.hash).set("me", me);
   Node partners = Node::array();
   Node collections = Node::array();
@@ -114,7 +121,7 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
   for (const auto& a : ex.instruments().acts(s.agreement_id)) acts.push(a.text());
   n.set("acts", std::move(acts)).set("collections", std::move(collections));
   Node by_party = Node::object();
-  for (const auto& [p, k] : s.by_party) by_party.set(p, agreement::to_text(k));
+  for (const auto& [p, k] : s.by_party) by_party.set(p, code_of(k));
   n.set("by_party", std::move(by_party));
   if (whole) {
     Node last = Node::object();
@@ -361,7 +368,7 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       n.set("act", done.act_hash);
       if (done.state) {
         n.set("agreement_id", done.state->agreement_id)
-            .set("state", agreement::to_text(done.state->kind))
+            .set("state", code_of(done.state->kind))
             .set("waiting_for", texts(done.state->waiting_for));
       }
       return with(200, n);
