@@ -436,6 +436,7 @@ std::vector<Decision> Decider::run() {
     e.facts = e.original = &facts_[i];
     e.text = o.raw;
     e.known = o.known_to_recipient;
+    e.victim = victims_.contains(facts_[i].id);
     if (e.known)
       e.known_id = !o.sent_id.empty() ? o.sent_id : o.originator == in_.recipient ? facts_[i].id : std::string_view();
     if (in_.clock_safe)

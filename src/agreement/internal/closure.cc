@@ -107,9 +107,11 @@ void Closure::references(uint32_t i, Verdict& v, bool collect) const {
   size_t traffic_ends = 0, traffic_left = 0;
   uint32_t list = 0;
   size_t left = 0;
+  size_t observables = 0, observables_left = 0;  // observed-data needs one (STIX 2.1 §4.14)
   const Ref* last = nullptr;
   auto close_list = [&] {
-    if (list != 0 && left == 0 && !list_optional(f, *last)) fail("EMPTY_CONTAINER", *last);
+    const bool empty = left == 0 || (f.type == "observed-data" && observables > 0 && observables_left == 0);
+    if (list != 0 && empty && !list_optional(f, *last)) fail("EMPTY_CONTAINER", *last);
     list = 0;
   };
   for (const Ref& r : f.refs) {
@@ -136,10 +138,14 @@ void Closure::references(uint32_t i, Verdict& v, bool collect) const {
       case RefKind::kList:
         if (r.list != list) {
           list = r.list;
-          left = 0;
+          left = observables = observables_left = 0;
         }
         last = &r;
         left += fate != Fate::kGone;
+        if (r.top && f.type == "observed-data" && is_sco_type(r.id.substr(0, r.id.find("--")))) {
+          ++observables;
+          observables_left += fate != Fate::kGone;
+        }
         if (fate != Fate::kSame) v.changed = true;
         break;
     }
@@ -150,18 +156,25 @@ void Closure::references(uint32_t i, Verdict& v, bool collect) const {
     v.failures.push_back({"REF_ENDPOINT_WITHHELD", "neither end of the traffic is given"});
 }
 
-bool Closure::speaks_of_gone(const Token& t, uint32_t carrier) const {
-  bool gone = false, open = false;
-  for (const Owner& o : t.owners) {
-    if (o.stripped) return true;  // may occur nowhere, whoever else has it
-    if (o.node == carrier) continue;
-    const Entry& n = nodes_[o.node];
-    if (n.alive || n.known)
-      open = true;  // the recipient reads it there by right
-    else
-      gone = true;
-  }
-  return gone && !open;
+Closure::Bearers& Closure::bearers_of(uint32_t token, std::string_view type) {
+  auto& all = tokens_[token].bearers;
+  auto it = std::find_if(all.begin(), all.end(), [type](const Bearers& b) { return b.type == type; });
+  return it != all.end() ? *it : all.emplace_back(Bearers{type, 0, 0, 0});
+}
+
+bool Closure::speaks_of_gone(uint32_t token, uint32_t carrier) const {
+  const Token& t = tokens_[token];
+  if (t.stripped) return true;
+  const auto& own = token_of_node_[carrier];
+  const Entry& c = nodes_[carrier];
+  // What it says of itself is no mention; for one that is already out (failures()) its own entry is put back.
+  const bool own_gone = !c.alive && std::find(own.begin(), own.end(), token) != own.end();
+  return std::any_of(t.bearers.begin(), t.bearers.end(), [&](const Bearers& b) {
+    const uint32_t self = own_gone && b.type == c.original->type ? 1 : 0;
+    if (b.victims_gone > (c.victim ? self : 0))
+      return true;  // a victim is not to be named because another bears the name
+    return b.gone > self && b.open + self == 0;
+  });
 }
 
 void Closure::texts(uint32_t i, Verdict& v, bool collect) const {
@@ -182,7 +195,7 @@ void Closure::texts(uint32_t i, Verdict& v, bool collect) const {
     }
   }
   for (uint32_t t : token_in_carrier_[i])
-    if (speaks_of_gone(tokens_[t], i)) fail("a name or value of an object that is not given");
+    if (speaks_of_gone(t, i)) fail("a name or value of an object that is not given");
 }
 
 Closure::Verdict Closure::examine(uint32_t i, bool collect) const {
@@ -228,15 +241,21 @@ void Closure::settle(std::vector<uint32_t> queue) {
         for (const Mention& m : it->second) push(m.carrier);
     }
     if (dies && scanned_)
-      for (uint32_t t : token_of_node_[i])
+      for (uint32_t t : token_of_node_[i]) {
+        if (!n.known) {
+          Bearers& b = bearers_of(t, n.original->type);
+          --b.open;
+          ++b.gone;
+          b.victims_gone += n.victim;
+        }
         for (uint32_t carrier : tokens_[t].carriers) push(carrier);
+      }
   }
 }
 
 void Closure::find_mentions() {
   LeakScanner scanner;
   std::unordered_map<std::string, uint32_t> numbers;
-  std::vector<int32_t> group_of_token;
   token_of_node_.resize(nodes_.size());
   token_in_carrier_.resize(nodes_.size());
   // Ids first: token number = group number.
@@ -245,7 +264,7 @@ void Closure::find_mentions() {
     if (!published_[g] && !members_[g].empty())
       scanner.add(nodes_[members_[g].front()].original->id, static_cast<uint32_t>(g), false);
   auto add = [&](uint32_t node, std::string_view text, bool stripped) {
-    std::string plain = normalised(text);
+    std::string plain = folded(text);
     if (plain.size() < LeakScanner::kMinBytes || is_standard_word(plain)) return;
     auto [it, fresh] = numbers.emplace(std::move(plain), static_cast<uint32_t>(tokens_.size()));
     if (fresh) {
@@ -255,8 +274,18 @@ void Closure::find_mentions() {
     } else if (stripped && it->first.size() >= 6) {
       scanner.add(text, it->second, false);
     }
-    tokens_[it->second].owners.push_back({node, stripped});
-    if (!stripped) token_of_node_[node].push_back(it->second);
+    if (stripped) {
+      tokens_[it->second].stripped = true;
+      return;
+    }
+    auto& own = token_of_node_[node];
+    if (std::find(own.begin(), own.end(), it->second) != own.end()) return;
+    own.push_back(it->second);
+    const Entry& n = nodes_[node];
+    Bearers& b = bearers_of(it->second, n.original->type);
+    const bool open = n.alive || n.known;
+    ++(open ? b.open : b.gone);
+    b.victims_gone += !open && n.victim;
   };
   for (uint32_t i = 0; i < nodes_.size(); ++i) {
     const Entry& n = nodes_[i];
@@ -266,12 +295,14 @@ void Closure::find_mentions() {
       const bool still = !n.alive || std::find(n.stripped.begin(), n.stripped.end(), text) == n.stripped.end();
       if (still) add(i, text, false);
     }
+    // Whoever has the whole object under its own id knows what is taken out for others.
+    if (n.known && n.known_id == n.original->id) continue;
     for (const std::string& text : n.stripped) add(i, text, true);
   }
   scanner.compile();
   std::vector<uint32_t> plain(tokens_.size(), 0), hidden(tokens_.size(), 0);
   for (uint32_t i = 0; i < nodes_.size(); ++i)
-    if (nodes_[i].alive && !nodes_[i].known) read_mentions(i, scanner, plain, hidden);
+    if (passed_[i] && !nodes_[i].known) read_mentions(i, scanner, plain, hidden);
   scanned_ = true;
 }
 
@@ -296,9 +327,12 @@ void Closure::read_mentions(uint32_t i, const LeakScanner& scanner, std::vector<
         ids_in_[i].emplace_back(static_cast<int32_t>(t), is_hidden);
       }
     } else {
-      const auto& owners = tokens_[t].owners;
-      const bool only_own =
-          std::all_of(owners.begin(), owners.end(), [i](const Owner& o) { return o.node == i && !o.stripped; });
+      // Most objects speak of themselves alone: nothing to watch.
+      const Token& token = tokens_[t];
+      const auto& mine = token_of_node_[i];
+      const bool only_own = !token.stripped && token.bearers.size() == 1 &&
+                            token.bearers[0].open + token.bearers[0].gone == 1 &&
+                            std::find(mine.begin(), mine.end(), t) != mine.end();
       if (!only_own) {
         tokens_[t].carriers.push_back(i);
         token_in_carrier_[i].push_back(t);
@@ -310,6 +344,7 @@ void Closure::read_mentions(uint32_t i, const LeakScanner& scanner, std::vector<
 
 void Closure::run() {
   index_holders();
+  for (const Entry& n : nodes_) passed_.push_back(n.alive);
   std::vector<uint32_t> all;
   bool quiet = true;
   for (uint32_t i = 0; i < nodes_.size(); ++i) {

@@ -24,6 +24,7 @@ struct Entry {
   std::vector<std::string> stripped;  // values taken out of it
   bool alive = false;                 // may be released, as far as it alone is concerned
   bool changed = false;               // differs from the raw text
+  bool victim = false;                // what it is called is looked for everywhere once it is not given
   bool known = false;                 // the recipient has it
   std::string_view known_id;          // under this id, if that is certain
   std::string_view key;               // K_agreement of its governing instrument, "" if there is none
@@ -59,12 +60,16 @@ class Closure {
     uint32_t carrier;
     bool hidden;  // in a form that cannot be rewritten
   };
-  struct Owner {
-    uint32_t node;
-    bool stripped;
+  // How many objects of one type bear a name. A name that the recipient reads by right in another object of the same
+  // type is no secret: many indicators share one label. A malware that is withheld is not to be named in an indicator,
+  // however many are called after it.
+  struct Bearers {
+    std::string_view type;
+    uint32_t open = 0, gone = 0, victims_gone = 0;
   };
   struct Token {
-    std::vector<Owner> owners;
+    bool stripped = false;  // taken out of an object: may occur nowhere
+    std::vector<Bearers> bearers;
     std::vector<uint32_t> carriers;
   };
 
@@ -78,7 +83,8 @@ class Closure {
   void read_mentions(uint32_t i, const LeakScanner& scanner, std::vector<uint32_t>& plain,
                      std::vector<uint32_t>& hidden);
   void make_new_id(uint32_t i);
-  [[nodiscard]] bool speaks_of_gone(const Token& t, uint32_t carrier) const;
+  [[nodiscard]] bool speaks_of_gone(uint32_t token, uint32_t carrier) const;
+  Bearers& bearers_of(uint32_t token, std::string_view type);
 
   std::vector<Entry>& nodes_;
   const std::unordered_map<std::string_view, int32_t>& groups_;
@@ -88,6 +94,7 @@ class Closure {
   std::vector<Fate> fate_;
   std::vector<std::string_view> new_id_;          // of each group, if kChanged
   std::vector<uint32_t> holder_begin_, holders_;  // group -> objects that refer to it
+  std::vector<bool> passed_;  // alive when run() began: their texts are read, if only for the reasons
   bool scanned_ = false;
   std::vector<Token> tokens_;
   std::vector<std::vector<uint32_t>> token_of_node_, token_in_carrier_;

@@ -157,8 +157,8 @@ size_t slot_of(uint64_t key) { return static_cast<size_t>((key * 0x9e3779b97f4a7
 
 }  // namespace
 
-std::string normalised(std::string_view text) {
-  std::string out = unescaped(text);
+std::string folded(std::string_view token) {
+  std::string out(token);
   fold(out);
   return out;
 }

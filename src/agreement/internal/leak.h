@@ -12,8 +12,8 @@
 
 namespace entente::agreement::internal {
 
-// The plain view of a text in which all ways of writing a token meet: unescaped, ASCII lower case, defanging undone.
-[[nodiscard]] std::string normalised(std::string_view text);
+// ASCII lower case, defanging undone: the form in which tokens are compared.
+[[nodiscard]] std::string folded(std::string_view token);
 
 class LeakScanner {
  public:

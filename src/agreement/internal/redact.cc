@@ -112,7 +112,7 @@ class Changer {
   }
 
   void anonymise(const Protection& p) {
-    if (!f_.has_created_by || c_.public_creator) return;
+    if (c_.public_creator || o_.find("created_by_ref") == nullptr) return;  // also if its mark has taken it out already
     if (c_.my_identity.empty())
       o_.erase("created_by_ref");
     else

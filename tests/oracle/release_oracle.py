@@ -1,0 +1,677 @@
+#!/usr/bin/env python3
+"""The release decision a second time, written from the text of the rules and sharing nothing with the product.
+
+It is slow and obvious on purpose: every rule is a few lines over parsed JSON, the closure is recomputed from scratch until nothing
+changes, and the leak scan looks at the finished object, not at the raw text. It judges cases that the product has decided:
+
+    release_oracle.py PROGRAM [COUNT [SEED]]   run PROGRAM COUNT SEED and judge what it prints
+    release_oracle.py - < CASES                judge JSON lines
+
+Exit status 0: all agree; 1: some differ (the first few are shown).
+"""
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import subprocess
+import sys
+import uuid
+
+TLP = ["clear", "green", "amber", "amber+strict", "red"]
+PAP = ["clear", "green", "amber", "red"]
+LEVELS = ["project", "bilateral", "group", "initiative"]
+MD = "marking-definition--"
+TLP_OBJECTS = {
+    MD + "94868c89-83c2-464b-929b-a1a8aa3c8487": "clear",
+    MD + "bab4a63c-aed9-4cf5-a766-dfca5abac2bb": "green",
+    MD + "55d920b0-5e8b-4f79-9ee9-91f868d9b421": "amber",
+    MD + "939a9414-2ddd-4d32-a0cd-375ea402b003": "amber+strict",
+    MD + "e828b379-4e03-4974-9ac4-e53a884c97c1": "red",
+    MD + "613f2e26-407d-48c7-9eca-b8e91df99dc9": "clear",
+    MD + "34098fce-860f-48ae-8e50-ebd3cc5e41da": "green",
+    MD + "f88d31f6-486f-44da-b317-01333bde0b82": "amber",
+    MD + "5e57c739-391a-4eb3-b6be-7d15ca92d5ed": "red",
+}
+SCO = {"artifact", "autonomous-system", "directory", "domain-name", "email-addr", "email-message", "file", "ipv4-addr", "ipv6-addr",
+       "mac-addr", "mutex", "network-traffic", "process", "software", "url", "user-account", "windows-registry-key", "x509-certificate"}
+# What may be left out: everything that a standard type has and that is not named here.
+STRUCTURE = {"type", "id", "spec_version", "created", "modified", "revoked", "extensions", "defanged", "object_marking_refs",
+             "granular_markings", "lang"}
+NEEDED = {
+    "indicator": {"pattern", "pattern_type", "pattern_version", "valid_from", "valid_until", "indicator_types"},
+    "malware": {"is_family", "name"}, "identity": {"name"}, "report": {"name", "published", "object_refs"},
+    "note": {"content", "object_refs"}, "relationship": {"relationship_type", "source_ref", "target_ref"},
+    "sighting": {"sighting_of_ref", "count"}, "threat-actor": {"name"}, "incident": {"name"},
+    "observed-data": {"first_observed", "last_observed", "number_observed", "objects", "object_refs"},
+    "marking-definition": {"definition_type", "definition", "name"},
+    "ipv4-addr": {"value"}, "domain-name": {"value"}, "email-addr": {"value"}, "user-account": set(),
+    "file": {"hashes", "name", "name_enc"}, "network-traffic": {"protocols", "src_ref", "dst_ref", "end", "is_active"},
+}
+PLACEHOLDER = "(withheld)"
+GONE, SAME, CHANGED = "gone", "same", "changed"
+
+
+def at_least(a, b, order):
+    return a if order.index(a) >= order.index(b) else b
+
+
+def removable(kind, prop):
+    return kind in NEEDED and prop not in STRUCTURE and prop not in NEEDED[kind]
+
+
+def covers(listed, name):
+    return "*" in listed or name in listed
+
+
+def leaves(value):
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for v in value:
+            yield from leaves(v)
+    elif isinstance(value, dict):
+        for v in value.values():
+            yield from leaves(v)
+
+
+def texts(value):
+    """Every string, names of members included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for v in value:
+            yield from texts(v)
+    elif isinstance(value, dict):
+        for k, v in value.items():
+            yield k
+            yield from texts(v)
+
+
+def telling(obj):
+    """What an object could be recognised by in a text."""
+    if obj["type"] in ("relationship", "sighting", "marking-definition", "extension-definition"):
+        return []
+    out = [obj[p] for p in ("name", "value", "account_login", "user_id", "display_name", "contact_information", "serial_number", "path")
+           if isinstance(obj.get(p), str)]
+    out += [a for a in obj.get("aliases", []) if isinstance(a, str)]
+    out += [h for h in obj.get("hashes", {}).values() if isinstance(h, str)]
+    return out
+
+
+def refang(text):
+    for a, b in (("[.]", "."), ("(.)", "."), ("{.}", "."), ("[dot]", "."), ("(dot)", "."), ("{dot}", "."), ("[:]", ":"), ("[@]", "@"),
+                 ("(@)", "@"), ("[at]", "@"), ("[://]", "://"), ("hxxp", "http")):
+        text = text.replace(a, b)
+    return text
+
+
+def plain(text):
+    return refang("".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in text))
+
+
+def decoded(text):
+    """All that could be base64 in a text, at every offset."""
+    for alphabet in (text, text.replace("-", "+").replace("_", "/")):
+        for run in re.findall(r"[A-Za-z0-9+/]{8,}", alphabet):
+            for skip in range(4):
+                part = run[skip:]
+                part = part[: len(part) // 4 * 4]
+                if part:
+                    yield base64.b64decode(part)
+
+
+class Scan:
+    def __init__(self, obj):
+        self.plain = [plain(t) for t in texts(obj)]
+        self.hidden = [d.lower() for t in texts(obj) for d in decoded(t)]
+
+    def has(self, token, word):
+        token = plain(token)
+        if len(token.encode()) < 3:
+            return False
+        pattern = re.escape(token) if any(token in t for t in self.plain) else None
+        if pattern and word:
+            if re.match(r"[A-Za-z0-9_]", token[0]):
+                pattern = r"(?<![A-Za-z0-9_])" + pattern
+            if re.match(r"[A-Za-z0-9_]", token[-1]):
+                pattern += r"(?![A-Za-z0-9_])"
+        if pattern and any(re.search(pattern, t) for t in self.plain):
+            return True
+        return len(token.encode()) >= 8 and any(token.encode() in h for h in self.hidden)
+
+
+class Oracle:
+    def __init__(self, case):
+        self.c = case
+        self.objs = [json.loads(g["raw"]) for g in case["graph"]]
+        self.published = set(case["public_ids"]) | {case["my_identity"]} | set(TLP_OBJECTS)
+        self.defs = {}
+        for o in self.objs:
+            if o["type"] == "marking-definition":
+                self.defs.setdefault(o["id"], []).append(o)
+        self.victims = {o["id"] for o in self.objs if "victim" in [r.lower() for r in o.get("roles", [])]}
+        for o in self.objs:
+            if o["type"] == "relationship" and o["relationship_type"] == "targets":
+                self.victims.add(o["target_ref"])
+            if o["type"] == "sighting":
+                self.victims |= set(o.get("where_sighted_refs", []))
+        self.victims -= self.published
+
+    # ---- marks
+
+    def mark(self, ref):
+        """('tlp', x) | ('pap', x) | ('none',) | ('unknown',)"""
+        if ref in TLP_OBJECTS and ref not in self.defs:
+            return ("tlp", TLP_OBJECTS[ref])
+        for d in self.defs.get(ref, []):
+            if d.get("definition_type") == "statement" and "extensions" not in d:
+                s = d.get("definition", {}).get("statement", "")
+                m = re.fullmatch(r"PAP:(RED|AMBER|GREEN|CLEAR|WHITE)", s)
+                if m:
+                    return ("pap", "clear" if m[1] == "WHITE" else m[1].lower())
+                if not s.lower().startswith(("tlp", "pap")):
+                    return ("none",)
+        return ("unknown",)
+
+    def label(self, i):
+        o = self.objs[i]
+        out = {"tlp": None, "pap": None, "unknown": False, "conflict": False, "parts": []}
+        seen = set()
+        for ref in o.get("object_marking_refs", []):
+            m = self.mark(ref)
+            if m[0] == "tlp":
+                seen.add(m[1])
+                out["tlp"] = m[1] if out["tlp"] is None else at_least(out["tlp"], m[1], TLP)
+        out["conflict"] = len(seen) > 1
+        granular = [g for g in o.get("granular_markings", []) if "marking_ref" in g]
+        for g in granular:
+            m = self.mark(g["marking_ref"])
+            if m[0] == "tlp":
+                out["parts"].append((m[1], g["selectors"]))
+        for ref in o.get("object_marking_refs", []) + [g["marking_ref"] for g in granular]:
+            m = self.mark(ref)
+            if m[0] == "unknown":
+                out["unknown"] = True
+            if m[0] == "pap":
+                out["pap"] = m[1] if out["pap"] is None else at_least(out["pap"], m[1], PAP)
+        return out
+
+    # ---- steps 2 to 7
+
+    def between(self, a):
+        return a["by_party"].get(self.c["me"]), a["by_party"].get(self.c["recipient"])
+
+    def relevant(self):
+        return [a for a in self.c["agreements"] if None not in self.between(a)]
+
+    def is_live(self, a):
+        return all(k in ("in force", "ending") for k in self.between(a))
+
+    def is_bound(self, a):
+        return all(k in ("in force", "ending", "suspended") for k in self.between(a))
+
+    def closed_codes(self):
+        out = set()
+        for a in self.relevant():
+            if self.is_live(a):
+                continue
+            kinds = self.between(a)
+            if any(k in ("terminated", "expired", "abandoned") for k in kinds):
+                out.add("ENDED")
+            elif any(k in ("none", "draft", "finalised", "part-signed", "signed") for k in kinds):
+                out.add("NOT_YET_IN_FORCE")
+            else:
+                out.add("SUSPENDED")
+        return out
+
+    def flows(self, effect, ok):
+        for a in self.relevant():
+            if ok(a):
+                for f in a["document"]["flows"]:
+                    if f["effect"] == effect and covers(f["from"], self.c["me"]) and covers(f["to"], self.c["recipient"]):
+                        yield a, f
+
+    def own(self, i):
+        """(codes, None) if it is withheld, else (notes, what is known of it)."""
+        o, g, c = self.objs[i], self.c["graph"][i], self.c
+        if not c["clock_safe"]:
+            return {"CLOCK_UNSAFE"}, None
+        codes = set()
+        sectors = o.get("sectors", [])
+        third = g["originator"] not in (c["me"], c["recipient"])
+
+        def sector_hit(f):
+            return "*" in f["sectors"] or any(s in f["sectors"] for s in sectors)
+
+        for _, f in self.flows("forbid", self.is_bound):
+            if covers(f["object_types"], o["type"]) and (not sectors or sector_hit(f)):
+                codes.add("FORBIDDEN_BY_ARTICLE")
+        for h in c["holds"]:
+            if h["object_id"] == o["id"] and not ("not_before" in h and c["at"] >= h["not_before"]):
+                codes.add("EMBARGO" if h["reason"] == "EMBARGO" else "NATIONAL_HOLD")
+        if not g["verified"]:
+            codes.add("SOURCE_UNVERIFIED")
+        if o["type"] in c["policy"]["withhold_types"]:
+            codes.add("REVIEW_REQUIRED")
+        label = self.label(i)
+        if label["unknown"]:
+            codes.add("MARK_UNKNOWN")
+
+        permits = list(self.flows("permit", self.is_live))
+        listed = [(a, f) for a, f in permits if covers(f["object_types"], o["type"])]
+        good, bad = [], set()
+        for a, f in listed:
+            why = set()
+            if f["id"] in a["suspended_flows"]:
+                why.add("SUSPENDED")
+            if a["suspended_sectors"] and (not sectors or any(s in a["suspended_sectors"] for s in sectors)):
+                why.add("SUSPENDED")
+            if "*" not in f["sectors"] and not sectors:
+                why.add("SECTOR_UNKNOWN")
+            elif not sector_hit(f):
+                why.add("SCOPE")
+            if third and a["document"]["originator_control"]["rule"] == "never":
+                why.add("ORIGINATOR_CONSENT")
+            tlp = label["tlp"] or (None if f["unmarked"] == "withhold" else f["unmarked"])
+            if tlp is None:
+                bad |= why | {"MARK_MISSING"}
+                continue
+            whole = at_least(tlp, g["inherited"], TLP)
+            ceiling = min(f["tlp_ceiling"], "amber+strict", c["policy"].get("max_tlp", "red"), key=TLP.index)
+            told = at_least(whole, f["tlp_floor"], TLP)
+            cut = []
+            for part, selectors in label["parts"]:
+                if TLP.index(part) > TLP.index(ceiling):
+                    cut.append(selectors)
+                else:
+                    told = at_least(told, part, TLP)
+            if TLP.index(whole) > TLP.index(ceiling):
+                why.add("ABOVE_CEILING")
+            elif any(not removable(o["type"], s.split(".")[0]) for sel in cut for s in sel):
+                why.add("ABOVE_CEILING")
+            if why:
+                bad |= why
+                continue
+            doc = a["document"]
+            good.append(((LEVELS.index(doc["level"]), -TLP.index(told), -len(doc["protection"]), doc["agreement_id"], f["id"]), a, f, told, cut))
+        if not good:
+            if not listed:
+                if permits:
+                    codes.add("TYPE_NOT_LISTED")
+                codes |= self.closed_codes()
+                if not self.relevant():
+                    codes.add("NO_AGREEMENT")
+                elif not permits and not self.closed_codes():
+                    codes.add("NO_PERMIT")
+            else:
+                codes |= bad | self.closed_codes()
+        if third:
+            codes |= self.consent(o, g)
+        if codes:
+            return codes | ({"MARK_CONFLICT"} if label["conflict"] else set()), None
+        _, a, f, told, cut = min(good, key=lambda x: x[0])
+        return self.protect(i, a, f, told, cut, label)
+
+    def consent(self, o, g):
+        c = self.c
+        for a in c["agreements"]:
+            if g["received_under"] == a["document"]["agreement_id"] and a["document"]["originator_control"]["rule"] == "never":
+                return {"ORIGINATOR_CONSENT"}
+        version = o.get("modified", o.get("created", ""))
+        mine = [k for k in c["consents"] if k["object_id"] == o["id"] and k["originator"] == g["originator"] and k["recipient"] == c["recipient"]
+                and k["version"] in ("*", version)]
+        if any(k["valid_from"] <= c["at"] < k["valid_until"] for k in mine):
+            return set()
+        return {"CONSENT_EXPIRED"} if any(c["at"] >= k["valid_until"] for k in mine) else {"ORIGINATOR_CONSENT"}
+
+    def protect(self, i, a, f, told, cut, label):
+        o, notes, stripped = dict(self.objs[i]), set(), []
+        prose = {"description", "contact_information", "aliases", "display_name", "account_login", "user_id", "objective", "abstract", "summary"}
+        silent = {"roles", "labels", "sectors", "identity_class", "lang", "kill_chain_phases", "confidence", "created_by_ref", "revoked", "type",
+                  "spec_version", "id", "object_marking_refs", "granular_markings"}
+        for selectors in cut:
+            for s in selectors:
+                top = s.split(".")[0]
+                if top in o:
+                    if top in prose:
+                        stripped += leaves(o[top])
+                    del o[top]
+                    notes.add("PROPERTY_REDACTED")
+        victim = o["id"] in self.victims
+
+        def take(prop):
+            """True if the object changed; None if the property cannot go."""
+            if prop not in o:
+                return False
+            if removable(o["type"], prop):
+                if prop not in silent and not prop.endswith(("_types", "_ref", "_refs")):
+                    stripped.extend(leaves(o[prop]))
+                del o[prop]
+                return True
+            if prop != "name":
+                return None
+            if o["name"] == PLACEHOLDER:
+                return False
+            stripped.append(o["name"])
+            o["name"] = PLACEHOLDER
+            return True
+
+        for p in a["document"]["protection"]:
+            m = p["match"]
+            if "property" in m:
+                if "created_by_ref" in o and "created_by_ref" in self.objs[i] and self.objs[i]["created_by_ref"] not in self.published:
+                    o["created_by_ref"] = self.c["my_identity"]
+                    notes.add("REPORTER_ANONYMISED")
+                continue
+            kinds = m["type"] if isinstance(m["type"], list) else [m["type"]]
+            if o["type"] not in kinds or ("role" in m and not victim):
+                continue
+            code = "VICTIM_STRIPPED" if "role" in m else "PERSONAL_DATA_REMOVED"
+            if p["method"] == "remove" and "fields" not in m:
+                return {code}, {"withheld": True, "stripped": telling(self.objs[i])}
+            keep = {"type", "id", "spec_version", "created", "modified", "revoked", "defanged", "created_by_ref", "object_marking_refs",
+                    "granular_markings"} | set(p.get("keep", []))
+            todo = m["fields"] if p["method"] == "remove" else [k for k in list(o) if k not in keep]
+            results = [take(k) for k in todo]
+            if None in results:
+                return {code}, {"withheld": True, "stripped": telling(self.objs[i])}
+            if any(results):
+                notes.add(code)
+        prune(o)
+        changed = o != self.objs[i]
+        if label["conflict"]:
+            notes.add("MARK_CONFLICT")
+        doc = a["document"]
+        return notes, {"withheld": False, "obj": o, "changed": changed, "stripped": [s for s in stripped if s != PLACEHOLDER], "agreement": doc["agreement_id"],
+                       "flow": f["id"], "article": f["art"], "told": told, "pap": label["pap"] or doc["actions"]["default_pap"],
+                       "key": bytes.fromhex(self.c["keys"].get(doc["agreement_id"], ""))}
+
+    # ---- steps 8 to 10
+
+    def new_id(self, i):
+        mac = hmac.new(self.info[i]["key"], self.objs[i]["id"].encode(), hashlib.sha256).digest()[:16]
+        return self.objs[i]["type"] + "--" + str(uuid.UUID(bytes=mac, version=5))
+
+    def fates(self):
+        out = {}
+        for x in {o["id"] for o in self.objs}:
+            members = [i for i, o in enumerate(self.objs) if o["id"] == x]
+            if x in self.published:
+                out[x] = (SAME, x)
+            elif any(self.c["graph"][i]["known"] and self.c["graph"][i]["originator"] == self.c["recipient"] for i in members):
+                out[x] = (SAME, x)
+            elif any(i in self.alive and i not in self.changed for i in members):
+                out[x] = (SAME, x)
+            elif any(i in self.alive for i in members):
+                out[x] = (CHANGED, min(self.new_id(i) for i in members if i in self.alive))
+            else:
+                out[x] = (GONE, None)
+        for x in self.published:
+            out[x] = (SAME, x)
+        return out
+
+    def examine(self, i, fates):
+        """(reasons to withhold, finished object or None)"""
+        why, touched = set(), i in self.changed
+        src = self.info[i]["obj"]
+        kind = src["type"]
+
+        def fate(ref):
+            return fates.get(ref, (GONE, None))
+
+        def is_id(v):
+            return isinstance(v, str) and "--" in v
+
+        moved = {}
+
+        known = self.c["graph"][i]["known"]  # the recipient has read it: its text gives nothing away any more
+
+        def text(t):
+            nonlocal touched
+            if known:
+                return t
+            for x, (what, new) in fates.items():
+                if what == CHANGED and x in t:
+                    touched = True
+                    t = t.replace(x, new)
+            return t
+
+        def walk(node, top):
+            nonlocal touched
+            if isinstance(node, str):
+                return text(node)
+            if isinstance(node, list):
+                return [walk(v, False) for v in node]
+            if not isinstance(node, dict):
+                return node
+            out = {}
+            for k, v in node.items():
+                if top and k in ("id", "object_marking_refs", "granular_markings", "created_by_ref"):
+                    out[k] = v
+                elif k.endswith("_ref") and is_id(v):
+                    what, new = fate(v)
+                    touched |= what != SAME
+                    if what != GONE:
+                        out[k] = new
+                    elif top and kind == "network-traffic" and k in ("src_ref", "dst_ref"):
+                        pass
+                    elif not (top and removable(kind, k)):
+                        why.add("REF_ENDPOINT_WITHHELD")
+                elif k.endswith("_refs") and isinstance(v, list):
+                    kept = []
+                    for n, x in enumerate(v):
+                        what, new = fate(x) if is_id(x) else (SAME, x)
+                        touched |= what != SAME
+                        if what != GONE:
+                            if top:
+                                moved[(k, n)] = len(kept)
+                            kept.append(new)
+                    if top and len(kept) != len(v):
+                        moved[k] = True
+                    lost_all = kind == "observed-data" and top and k == "object_refs" and not any(x.split("--")[0] in SCO for x in kept)
+                    if lost_all and any(x.split("--")[0] in SCO for x in v):
+                        why.add("EMPTY_CONTAINER")  # it must name an observable
+                    if kept:
+                        out[k] = kept
+                    elif not (top and removable(kind, k)):
+                        why.add("EMPTY_CONTAINER")
+                else:
+                    out[text(k)] = walk(v, False)
+            return out
+
+        o = walk(src, True)
+        for ref in src.get("object_marking_refs", []) + [g["marking_ref"] for g in src.get("granular_markings", []) if "marking_ref" in g]:
+            if fate(ref)[0] != SAME:
+                why.add("MARKING_NOT_RELEASABLE")
+        if kind == "network-traffic" and ("src_ref" in src or "dst_ref" in src) and "src_ref" not in o and "dst_ref" not in o:
+            why.add("REF_ENDPOINT_WITHHELD")
+        if "created_by_ref" in src and src["created_by_ref"] != self.c["my_identity"] and fate(src["created_by_ref"])[0] != SAME:
+            touched = True
+        own = src["id"]
+        if touched:
+            if not self.info[i]["key"]:
+                why.add("REVIEW_REQUIRED")
+            else:
+                o["id"] = self.new_id(i)
+                if "created_by_ref" in o or (kind in NEEDED and kind not in SCO):
+                    o["created_by_ref"] = self.c["my_identity"]
+            o = json.loads(json.dumps(o))
+            for g in o.get("granular_markings", []):
+                g["selectors"] = [n for n in (follow(s, moved) for s in g.get("selectors", [])) if n]
+            if "granular_markings" in o:
+                o["granular_markings"] = [g for g in o["granular_markings"] if g["selectors"]]
+            prune(o)
+        if known:
+            return why, o, touched
+        # The finished object must not speak of what is not given.
+        said = {k: v for k, v in o.items() if k not in ("object_marking_refs", "granular_markings")}  # judged above
+        scan = Scan(said)
+        for x, (what, _) in fates.items():
+            if x == own and o["id"] == own:
+                if what == GONE and Scan({k: v for k, v in said.items() if k != "id"}).has(x, False):
+                    why.add("TEXT_MENTIONS_WITHHELD")
+                continue
+            if what == GONE and scan.has(x, False):
+                why.add("TEXT_MENTIONS_WITHHELD")
+            if what == CHANGED and (x != own or touched) and scan.has(x, False):
+                why.add("TEXT_MENTIONS_WITHHELD")
+        open_words = {}
+        scan = Scan(src)  # names and values: as they stood before any id in them was replaced
+        for j, other in enumerate(self.objs):
+            if other["id"] in self.published:
+                continue
+            knows = self.c["graph"][j]["known"] and self.c["graph"][j]["originator"] == self.c["recipient"]
+            if not knows:
+                for t in self.info[j]["stripped"]:
+                    if scan.has(t, len(plain(t).encode()) < 6):
+                        why.add("TEXT_MENTIONS_WITHHELD")
+            if j == i or j in self.alive or self.c["graph"][j]["known"]:
+                continue
+            for t in telling(other):
+                if not scan.has(t, True):
+                    continue
+                if other["type"] not in open_words:
+                    open_words[other["type"]] = self.open_words(i, other["type"])
+                if other["id"] in self.victims or plain(t) not in open_words[other["type"]]:
+                    why.add("TEXT_MENTIONS_WITHHELD")
+        return why, o, touched
+
+    def open_words(self, me, kind):
+        """What the recipient reads by right in an object of this type; `me` speaks of itself by right as well."""
+        out = set()
+        for j, o in enumerate(self.objs):
+            if o["type"] == kind and (j == me or j in self.alive or self.c["graph"][j]["known"]) and o["id"] not in self.published:
+                out |= {plain(t) for t in telling(o) if not (j in self.alive and t in self.info[j]["stripped"])}
+        return out
+
+    def run(self):
+        self.codes, self.info = [], []
+        self.alive, self.changed = set(), set()
+        for i in range(len(self.objs)):
+            codes, info = self.own(i)
+            self.codes.append(codes)
+            if info is None or info["withheld"]:
+                self.info.append(info or {"withheld": True, "stripped": []})
+                continue
+            self.info.append(info)
+            self.alive.add(i)
+            if info["changed"]:
+                self.changed.add(i)
+        passed = set(self.alive)
+        # An object that had to be changed but cannot be renamed must go before its id is asked for.
+        while True:
+            self.alive -= {i for i in self.alive & self.changed if not self.info[i]["key"]}
+            fates = self.fates()
+            results = {i: self.examine(i, fates) for i in self.alive}
+            die = {i for i, (why, _, _) in results.items() if why}
+            change = {i for i, (_, _, touched) in results.items() if touched}
+            if not die and change <= self.changed:
+                break
+            self.alive -= die
+            self.changed |= change
+        out = []
+        for i, g in enumerate(self.c["graph"]):
+            if g["known"]:
+                out.append({"verdict": "known"})
+            elif i in self.alive:
+                done = results[i][1]
+                info = self.info[i]
+                d = {"verdict": "redacted" if i in self.changed else "released", "agreement": info["agreement"], "flow": info["flow"], "article": info["article"],
+                     "told_tlp": info["told"], "told_pap": info["pap"], "id": done["id"]}
+                if i in self.changed:
+                    d["object"] = done
+                out.append(d)
+            elif i in passed:
+                out.append({"verdict": "withheld", "codes": self.final_reasons(i, fates)})
+            else:
+                out.append({"verdict": "withheld", "codes": self.codes[i]})
+        return out
+
+    def final_reasons(self, i, fates):
+        why, _, touched = self.examine(i, fates)
+        if touched and not self.info[i]["key"]:
+            why.add("REVIEW_REQUIRED")
+        return why
+
+
+def follow(selector, moved):
+    m = re.match(r"([^.]+)\.\[(\d+)\](.*)$", selector)
+    if not m or m[1] not in moved:
+        return selector
+    to = moved.get((m[1], int(m[2])))
+    return None if to is None else f"{m[1]}.[{to}]{m[3]}"
+
+
+def prune(o):
+    if "granular_markings" not in o:
+        return
+    kept = []
+    for g in o["granular_markings"]:
+        g = dict(g)
+        if "selectors" in g:
+            g["selectors"] = [s for s in g["selectors"] if s.split(".")[0] in o]
+            if not g["selectors"]:
+                continue
+        kept.append(g)
+    if kept:
+        o["granular_markings"] = kept
+    else:
+        del o["granular_markings"]
+
+
+def judge(case):
+    """Differences as lines of text."""
+    out = []
+    for i, (want, got) in enumerate(zip(Oracle(case).run(), case["decisions"])):
+        got = dict(got)
+        if got["bytes"]:
+            got["object"] = json.loads(got["bytes"])
+        if want["verdict"] != got["verdict"]:
+            out.append(f"object {i}: oracle {want['verdict']} {sorted(want.get('codes', []))}, product {got['verdict']} {sorted(set(got['codes']))}")
+            continue
+        for k, v in want.items():
+            have = set(got["codes"]) if k == "codes" else got.get(k)
+            if have != v:
+                out.append(f"object {i} ({want['verdict']}): {k}: oracle {v!r}, product {have!r}")
+        if want["verdict"] == "withheld" and not got["codes"]:
+            out.append(f"object {i}: withheld without a reason")
+    return out
+
+
+def main():
+    count = os.environ.get("ENTENTE_ORACLE_CASES", "2500")
+    if len(sys.argv) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    if sys.argv[1] == "-":
+        lines = sys.stdin
+        process = None
+    else:
+        process = subprocess.Popen([sys.argv[1], *(sys.argv[2:] or [count])], stdout=subprocess.PIPE, text=True)
+        lines = process.stdout
+    cases = objects = wrong = 0
+    verdicts = {}
+    for line in lines:
+        case = json.loads(line)
+        cases += 1
+        objects += len(case["graph"])
+        for d in case["decisions"]:
+            verdicts[d["verdict"]] = verdicts.get(d["verdict"], 0) + 1
+        differences = judge(case)
+        if differences:
+            wrong += 1
+            if wrong <= 5:
+                print(f"seed {case['seed']}:")
+                for d in differences:
+                    print("  " + d)
+    status = process.wait() if process else 0
+    print(f"{cases} cases, {objects} objects ({', '.join(f'{n} {v}' for v, n in sorted(verdicts.items()))}): {wrong} cases differ")
+    if status != 0:
+        print(f"the program that makes the cases ended with status {status}")
+    return 1 if wrong or status or not cases else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
