@@ -53,7 +53,7 @@ class RocksScratch final : public Scratch {
   static Result<std::unique_ptr<Scratch>> make(const std::string& dir) {
     std::error_code ignored;
     std::filesystem::remove_all(dir, ignored);
-    TRY(auto db, RocksDb::open({dir, 32u << 20, true}));
+    TRY(auto db, RocksDb::open({dir, 32u << 20}));
     return std::unique_ptr<Scratch>(new RocksScratch(std::move(db), dir));
   }
   ~RocksScratch() override {
@@ -296,7 +296,7 @@ class RocksLog final : public Committer {
 
 Result<std::unique_ptr<Log>> open_rocks(const RocksOptions& options, Projector& projector, Clock& clock,
                                         Metrics& metrics) {
-  TRY(auto db, RocksDb::open({options.dir, options.cache_bytes, false}));
+  TRY(auto db, RocksDb::open({options.dir, options.cache_bytes}));
   auto log = std::make_unique<RocksLog>(std::move(db), options, projector, clock, metrics);
   CHECK_OK(log->open());
   return std::unique_ptr<Log>(std::move(log));

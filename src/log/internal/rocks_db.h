@@ -25,7 +25,6 @@ class RocksDb {
   struct Options {
     std::string dir;
     size_t cache_bytes = 64u << 20;
-    bool scratch = false;  // nothing need survive: no write-ahead log
   };
   static Result<std::shared_ptr<RocksDb>> open(const Options& options);
   ~RocksDb();

@@ -104,7 +104,7 @@ Status RocksView::run(std::span<const ItemRef> want, size_t from, size_t to, std
                       const std::function<void(size_t, std::string_view)>& fn) const {
   if (!it) it = iterator(db_->records());
   for (size_t i = from; i < to; ++i) {
-    const std::string key = item_key(want[i].seq, want[i].index);
+    const std::string key = item_key(want[i].seq, want[i].index);  // short enough to need no memory
     // Between the last item of a record and the first of the next lies a header, and maybe items that nobody asked for.
     for (int near = 0; near < 4 && i > from && it->Valid() && view(it->key()) < key; ++near) it->Next();
     if (i == from || !it->Valid() || view(it->key()) != key) it->Seek(key);

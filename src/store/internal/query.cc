@@ -6,6 +6,7 @@
 namespace entente::store {
 namespace {
 
+constexpr size_t kReserve = 1000;
 constexpr int64_t kForever = std::numeric_limits<int64_t>::max();
 
 bool contains(const std::vector<std::string>& list, std::string_view text) {
@@ -48,8 +49,7 @@ Result<std::vector<Row>> object_rows(const log::View& view, const Uuid& collecti
     const std::string key = row_key(collection, e.date);
     auto value = view.get(kRows, key);
     if (!value.ok()) return value.error().kind == ErrorKind::kNotFound ? damaged("row") : value.error();
-    TRY(Row row, decode_row(key, *value));
-    rows.push_back(std::move(row));
+    CHECK_OK(decode_row(key, *value, rows.emplace_back()));
   }
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.date_added < b.date_added; });
   return rows;
@@ -146,9 +146,9 @@ Result<Page> PageReader::by_id() {
       if (!value.ok()) return value.error().kind == ErrorKind::kNotFound ? damaged("row") : value.error();
       RowHead head;
       if (!read_row_head(*value, head)) return damaged("row");
-      TRY(Row row, decode_row(key, *value));
-      TRY(const bool selected, selects(head, row));
-      if (selected) page.rows.push_back(std::move(row));
+      CHECK_OK(decode_row(key, *value, page.rows.emplace_back()));
+      TRY(const bool selected, selects(head, page.rows.back()));
+      if (!selected) page.rows.pop_back();
     }
   }
   std::sort(page.rows.begin(), page.rows.end(), [](const Row& a, const Row& b) { return a.date_added < b.date_added; });
@@ -161,6 +161,7 @@ Result<Page> PageReader::by_id() {
 
 Result<Page> PageReader::walk() {
   Page page;
+  page.rows.reserve(std::min(query_.limit, kReserve) + 1);
   Status status;
   const int64_t from = after_ == kNever ? kNever : after_ + 1;
   const std::string end = upto_ == kForever ? after_prefix(collection_.raw()) : row_key(collection_, upto_ + 1);
@@ -171,22 +172,23 @@ Result<Page> PageReader::walk() {
       return false;
     }
     if (cheap_no(head, value)) return true;
-    auto row = decode_row(key, value);
-    if (!row.ok()) {
-      status = std::move(row).error();
-      return false;
-    }
-    auto selected = selects(head, *row);
+    // In place: a row has six strings, and pages have a thousand rows.
+    status = decode_row(key, value, page.rows.emplace_back());
+    if (!status.ok()) return false;
+    auto selected = selects(head, page.rows.back());
     if (!selected.ok()) {
       status = std::move(selected).error();
       return false;
     }
-    if (!*selected) return true;
-    if (page.rows.size() >= query_.limit) {
+    if (!*selected) {
+      page.rows.pop_back();
+      return true;
+    }
+    if (page.rows.size() > query_.limit) {
+      page.rows.pop_back();
       page.more = true;
       return false;
     }
-    page.rows.push_back(*std::move(row));
     return true;
   }));
   CHECK_OK(status);

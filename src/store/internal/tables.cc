@@ -199,11 +199,10 @@ std::optional<std::string_view> peek_type(std::string_view value) {
   return type;
 }
 
-Result<Row> decode_row(std::string_view key, std::string_view value) {
+Status decode_row(std::string_view key, std::string_view value, Row& row) {
   RowHead head;
   if (key.size() != 24 || !read_row_head(value, head)) return damaged("row");
   ByteReader r(value.substr(kRowHeadSize));
-  Row row;
   Info info;
   if (!read_info(r, info, row.id)) return damaged("row");
   std::memcpy(row.collection.b.data(), key.data(), 16);
@@ -222,7 +221,7 @@ Result<Row> decode_row(std::string_view key, std::string_view value) {
     row.version = to_text(row.date_added);
     row.version_time = Versions::Entry{{}, row.date_added.us, {}}.instant();
   }
-  return row;
+  return {};
 }
 
 stix::Timestamp Versions::Entry::instant() const {
