@@ -89,20 +89,22 @@ def main(tmp):
     process = subprocess.Popen([ENTENTE, "-q", "node", "run", "--dir", str(node)], stdout=subprocess.PIPE, text=True)
     try:
         check("node run says when it serves", '"ready"' in process.stdout.readline())
+        inbox = lambda: json.loads(run("-o", "json", "node", "status", "--dir", node).stdout)["objects"]["inbox"]
+        before = inbox()  # the party's own identity is there from the start
         expect("publish: not JSON", 1, "publish", tmp / "broken.json", "--dir", node)
+        check("nothing of it is there", inbox() == before)
         mixed = tmp / "mixed.jsonl"
         mixed.write_text("\n".join(json.dumps(o) for o in (indicator(10), indicator(11, pattern="[not a pattern"), indicator(12))))
         r = expect("publish: one of three is bad", 1, "-o", "json", "publish", mixed, "--dir", node)
         f = json.loads(r.stdout)
         check("the good ones were published, the bad one is named", f["published"] == 2 and f["failed"] == 1 and f["failures"][0]["id"].endswith("11"), r.stdout)
         expect("publish again: nothing new, nothing wrong", 0, "publish", tmp / "good.json", "--dir", node)
-        r = expect("status as JSON", 0, "-o", "json", "node", "status", "--dir", node)
-        check("nothing half-written", json.loads(r.stdout)["objects"]["inbox"] == 3, r.stdout[:300])
+        check("what was good is there, and nothing else", inbox() == before + 3, inbox())
         (tmp / "token").write_text("wrong\n")
-        expect("a wrong token", 1, "node", "status", "--dir", node, "--token-file", tmp / "token")
+        expect("a wrong token", 2, "node", "status", "--dir", node, "--token-file", tmp / "token")
         expect("a wrong pin", 2, "node", "status", "--url", f"https://127.0.0.1:{port}", "--pin", "00" * 32, "--token-file", node / "keys" / "admin.token")
-        expect("an agreement nobody knows", 1, "agreement", "sign", "00000000-0000-4000-8000-000000000000", "--dir", node)
-        expect("a second node in the same folder", 2, "node", "run", "--dir", node)
+        expect("an agreement nobody knows", 2, "agreement", "sign", "00000000-0000-4000-8000-000000000000", "--dir", node)
+        expect("a second node in the same folder", 1, "node", "run", "--dir", node, err="stop the other node")
         expect("recall of something that is not there", 1, "recall", "indicator--00000000-0000-4000-8000-00000000ffff", "--dir", node)
         r = expect("a new token is printed once", 0, "token", "new", "t1", "--role", "analyst", "--dir", node, out="ent")
         token = r.stdout.strip().splitlines()[0]

@@ -249,8 +249,10 @@ Status Story::receive() {
     figures.receipts = number_of(r, "receipts");
     figures.reasons.clear();
     if (const auto reasons = json::find_object(r, "reasons")) {
-      for (const auto m : *reasons)
+      for (const auto m : *reasons) {
+        if (m.key == "PERMIT") continue;  // of what was redacted and then given
         figures.reasons.emplace_back(m.key, static_cast<uint64_t>(m.value.get_int64().value_unsafe()));
+      }
     }
     const auto mirror = json::find(ledgers->at(0).value_unsafe(), "mirror");
     const auto of_japan = mirror ? json::find(*mirror, "JP") : std::nullopt;

@@ -195,6 +195,7 @@ Status Story::share_and_block() {
       "packet "
       "that no longer arrived p50 {:.1f} ms, longest {:.1f} ms",
       options_.trials, percentile(figures.shared_to_blocked_ms, 50), percentile(figures.shared_to_blocked_ms, 100)));
+  TRY(figures.received, received_by_india());
   TRY(figures.packets_dropped, lab_->dropped_packets());
   uint64_t detected = 0;
   uint64_t leased = 0;
