@@ -1,10 +1,10 @@
 #include "sensor/config.h"
 
-#include <fmt/format.h>
 #include <filesystem>
 #include <optional>
 #include <set>
 
+#include <fmt/format.h>
 #include <toml++/toml.h>
 
 #include "base/bytes.h"

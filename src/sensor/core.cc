@@ -135,6 +135,7 @@ uint32_t Core::source_number(const Source& source) {
 void Core::on_instruments(Instruments instruments) {
   const Lock lock(mutex_);
   const Time now = clock_.now();
+  const bool was_away = now.us - last_contact_.us > config_.ttl_us / 2;
   last_contact_ = now;
   if (instruments.text() != instruments_.text()) {
     if (auto done = files_.write_atomic(agreements_path(), instruments.text(), 0600); !done.ok())
@@ -143,12 +144,24 @@ void Core::on_instruments(Instruments instruments) {
   instruments_ = std::move(instruments);
   instruments_known_ = true;
   refold(now, true);
+  if (was_away) propose_all(now);  // what ended for want of a node
   apply(now);
 }
 
 void Core::node_spoke() {
   const Lock lock(mutex_);
-  last_contact_ = clock_.now();
+  const Time now = clock_.now();
+  const bool was_away = now.us - last_contact_.us > config_.ttl_us / 2;
+  last_contact_ = now;
+  if (!was_away) return;
+  propose_all(now);
+  apply(now);
+}
+
+void Core::propose_all(Time now) {
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (rows_[i].usable) propose_addresses(static_cast<uint32_t>(i + 1), now);
+  }
 }
 
 void Core::protect(const Target& target, const std::string& why) {
@@ -329,6 +342,8 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
   const ReceivedIndicator& i = row.indicator;
   const Source& source = sources_[row.source];
   if (!instruments_known_ && !source.agreement.empty()) return;
+  // What was recalled while the node is out of reach is not known here: no new block, no renewal.
+  if (now.us - last_contact_.us > config_.ttl_us) return;
   const std::string text = target.text();
   const Lease* old = book_->find(text, i.id, &source.agreement);
   const bool via_name = seen != nullptr && !seen->via_name.empty();
@@ -472,17 +487,21 @@ void Core::refold(Time now, bool force) {
   }
 }
 
+void Core::for_each_tag(const Lease& lease, const std::function<void(uint32_t)>& fn) const {
+  for (size_t s = 0; s < sources_.size(); ++s) {
+    if (sources_[s].agreement != lease.agreement || sources_[s].partner != lease.partner) continue;
+    const auto it = tags_.find({static_cast<uint32_t>(s), lease.indicator});
+    if (it != tags_.end() && rows_[it->second - 1].usable) fn(it->second);
+  }
+}
+
 void Core::renew(Time now) {
   // A sensor that has lost its node lets its leases end.
   if (now.us - last_contact_.us > config_.ttl_us) return;
   std::vector<std::pair<uint32_t, Target>> due;
   book_->for_each_ending_before(now.plus_us(config_.ttl_us / 2), [&](const Lease& lease) {
     if (!lease.via_name.empty()) return;  // only what is seen again
-    for (size_t s = 0; s < sources_.size(); ++s) {
-      if (sources_[s].agreement != lease.agreement || sources_[s].partner != lease.partner) continue;
-      const auto it = tags_.find({static_cast<uint32_t>(s), lease.indicator});
-      if (it != tags_.end() && rows_[it->second - 1].usable) due.emplace_back(it->second, lease.target);
-    }
+    for_each_tag(lease, [&](uint32_t tag) { due.emplace_back(tag, lease.target); });
   });
   for (const auto& [tag, target] : due) consider(tag, target, nullptr, now);
 }
@@ -618,7 +637,15 @@ void Core::poll_hits() {
 void Core::tick() {
   const Lock lock(mutex_);
   const Time now = clock_.now();
-  ended(book_->expire(now));
+  const std::vector<Lease> over = book_->expire(now);
+  ended(over);
+  if (now.us - last_contact_.us <= config_.ttl_us) {
+    // One that ended because nobody renewed it in time (the machine slept), though its indicator still holds.
+    for (const Lease& lease : over) {
+      if (!lease.via_name.empty()) continue;
+      for_each_tag(lease, [&](uint32_t tag) { consider(tag, lease.target, nullptr, now); });
+    }
+  }
   while (!begins_.empty() && begins_.begin()->first <= now.us) {
     const uint32_t tag = begins_.begin()->second;
     begins_.erase(begins_.begin());

@@ -118,6 +118,9 @@ class Core {
   void sync_target(const enforce::Target& target);
   void refold(Time now, bool force);
   void renew(Time now);
+  void propose_all(Time now);
+  // The usable indicators that a lease stands on.
+  void for_each_tag(const enforce::Lease& lease, const std::function<void(uint32_t)>& fn) const;
   void apply(Time now);
   void poll_hits();
   void emit(std::string event, json::Node members);

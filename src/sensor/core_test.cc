@@ -1,0 +1,422 @@
+#include "sensor/core.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "json/json.h"
+#include "packet/compose.h"
+#include "sensor/watch.h"
+#include "sensor/world_for_test.h"
+
+namespace entente::sensor {
+namespace {
+
+using enforce::LeaseState;
+
+SensorConfig blocking() {
+  SensorConfig c;
+  c.state_dir = "/state";
+  c.guard.mode = enforce::Mode::kBlock;
+  return c;
+}
+
+struct World {
+  explicit World(SensorConfig c = blocking()) : config(std::move(c)) {
+    lists.add_name("bank.example", "national");
+    lists.add_prefix(*enforce::parse_prefix("203.0.113.53"), "national");
+    restart();
+  }
+  void restart() {
+    core.reset();
+    if (const auto done = enforcer.clear(); !done.ok()) ADD_FAILURE();
+    core = std::make_unique<Core>(config, files, clock, enforcer, lists, sink);
+    const auto done = core->start();
+    EXPECT_TRUE(done.ok()) << done.error().text();
+  }
+  void agreements() {
+    auto parsed = Instruments::parse(treaty.api());
+    ASSERT_TRUE(parsed.ok());
+    core->on_instruments(std::move(*parsed));
+  }
+  void page(const std::vector<std::string>& objects) {
+    const std::vector<std::string_view> views(objects.begin(), objects.end());
+    core->on_page(treaty.source(), views, clock.now());
+  }
+  void ready() {
+    agreements();
+    page({pap_object(kPapGreen, "PAP:GREEN"), pap_object(kPapAmber, "PAP:AMBER")});
+  }
+  // What the enforcer has: 'd' drops, 'w' counts, '-' nothing.
+  char on(const std::string& target) const {
+    const auto it = enforcer.elements().find(*enforce::parse_prefix(target));
+    return it == enforcer.elements().end() ? '-' : it->second.drop ? 'd' : 'w';
+  }
+  std::string ask(const std::string& request) { return core->control(request); }
+  std::string refused(size_t i = 0) const {
+    const auto all = sink.of("guard_refused");
+    return i < all.size() ? std::string(all[i].string_at("code")) : "";
+  }
+
+  SensorConfig config;
+  MemFiles files;
+  ManualClock clock{kStart};
+  enforce::MemEnforcer enforcer;
+  enforce::ProtectedList lists;
+  ListSink sink;
+  Treaty treaty;
+  std::unique_ptr<Core> core;
+};
+
+TEST(Core, an_address_that_passes_the_guard_is_dropped_when_its_page_returns) {
+  World w;
+  w.ready();
+  w.page({Sample{}.text(), Sample{.number = 2, .pattern = "[ipv4-addr:value = '203.0.113.53']"}.text(),
+          Sample{.number = 3, .pattern = "[ipv4-addr:value = '10.0.0.0/8']"}.text(),
+          Sample{.number = 4, .pattern = "[domain-name:value = 'login.bank.example']"}.text()});
+  EXPECT_EQ(w.on("198.51.100.7"), 'd');
+  EXPECT_EQ(w.enforcer.elements().size(), 1u);
+  EXPECT_EQ(w.refused(0), "PROTECTED_LIST");
+  EXPECT_EQ(w.refused(1), "TOO_BROAD");
+  EXPECT_EQ(w.refused(2), "PROTECTED_LIST");
+  const auto leases = w.core->leases(false);
+  ASSERT_EQ(leases.size(), 1u);
+  EXPECT_EQ(leases[0].partner, "JP");
+  EXPECT_EQ(leases[0].article, "4");
+  EXPECT_EQ(leases[0].code, "OK");
+  EXPECT_EQ(leases[0].agreement, w.treaty.id());
+}
+
+TEST(Core, monitor_mode_and_pap_amber_and_low_confidence_only_count) {
+  SensorConfig c = blocking();
+  c.guard.mode = enforce::Mode::kMonitor;
+  World monitor(c);
+  monitor.ready();
+  monitor.page({Sample{}.text()});
+  EXPECT_EQ(monitor.on("198.51.100.7"), 'w');
+
+  World w;
+  w.ready();
+  w.page(
+      {Sample{.number = 1, .pattern = "[ipv4-addr:value = '198.51.100.1']", .marking = std::string(kPapAmber)}.text(),
+       Sample{.number = 2, .pattern = "[ipv4-addr:value = '198.51.100.2']", .confidence = 79}.text(),
+       Sample{.number = 3, .pattern = "[ipv4-addr:value = '198.51.100.3']", .marking = ""}
+           .text()});  // the agreement's default is amber
+  EXPECT_EQ(w.on("198.51.100.1"), 'w');
+  EXPECT_EQ(w.on("198.51.100.2"), 'w');
+  EXPECT_EQ(w.on("198.51.100.3"), 'w');
+  for (const auto& l : w.core->leases(false)) EXPECT_EQ(l.code, "NOT_PERMITTED");
+}
+
+TEST(Core, a_marking_that_has_not_come_yet_is_taken_as_the_strictest) {
+  World w;
+  w.agreements();
+  w.page({Sample{}.text()});
+  EXPECT_EQ(w.on("198.51.100.7"), 'w');
+  w.page({pap_object(kPapGreen, "PAP:GREEN")});
+  w.clock.advance_us(31LL * 60 * kOneSecond);  // the lease is judged again when half of it is over
+  w.agreements();
+  w.core->tick();
+  EXPECT_EQ(w.on("198.51.100.7"), 'd');
+}
+
+TEST(Core, recall_ends_the_lease_and_the_matching) {
+  World w;
+  w.ready();
+  const Sample s;
+  w.page({s.text()});
+  ASSERT_EQ(w.on("198.51.100.7"), 'd');
+  // A tombstone has no pattern.
+  w.page({R"({"type":"indicator","spec_version":"2.1","id":")" + s.id() +
+          R"(","created":"2026-01-01T00:00:00Z","modified":"2026-02-01T00:00:00Z","revoked":true})"});
+  EXPECT_EQ(w.on("198.51.100.7"), '-');
+  EXPECT_EQ(w.core->live().size(), 0u);
+  EXPECT_EQ(w.core->leases(true)[0].ended_by, enforce::ended::kRevoked);
+  w.page({s.text()});  // the old version again
+  EXPECT_EQ(w.on("198.51.100.7"), '-');
+}
+
+TEST(Core, a_new_version_moves_the_block_and_an_old_one_does_nothing) {
+  World w;
+  w.ready();
+  w.page({Sample{.version = 2}.text()});
+  w.page({Sample{.pattern = "[ipv4-addr:value = '198.51.100.8']", .version = 3}.text()});
+  EXPECT_EQ(w.on("198.51.100.7"), '-');
+  EXPECT_EQ(w.on("198.51.100.8"), 'd');
+  w.page({Sample{.pattern = "[ipv4-addr:value = '198.51.100.9']", .version = 1}.text()});
+  EXPECT_EQ(w.on("198.51.100.9"), '-');
+  EXPECT_EQ(w.on("198.51.100.8"), 'd');
+}
+
+TEST(Core, suspension_ends_the_leases_of_the_agreement_and_resumption_brings_them_back) {
+  World w;
+  w.ready();
+  w.page({Sample{}.text()});
+  ASSERT_EQ(w.on("198.51.100.7"), 'd');
+  w.clock.advance_us(10 * kOneSecond);
+  w.treaty.add("IN", "suspend", w.clock.now(), json::Node::object().set("scope", "whole").set("reason", "test"));
+  w.agreements();
+  EXPECT_EQ(w.on("198.51.100.7"), '-');
+  EXPECT_EQ(w.core->leases(true)[0].ended_by, enforce::ended::kAgreement);
+  EXPECT_EQ(w.core->live().size(), 1u);  // monitoring goes on
+  w.clock.advance_us(10 * kOneSecond);
+  w.treaty.add("IN", "resume", w.clock.now());
+  w.agreements();
+  EXPECT_EQ(w.on("198.51.100.7"), 'd');
+}
+
+TEST(Core, nothing_is_blocked_without_an_agreement_in_force) {
+  World w;
+  w.treaty.acts.pop_back();  // the last signature
+  w.ready();
+  w.page({Sample{}.text()});
+  EXPECT_EQ(w.on("198.51.100.7"), '-');
+  EXPECT_EQ(w.refused(), "AGREEMENT_NOT_LIVE");
+}
+
+TEST(Core, leases_end_are_renewed_and_never_outlive_the_indicator) {
+  World w;
+  w.ready();
+  w.page({Sample{.valid_until = to_text(kStart.plus_us(90LL * 60 * kOneSecond))}.text()});
+  for (int minute = 0; minute < 89; ++minute) {
+    w.clock.advance_us(60 * kOneSecond);
+    w.core->node_spoke();
+    w.core->tick();
+    ASSERT_EQ(w.on("198.51.100.7"), 'd') << minute;
+  }
+  w.clock.advance_us(60 * kOneSecond);
+  w.core->tick();
+  EXPECT_EQ(w.on("198.51.100.7"), '-');
+}
+
+TEST(Core, a_sensor_that_lost_its_node_lets_go) {
+  World w;
+  w.ready();
+  w.page({Sample{}.text()});
+  for (int minute = 0; minute < 200; ++minute) {
+    w.clock.advance_us(60 * kOneSecond);
+    w.core->tick();
+  }
+  EXPECT_EQ(w.on("198.51.100.7"), '-');
+}
+
+// Threat model row 34.
+TEST(Core, no_block_outlives_the_agreements_longest) {
+  SensorConfig c = blocking();
+  c.ttl_us = 24LL * 3600 * kOneSecond;
+  World w(c);
+  w.ready();
+  w.page({Sample{}.text()});
+  for (int quarter = 0; quarter < 4 * 31; ++quarter) {
+    w.clock.advance_us(6LL * 3600 * kOneSecond);
+    w.core->node_spoke();
+    w.core->tick();
+    ASSERT_EQ(w.on("198.51.100.7"), quarter + 1 < 4 * 30 ? 'd' : '-') << quarter;
+  }
+}
+
+TEST(Core, leases_come_back_when_the_node_does) {
+  World w;
+  w.ready();
+  w.page({Sample{}.text()});
+  w.clock.advance_us(5LL * 3600 * kOneSecond);
+  w.core->tick();
+  ASSERT_EQ(w.on("198.51.100.7"), '-');
+  w.agreements();
+  EXPECT_EQ(w.on("198.51.100.7"), 'd');
+  // A machine that slept through the end of a lease, its node in reach.
+  w.clock.advance_us(3600 * kOneSecond - 1);
+  w.core->node_spoke();
+  w.clock.advance_us(1);
+  w.core->tick();
+  EXPECT_EQ(w.on("198.51.100.7"), 'd');
+}
+
+TEST(Core, a_killed_sensor_comes_back_with_leases_indicators_and_position) {
+  World w;
+  w.ready();
+  w.page({Sample{}.text(), Sample{.number = 2, .pattern = "[domain-name:value = 'phish.example']"}.text()});
+  w.core->tick();
+  w.clock.advance_us(kOneSecond);
+  w.core->tick();
+  const auto before = w.core->leases(false);
+  w.restart();  // no stop(), no node
+  EXPECT_EQ(w.on("198.51.100.7"), 'd');
+  EXPECT_EQ(w.core->live().size(), 2u);
+  EXPECT_EQ(w.core->position(w.treaty.source().collection), kStart);
+  ASSERT_EQ(w.core->leases(false).size(), 1u);
+  EXPECT_EQ(w.core->leases(false)[0].end, before[0].end);
+  // A protected list that grew meanwhile is obeyed at once.
+  w.lists.add_prefix(*enforce::parse_prefix("198.51.100.0/24"), "national");
+  w.restart();
+  EXPECT_EQ(w.on("198.51.100.7"), '-');
+}
+
+TEST(Core, a_person_lifts_by_lease_partner_and_indicator_and_it_stays_lifted) {
+  World w;
+  w.ready();
+  w.page({Sample{}.text(), Sample{.number = 2, .pattern = "[ipv4-addr:value = '198.51.100.8']"}.text()});
+  EXPECT_THAT(w.ask(R"({"cmd":"lift","lease":"L1"})"), testing::HasSubstr(R"("ok":true)"));
+  EXPECT_EQ(w.on("198.51.100.7"), '-');
+  EXPECT_EQ(w.on("198.51.100.8"), 'd');
+  EXPECT_THAT(w.ask(R"({"cmd":"lift","partner":"JP","since":"2027-01-15T00:00:00Z"})"),
+              testing::HasSubstr("198.51.100.8"));
+  EXPECT_TRUE(w.enforcer.elements().empty());
+  w.agreements();
+  w.clock.advance_us(kOneSecond);
+  w.core->tick();
+  w.restart();
+  w.agreements();
+  EXPECT_TRUE(w.enforcer.elements().empty());
+  EXPECT_THAT(w.ask(R"({"cmd":"why","target":"198.51.100.7"})"), testing::HasSubstr("lifted"));
+  // A new version of the indicator is a new claim.
+  w.page({Sample{.version = 5}.text()});
+  EXPECT_EQ(w.on("198.51.100.7"), 'd');
+}
+
+TEST(Core, over_the_budget_a_person_is_asked_and_can_approve) {
+  SensorConfig c = blocking();
+  c.guard.leases_per_minute = 1;
+  World w(c);
+  w.ready();
+  w.page({Sample{}.text(), Sample{.number = 2, .pattern = "[ipv4-addr:value = '198.51.100.8']"}.text()});
+  EXPECT_EQ(w.on("198.51.100.8"), '-');
+  ASSERT_EQ(w.sink.of("lease_waiting").size(), 1u);
+  EXPECT_THAT(w.ask(R"({"cmd":"approve","lease":"L2"})"), testing::HasSubstr(R"("state":"active")"));
+  EXPECT_EQ(w.on("198.51.100.8"), 'd');
+}
+
+TEST(Core, control_refuses_nonsense) {
+  World w;
+  for (const char* bad :
+       {"", "{", "[]", "null", "{}", R"({"cmd":7})", R"({"cmd":"lift"})", R"({"cmd":"lift","lease":"x"})",
+        R"({"cmd":"lift","lease":"L99"})", R"({"cmd":"lift","target":"a b"})", R"({"cmd":"approve"})",
+        R"({"cmd":"why","lease":""})", "\xff\xfe"}) {
+    EXPECT_THAT(w.ask(bad), testing::HasSubstr(R"("ok":false)")) << bad;
+  }
+  EXPECT_THAT(w.ask(std::string(100'000, '[')), testing::HasSubstr(R"("ok":false)"));
+  EXPECT_THAT(w.ask(R"({"cmd":"status"})"), testing::HasSubstr(R"("ok":true)"));
+  EXPECT_THAT(w.ask(R"({"cmd":"why","target":"www.bank.example"})"), testing::HasSubstr("national"));
+}
+
+TEST(Core, an_enforcer_that_fails_is_told_and_tried_again) {
+  World w;
+  w.ready();
+  w.enforcer.fail(true);
+  w.page({Sample{}.text()});
+  EXPECT_EQ(w.sink.of("enforcer_failed").size(), 1u);
+  EXPECT_TRUE(w.sink.of("lease_applied").empty());  // not said before it is true
+  w.enforcer.fail(false);
+  w.clock.advance_us(kOneSecond + 1);
+  w.core->tick();
+  EXPECT_EQ(w.on("198.51.100.7"), 'd');
+  EXPECT_EQ(w.sink.of("lease_applied").size(), 1u);
+}
+
+// Packets, as a wire would bring them.
+struct Wire : World {
+  explicit Wire(SensorConfig c = blocking()) : World(std::move(c)), watch(*core, "eth0"), decoder(watch) {}
+  void frame(const std::string& bytes) {
+    clock.advance_us(1000);
+    decoder.decode({bytes, clock.now(), ++number, packet::LinkType::kEthernet, static_cast<uint32_t>(bytes.size())});
+  }
+  static packet::Flow flow(const std::string& src, const std::string& dst, uint16_t sport, uint16_t dport,
+                           uint8_t protocol) {
+    return {*packet::parse_address(src), *packet::parse_address(dst), sport, dport, protocol};
+  }
+  void dns(const std::string& question, const std::vector<packet::DnsRecord>& answers) {
+    frame(packet::compose_udp(flow("192.0.2.53", "10.0.0.5", 53, 40000, packet::kUdp),
+                              packet::compose_dns_response(7, question, packet::DnsType::kA, answers)));
+  }
+  void hello(const std::string& name, const std::string& dst) {
+    frame(packet::compose_tcp(flow("10.0.0.5", dst, 40001, 443, packet::kTcp), 100, 2, ""));
+    frame(packet::compose_tcp(flow("10.0.0.5", dst, 40001, 443, packet::kTcp), 101, 24,
+                              packet::compose_client_hello(name)));
+  }
+  Watch watch;
+  packet::Decoder decoder;
+  uint64_t number = 0;
+};
+
+TEST(Wire, a_name_that_resolves_through_aliases_leads_to_a_short_lease_on_the_address) {
+  Wire w;
+  w.ready();
+  w.page({Sample{.pattern = "[domain-name:value = 'phish.example']"}.text()});
+  EXPECT_TRUE(w.enforcer.elements().empty());
+  using packet::DnsType;
+  w.dns("Phish.Example", {{DnsType::kCname, "phish.example", 300, "edge.cdn.example"},
+                          {DnsType::kA, "edge.cdn.example", 120, "198.51.100.80"}});
+  EXPECT_EQ(w.on("198.51.100.80"), 'd');
+  const auto lease = w.core->leases(false).at(0);
+  EXPECT_EQ(lease.end.us - w.clock.now().us, 120 * kOneSecond);  // the answer's own time to live
+  EXPECT_THAT(lease.detection, testing::HasSubstr("dns.answer"));
+  w.clock.advance_us(120 * kOneSecond);
+  w.core->tick();
+  EXPECT_TRUE(w.enforcer.elements().empty());
+}
+
+TEST(Wire, the_server_name_of_a_tls_connection_leads_to_a_lease_too) {
+  Wire w;
+  w.ready();
+  w.page({Sample{.pattern = "[domain-name:value = 'phish.example']"}.text()});
+  w.hello("phish.example", "198.51.100.81");
+  EXPECT_EQ(w.on("198.51.100.81"), 'd');
+  w.hello("other.example", "198.51.100.82");
+  EXPECT_EQ(w.on("198.51.100.82"), '-');
+}
+
+TEST(Wire, never_an_address_that_also_serves_a_protected_name) {
+  Wire w;
+  w.ready();
+  w.page({Sample{.pattern = "[domain-name:value = 'phish.example']"}.text(),
+          Sample{.number = 2, .pattern = "[domain-name:value = 'www.bank.example']"}.text()});
+  using packet::DnsType;
+  w.dns("bank.example", {{DnsType::kA, "bank.example", 60, "198.51.100.90"}});
+  w.dns("phish.example", {{DnsType::kA, "phish.example", 60, "198.51.100.90"}});
+  EXPECT_EQ(w.on("198.51.100.90"), '-');
+  // Learnt after the block: lifted.
+  w.dns("phish.example", {{DnsType::kA, "phish.example", 60, "198.51.100.91"}});
+  EXPECT_EQ(w.on("198.51.100.91"), 'd');
+  w.hello("bank.example", "198.51.100.91");
+  EXPECT_EQ(w.on("198.51.100.91"), '-');
+  // A protected name that was shared itself is seen and blocks nothing.
+  w.dns("www.bank.example", {{DnsType::kA, "www.bank.example", 60, "198.51.100.92"}});
+  EXPECT_EQ(w.on("198.51.100.92"), '-');
+  EXPECT_FALSE(w.sink.of("detection").empty());
+}
+
+TEST(Wire, indicators_that_come_later_match_addresses_that_were_seen_before) {
+  Wire w;
+  w.ready();
+  const auto packet = packet::compose_udp(Wire::flow("10.0.0.5", "198.51.100.7", 1, 2, packet::kUdp), "x");
+  for (int i = 0; i < 3; ++i) w.frame(packet);
+  EXPECT_TRUE(w.sink.of("detection").empty());
+  w.page({Sample{}.text()});
+  w.frame(packet);
+  EXPECT_EQ(w.sink.of("detection").size(), 1u);
+}
+
+TEST(Wire, sightings_are_counted_and_made_once_an_interval) {
+  Wire w;
+  w.ready();
+  w.page({Sample{}.text()});
+  const auto packet = packet::compose_udp(Wire::flow("10.0.0.5", "198.51.100.7", 1, 2, packet::kUdp), "x");
+  for (int i = 0; i < 5; ++i) w.frame(packet);
+  w.core->tick();
+  for (int i = 0; i < 7; ++i) w.frame(packet);
+  w.core->tick();
+  ASSERT_EQ(w.core->sightings_due().size(), 1u);
+  w.clock.advance_us(60 * kOneSecond);
+  w.core->tick();
+  const auto due = w.core->sightings_due();
+  ASSERT_EQ(due.size(), 2u);
+  const auto first = json::parse(due[0]);
+  EXPECT_EQ(json::find_int(first->root(), "count"), 5);
+  EXPECT_EQ(json::find_string(first->root(), "sighting_of_ref"), Sample{}.id());
+  EXPECT_EQ(json::find_int(json::parse(due[1])->root(), "count"), 7);
+  EXPECT_EQ(w.sink.of("detection").size(), 1u);
+  w.core->sightings_done(2, 0);
+  EXPECT_TRUE(w.core->sightings_due().empty());
+}
+
+}  // namespace
+}  // namespace entente::sensor
