@@ -19,7 +19,7 @@ json::Node maybe(const std::optional<T>& v) {
   return n;
 }
 
-constexpr const char* kNotRun = "not run: network namespaces are not permitted here";
+constexpr const char* kNotRun = "not run";  // the reason was told before
 
 std::string count(const std::optional<uint64_t>& v) { return v ? grouped(*v) : kNotRun; }
 std::string answer(const std::optional<bool>& v) { return !v ? kNotRun : *v ? "yes" : "NO"; }
@@ -67,8 +67,8 @@ void Figures::print_table() const {
   t.row({"received by India", grouped(received),
          fmt::format("{} objects/s, from the first post to the last object stored",
                      grouped(static_cast<uint64_t>(receive_objects_per_s)))});
-  t.row({"  of them redacted", grouped(redacted), why});
-  t.row({"withheld", grouped(withheld), ""});
+  t.row({"  of them redacted", grouped(redacted), ""});
+  t.row({"withheld", grouped(withheld), "withheld or redacted for: " + why});
   t.row({"releases proved from Japan's ledger", grouped(releases_proved),
          fmt::format("{} receipts back at Japan", grouped(receipts))});
   t.row({"indicators at the sensor", count(indicators_in_sensor), ""});
