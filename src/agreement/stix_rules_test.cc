@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include "agreement/internal/stix_rules.h"
+
+#include <gtest/gtest.h>
 
 namespace entente::agreement::internal {
 namespace {

@@ -1,5 +1,5 @@
-// Prints random release cases with the decisions of the product, one JSON object per line, for release_oracle.py to judge.
-// Usage: entente_release_cases [COUNT [FIRST_SEED]]
+// Prints random release cases with the decisions of the product, one JSON object per line, for release_oracle.py to
+// judge. Usage: entente_release_cases [COUNT [FIRST_SEED]]
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -35,18 +35,25 @@ Node decision_node(const Decision& d) {
   Node codes = Node::array();
   for (const Reason& r : d.reasons) codes.push(r.code);
   Node n = Node::object();
-  n.set("verdict", kVerdicts[static_cast<size_t>(d.verdict)]).set("id", d.id).set("bytes", d.bytes).set("codes", std::move(codes));
+  n.set("verdict", kVerdicts[static_cast<size_t>(d.verdict)])
+      .set("id", d.id)
+      .set("bytes", d.bytes)
+      .set("codes", std::move(codes));
   n.set("agreement", d.agreement).set("flow", d.flow).set("article", d.article);
   return n.set("told_tlp", stix::to_text(d.told_tlp)).set("told_pap", stix::to_text(d.told_pap));
 }
 
 Node case_node(const Case& c, uint64_t seed) {
-  Node agreements = Node::array(), graph = Node::array(), consents = Node::array(), holds = Node::array(), decisions = Node::array();
+  Node agreements = Node::array(), graph = Node::array(), consents = Node::array(), holds = Node::array(),
+       decisions = Node::array();
   for (const State& s : c.states) agreements.push(state_node(s));
   for (const CaseObject& o : c.objects) graph.push(object_node(o));
   for (const Consent& k : c.consents) {
     Node n = Node::object();
-    n.set("originator", k.originator).set("recipient", k.recipient).set("object_id", k.object_id).set("version", k.version);
+    n.set("originator", k.originator)
+        .set("recipient", k.recipient)
+        .set("object_id", k.object_id)
+        .set("version", k.version);
     consents.push(n.set("valid_from", k.valid_from.us).set("valid_until", k.valid_until.us));
   }
   for (const Hold& h : c.holds) {
@@ -64,8 +71,14 @@ Node case_node(const Case& c, uint64_t seed) {
   if (c.policy.max_tlp) policy.set("max_tlp", stix::to_text(*c.policy.max_tlp));
   Node n = Node::object();
   n.set("seed", seed).set("me", "IN").set("recipient", "JP").set("at", c.at.us).set("clock_safe", c.clock_safe);
-  n.set("agreements", std::move(agreements)).set("graph", std::move(graph)).set("consents", std::move(consents)).set("holds", std::move(holds));
-  n.set("policy", std::move(policy)).set("keys", std::move(keys)).set("public_ids", std::move(publics)).set("my_identity", c.my_identity);
+  n.set("agreements", std::move(agreements))
+      .set("graph", std::move(graph))
+      .set("consents", std::move(consents))
+      .set("holds", std::move(holds));
+  n.set("policy", std::move(policy))
+      .set("keys", std::move(keys))
+      .set("public_ids", std::move(publics))
+      .set("my_identity", c.my_identity);
   return n.set("decisions", std::move(decisions));
 }
 
