@@ -56,11 +56,11 @@ class TestNet {
     on_other_side([&] { fd = udp(address, port); });
     return fd;
   }
-  // Bound, with a receive time-out of 200 ms.
+  // Bound, with a receive time-out of 400 ms.
   static int udp(const std::string& address, uint16_t port) {
     const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     const sockaddr_in a = at(address, port);
-    const timeval wait{0, 200'000};
+    const timeval wait{0, 400'000};
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) != 0) return -1;
     return bind(fd, reinterpret_cast<const sockaddr*>(&a), sizeof a) == 0 ? fd : -1;
   }
