@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "agreement/internal/punycode.h"
@@ -9,8 +10,6 @@
 
 namespace entente::agreement::internal {
 namespace {
-
-constexpr size_t kBitmapBits = 1u << 17;
 
 bool alnum(unsigned char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -153,7 +152,7 @@ uint64_t key_at(const char* end) {
   return k;
 }
 
-size_t slot_of(uint64_t key) { return static_cast<size_t>((key * 0x9e3779b97f4a7c15u) >> 47) & (kBitmapBits - 1); }
+uint64_t mixed(uint64_t key) { return key * 0x9e3779b97f4a7c15u; }
 
 }  // namespace
 
@@ -165,17 +164,35 @@ std::string folded(std::string_view token) {
 
 template <size_t kKey>
 void LeakScanner::Table<kKey>::compile() {
-  bitmap.assign(kBitmapBits / 64, 0);
+  const int bits = std::clamp(static_cast<int>(std::bit_width(needles.size() * 16)), 10, 26);
+  shift = 64 - bits;
+  // How often each window of any needle occurs; a collision only makes the choice a little worse.
+  std::vector<uint32_t> seen(size_t{1} << bits, 0);
+  auto windows = [](const Needle& n, auto fn) {
+    const size_t step = std::max<size_t>(1, n.text.size() / 64);
+    for (size_t end = n.text.size(); end >= kKey; end = end > step ? end - step : 0) fn(end);
+  };
+  for (const Needle& n : needles)
+    windows(n, [&](size_t end) { ++seen[mixed(key_at<kKey>(n.text.data() + end)) >> shift]; });
+  bitmap.assign((size_t{1} << bits) / 64, 0);
   first.reserve(needles.size());
   for (uint32_t i = 0; i < needles.size(); ++i) {
-    const uint64_t key = key_at<kKey>(needles[i].text.data() + needles[i].text.size());
+    Needle& n = needles[i];
+    uint32_t fewest = UINT32_MAX;
+    windows(n, [&](size_t end) {
+      const uint32_t count = seen[mixed(key_at<kKey>(n.text.data() + end)) >> shift];
+      if (count >= fewest) return;
+      fewest = count;
+      n.key_end = static_cast<uint32_t>(end);
+    });
+    const uint64_t key = key_at<kKey>(n.text.data() + n.key_end);
     auto [it, fresh] = first.emplace(key, i + 1);
     if (!fresh) {
-      needles[i].next = it->second;
+      n.next = it->second;
       it->second = i + 1;
     }
-    const size_t s = slot_of(key);
-    bitmap[s / 64] |= uint64_t{1} << (s % 64);
+    const uint64_t slot = mixed(key) >> shift;
+    bitmap[slot / 64] |= uint64_t{1} << (slot % 64);
   }
 }
 
@@ -184,18 +201,21 @@ void LeakScanner::Table<kKey>::scan(std::string_view text, const std::function<v
   if (needles.empty() || text.size() < kKey) return;
   const char* begin = text.data();
   const char* stop = begin + text.size();
-  for (const char* end = begin + kKey; end <= stop; ++end) {
-    const uint64_t key = key_at<kKey>(end);
-    const size_t s = slot_of(key);
-    if ((bitmap[s / 64] >> (s % 64) & 1) == 0) continue;
+  for (const char* at = begin + kKey; at <= stop; ++at) {
+    const uint64_t key = key_at<kKey>(at);
+    const uint64_t slot = mixed(key) >> shift;
+    if ((bitmap[slot / 64] >> (slot % 64) & 1) == 0) continue;
     auto it = first.find(key);
     if (it == first.end()) continue;
     for (uint32_t n = it->second; n != 0; n = needles[n - 1].next) {
       const Needle& needle = needles[n - 1];
       const size_t len = needle.text.size();
-      if (static_cast<size_t>(end - begin) < len || std::memcmp(end - len, needle.text.data(), len) != 0) continue;
+      if (static_cast<size_t>(at - begin) < needle.key_end || static_cast<size_t>(stop - at) < len - needle.key_end)
+        continue;
+      const char* from = at - needle.key_end;
+      const char* end = from + len;
+      if (std::memcmp(from, needle.text.data(), len) != 0) continue;
       if (needle.word) {
-        const char* from = end - len;
         if (from > begin && alnum(static_cast<unsigned char>(from[-1])) && alnum(static_cast<unsigned char>(from[0])))
           continue;
         if (end < stop && alnum(static_cast<unsigned char>(end[0])) && alnum(static_cast<unsigned char>(end[-1])))
@@ -208,9 +228,9 @@ void LeakScanner::Table<kKey>::scan(std::string_view text, const std::function<v
 
 void LeakScanner::add_plain(std::string text, uint32_t number, bool word) {
   if (text.size() >= 8)
-    long_.needles.push_back({std::move(text), number, word, 0});
+    long_.needles.push_back({std::move(text), number, word, 0, 0});
   else
-    short_.needles.push_back({std::move(text), number, word, 0});
+    short_.needles.push_back({std::move(text), number, word, 0, 0});
 }
 
 // Inside a longer base64 text a token stands at one of three offsets; the characters that it shares with its neighbours
@@ -223,7 +243,7 @@ void LeakScanner::add_encoded(std::string_view text, uint32_t number) {
     while (!code.empty() && code.back() == '=') code.pop_back();
     if (padded.size() % 3 != 0 && !code.empty()) code.pop_back();
     code.erase(0, shift == 0 ? 0 : shift + 1);
-    if (code.size() >= 8) encoded_.needles.push_back({std::move(code), number, false, 0});
+    if (code.size() >= 8) encoded_.needles.push_back({std::move(code), number, false, 0, 0});
   }
 }
 

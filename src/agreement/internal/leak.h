@@ -33,13 +33,16 @@ class LeakScanner {
     std::string text;
     uint32_t number = 0;
     bool word = false;
-    uint32_t next = 0;  // 1 + index of the next needle with the same key
+    uint32_t key_end = 0;  // its key is text[key_end - kKey, key_end)
+    uint32_t next = 0;     // 1 + index of the next needle with the same key
   };
-  // Needles by their last kKey octets, with a bitmap before the table: nearly every position fails at the bitmap.
+  // Needles by the kKey octets of theirs that fewest others have (thousands of names may end in ".example"), with a
+  // bitmap before the table: nearly every position fails at the bitmap.
   template <size_t kKey>
   struct Table {
     std::vector<Needle> needles;
     std::vector<uint64_t> bitmap;
+    int shift = 0;                                 // hash bits not used
     std::unordered_map<uint64_t, uint32_t> first;  // key -> 1 + index
     void compile();
     void scan(std::string_view text, const std::function<void(uint32_t)>& fn) const;
