@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -98,8 +99,24 @@ struct State {
 // which he signs for another.
 using Pins = std::map<std::string, std::set<std::string>>;
 
-// Pure. `acts`: all acts known, in any order, of any agreement; only those of `agreement_id` count. The result does not
-// depend on their order.
+namespace internal {
+struct Evidence;
+}
+
+// What a set of acts says, worked out once: texts read, signatures and quorums checked, chains put in order. That is
+// nearly all of the cost of a fold, and none of it depends on when one asks. Immutable, so thread-safe; copies share.
+class History {
+ public:
+  // `acts`: all acts known, in any order, of any agreement; only those of `agreement_id` count.
+  History(std::string_view agreement_id, std::span<const SignedAct> acts, const Pins& pins);
+  [[nodiscard]] State at(Time t) const;
+
+ private:
+  std::string agreement_id_;
+  std::shared_ptr<const internal::Evidence> evidence_;
+};
+
+// History(agreement_id, acts, pins).at(at). Pure; the result does not depend on the order of the acts.
 [[nodiscard]] State fold(std::string_view agreement_id, std::span<const SignedAct> acts, Time at);
 [[nodiscard]] State fold(std::string_view agreement_id, std::span<const SignedAct> acts, Time at, const Pins& pins);
 

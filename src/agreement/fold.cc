@@ -40,7 +40,7 @@ Scope scope_of(const Node& body, const Document& doc) {
 
 class Machine {
  public:
-  explicit Machine(Evidence& evidence) : ev_(evidence) {}
+  explicit Machine(const Evidence& evidence) : ev_(evidence), doubts_(evidence.doubts), refused_(evidence.refused) {}
 
   void take(const Event& e) {
     const std::string& kind = e.act.act.kind;
@@ -72,7 +72,7 @@ class Machine {
 
  private:
   const Document& text(const Event& e) const { return ev_.texts.at(e.act.act.text_version); }
-  void refuse(const Event& e, std::string why) { ev_.refused.push_back({e.hash, e.act.act.kind, std::move(why)}); }
+  void refuse(const Event& e, std::string why) { refused_.push_back({e.hash, e.act.act.kind, std::move(why)}); }
   template <class Map>
   bool by_all(const Map& by_text, const std::string& text) const {
     auto it = by_text.find(text);
@@ -139,7 +139,7 @@ class Machine {
     refuse(e, fmt::format("not supported yet: acts of kind {} have no effect here, so this node stays narrow",
                           printable(e.act.act.kind)));
     if (e.act.act.kind == "claim_breach") return;  // no automatic sanction (transition 12)
-    ev_.doubts.emplace(e.act.act.party,
+    doubts_.emplace(e.act.act.party,
                        Evidence::Doubt{e.when, fmt::format("{} by {} is not understood here", printable(e.act.act.kind),
                                                            e.act.act.party)});
   }
@@ -157,7 +157,9 @@ class Machine {
   std::map<std::string, Time> starts(const Document& doc, State& s) const;
   std::optional<Time> end_of_term(const Document& doc, Time start, Time at) const;
 
-  Evidence& ev_;
+  const Evidence& ev_;
+  std::multimap<std::string, Evidence::Doubt> doubts_;  // of the evidence, and of acts that this version does not know
+  std::vector<Refused> refused_;
   std::string current_;      // text on the table
   std::string signed_text_;  // the governing one
   Time signed_at_;
@@ -254,7 +256,7 @@ void Machine::after_signature(State& s, Time at) {
   const bool all_unsure = !s.unsure.empty();
 
   std::set<std::string> in_doubt;
-  for (const auto& [party, doubt] : ev_.doubts) {
+  for (const auto& [party, doubt] : doubts_) {
     if (doubt.since > at) continue;
     in_doubt.insert(party);
     s.unsure.push_back(doubt.why);
@@ -325,7 +327,7 @@ void Machine::finish(State& s, Time at) {
     after_signature(s, at);
   else if (!current_.empty())
     before_signature(s);
-  s.refused = ev_.refused;
+  s.refused = std::move(refused_);
   std::sort(s.refused.begin(), s.refused.end(), [](const Refused& a, const Refused& b) {
     return std::tie(a.act_hash, a.why) < std::tie(b.act_hash, b.why);
   });
@@ -381,13 +383,20 @@ State fold(std::string_view agreement_id, std::span<const SignedAct> acts, Time 
 }
 
 State fold(std::string_view agreement_id, std::span<const SignedAct> acts, Time at, const Pins& pins) {
-  Evidence evidence = internal::gather(agreement_id, acts, pins);
-  Machine machine(evidence);
-  for (const Event& e : evidence.events)
-    if (e.when <= at) machine.take(e);
+  return History(agreement_id, acts, pins).at(at);
+}
+
+History::History(std::string_view agreement_id, std::span<const SignedAct> acts, const Pins& pins)
+    : agreement_id_(agreement_id),
+      evidence_(std::make_shared<const Evidence>(internal::gather(agreement_id, acts, pins))) {}
+
+State History::at(Time t) const {
+  Machine machine(*evidence_);
+  for (const Event& e : evidence_->events)
+    if (e.when <= t) machine.take(e);
   State s;
-  s.agreement_id = std::string(agreement_id);
-  machine.finish(s, at);
+  s.agreement_id = agreement_id_;
+  machine.finish(s, t);
   return s;
 }
 

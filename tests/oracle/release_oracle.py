@@ -506,7 +506,7 @@ class Oracle:
         if known:
             return why, o, touched
         # The finished object must not speak of what is not given.
-        said = {k: v for k, v in o.items() if k not in ("object_marking_refs", "granular_markings")}  # judged above
+        said = {k: v for k, v in o.items() if k not in ("object_marking_refs", "granular_markings", "created_by_ref")}  # judged above
         scan = Scan(said)
         for x, (what, _) in fates.items():
             if x == own and o["id"] == own:

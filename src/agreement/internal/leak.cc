@@ -197,7 +197,8 @@ void LeakScanner::Table<kKey>::compile() {
 }
 
 template <size_t kKey>
-void LeakScanner::Table<kKey>::scan(std::string_view text, const std::function<void(uint32_t)>& fn) const {
+void LeakScanner::Table<kKey>::scan(std::string_view text,
+                                    const std::function<void(const Needle&, size_t at)>& fn) const {
   if (needles.empty() || text.size() < kKey) return;
   const char* begin = text.data();
   const char* stop = begin + text.size();
@@ -221,20 +222,20 @@ void LeakScanner::Table<kKey>::scan(std::string_view text, const std::function<v
         if (end < stop && alnum(static_cast<unsigned char>(end[0])) && alnum(static_cast<unsigned char>(end[-1])))
           continue;
       }
-      fn(needle.number);
+      fn(needle, static_cast<size_t>(from - begin));
     }
   }
 }
 
 void LeakScanner::add_plain(std::string text, uint32_t number, bool word) {
   if (text.size() >= 8)
-    long_.needles.push_back({std::move(text), number, word, 0, 0});
+    long_.needles.push_back({std::move(text), number, word, 0, 0, {}, 0});
   else
-    short_.needles.push_back({std::move(text), number, word, 0, 0});
+    short_.needles.push_back({std::move(text), number, word, 0, 0, {}, 0});
 }
 
 // Inside a longer base64 text a token stands at one of three offsets; the characters that it shares with its neighbours
-// are cut.
+// are cut, and looked at once the rest is found (decodes_to).
 void LeakScanner::add_encoded(std::string_view text, uint32_t number) {
   for (size_t shift = 0; shift < 3; ++shift) {
     std::string padded(shift, '\0');
@@ -243,8 +244,29 @@ void LeakScanner::add_encoded(std::string_view text, uint32_t number) {
     while (!code.empty() && code.back() == '=') code.pop_back();
     if (padded.size() % 3 != 0 && !code.empty()) code.pop_back();
     code.erase(0, shift == 0 ? 0 : shift + 1);
-    if (code.size() >= 8) encoded_.needles.push_back({std::move(code), number, false, 0, 0});
+    if (code.size() >= 8)
+      encoded_.needles.push_back(
+          {std::move(code), number, false, 0, 0, std::string(text), static_cast<uint32_t>(shift)});
   }
+}
+
+// RFC 4648 §4. Names that differ in their last octet alone share every character that was looked for.
+bool LeakScanner::decodes_to(const Needle& needle, std::string_view text, size_t at) {
+  static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const size_t cut = needle.shift == 0 ? 0 : needle.shift + 1;
+  if (at < cut) return false;
+  std::string octets;
+  uint32_t bits = 0, have = 0;
+  for (size_t i = at - cut; i < text.size() && octets.size() < needle.shift + needle.octets.size(); ++i) {
+    const size_t value = kAlphabet.find(text[i]);
+    if (value == std::string_view::npos) break;
+    bits = bits << 6 | static_cast<uint32_t>(value);
+    have += 6;
+    if (have < 8) continue;
+    have -= 8;
+    octets += static_cast<char>(bits >> have & 0xff);
+  }
+  return octets.size() >= needle.shift && std::string_view(octets).substr(needle.shift) == needle.octets;
 }
 
 bool LeakScanner::add(std::string_view token, uint32_t number, bool word) {
@@ -268,29 +290,32 @@ void LeakScanner::compile() {
 }
 
 void LeakScanner::scan(std::string_view raw, const std::function<void(uint32_t, bool)>& fn) const {
-  auto plain = [&fn](uint32_t n) { fn(n, true); };
-  auto hidden = [&fn](uint32_t n) { fn(n, false); };
+  auto plain = [&fn](const Needle& n, size_t) { fn(n.number, true); };
   std::string text = unescaped(raw);
   std::string spare;
   if (!encoded_.needles.empty()) {
-    encoded_.scan(text, hidden);
+    auto hidden_in = [&fn](const std::string& where) {
+      return [&fn, &where](const Needle& n, size_t at) {
+        if (decodes_to(n, where, at)) fn(n.number, false);
+      };
+    };
+    encoded_.scan(text, hidden_in(text));
     if (text.find_first_of("-_") != std::string::npos) {  // the alphabet of RFC 4648 §5
       spare = text;
       std::replace(spare.begin(), spare.end(), '-', '+');
       std::replace(spare.begin(), spare.end(), '_', '/');
-      encoded_.scan(spare, hidden);
+      encoded_.scan(spare, hidden_in(spare));
     }
   }
   if (text.find('%') != std::string::npos && percent_decoded(text, spare)) {
     fold(spare);
-    // What is plain is found again here; the caller counts plain finds, so only the hidden ones matter: report all as
-    // hidden is wrong.
+    // What is plain is found again here; only what is there more often than before was hidden.
     std::unordered_map<uint32_t, int> extra;
-    auto count = [&extra](uint32_t n) { ++extra[n]; };
+    auto count = [&extra](const Needle& n, size_t) { ++extra[n.number]; };
     long_.scan(spare, count);
     short_.scan(spare, count);
     fold(text);
-    auto less = [&extra](uint32_t n) { --extra[n]; };
+    auto less = [&extra](const Needle& n, size_t) { --extra[n.number]; };
     long_.scan(text, less);
     short_.scan(text, less);
     for (const auto& [n, more] : extra)

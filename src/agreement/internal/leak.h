@@ -35,6 +35,8 @@ class LeakScanner {
     bool word = false;
     uint32_t key_end = 0;  // its key is text[key_end - kKey, key_end)
     uint32_t next = 0;     // 1 + index of the next needle with the same key
+    std::string octets;    // base64 only: what was encoded,
+    uint32_t shift = 0;    // and how many octets of its neighbour stand before it in its first group
   };
   // Needles by the kKey octets of theirs that fewest others have (thousands of names may end in ".example"), with a
   // bitmap before the table: nearly every position fails at the bitmap.
@@ -45,8 +47,9 @@ class LeakScanner {
     int shift = 0;                                 // hash bits not used
     std::unordered_map<uint64_t, uint32_t> first;  // key -> 1 + index
     void compile();
-    void scan(std::string_view text, const std::function<void(uint32_t)>& fn) const;
+    void scan(std::string_view text, const std::function<void(const Needle&, size_t at)>& fn) const;
   };
+  static bool decodes_to(const Needle& needle, std::string_view text, size_t at);
   void add_plain(std::string text, uint32_t number, bool word);
   void add_encoded(std::string_view text, uint32_t number);
 

@@ -1,0 +1,80 @@
+#include "agreement/internal/leak.h"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "base/bytes.h"
+
+namespace entente::agreement::internal {
+namespace {
+
+std::set<uint32_t> found(const LeakScanner& scanner, std::string_view text) {
+  std::set<uint32_t> out;
+  scanner.scan(text, [&](uint32_t n, bool) { out.insert(n); });
+  return out;
+}
+
+// Names from a small alphabet, so that they share beginnings, middles and ends.
+rc::Gen<std::string> name() {
+  return rc::gen::resize(14, rc::gen::container<std::string>(rc::gen::element('a', 'b', '.', '-')));
+}
+
+RC_GTEST_PROP(Leak, finds_what_a_plain_search_finds, ()) {
+  const auto names = *rc::gen::container<std::vector<std::string>>(name());
+  const auto parts = *rc::gen::container<std::vector<std::string>>(name());
+  std::string text = "x";
+  for (const auto& p : parts) text += p + "ab";
+  for (const auto& n : names) text += (n.size() % 2 == 0 ? n : "") + "?";
+  LeakScanner scanner;
+  std::set<uint32_t> expected;
+  for (uint32_t i = 0; i < names.size(); ++i) {
+    if (!scanner.add(names[i], i, false)) continue;
+    if (text.find(names[i]) != std::string::npos) expected.insert(i);
+  }
+  scanner.compile();
+  RC_ASSERT(found(scanner, text) == expected);
+}
+
+TEST(Leak, base64_is_found_at_every_offset_and_only_if_every_octet_is_there) {
+  LeakScanner scanner;
+  scanner.add("Vellichor Savings Bank 27", 7, true);
+  scanner.compile();
+  for (size_t before = 0; before < 6; ++before) {
+    for (size_t after = 0; after < 4; ++after) {
+      const std::string frame_a(before, 's'), frame_b(after, 't');
+      EXPECT_EQ(found(scanner, "see " + base64(frame_a + "Vellichor Savings Bank 27" + frame_b)).size(), 1U)
+          << before << ' ' << after;
+      // Its neighbour in the list is another bank: they differ in the bits of the last character.
+      EXPECT_TRUE(found(scanner, "see " + base64(frame_a + "Vellichor Savings Bank 23" + frame_b)).empty())
+          << before << ' ' << after;
+      EXPECT_TRUE(found(scanner, "see " + base64(frame_a + "vellichor Savings Bank 2" + frame_b)).empty());
+    }
+  }
+}
+
+// 20,000 names under one ending took seconds once: every position at the ending met all of them.
+TEST(Leak, names_with_one_ending_cost_what_other_names_cost) {
+  auto seconds = [](auto make) {
+    LeakScanner scanner;
+    for (uint32_t i = 0; i < 20'000; ++i) scanner.add(make(i), i, true);
+    scanner.compile();
+    std::string text;
+    for (uint32_t i = 0; i < 20'000; ++i) text += make(i * 7 % 20'000) + " ";
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(found(scanner, text).size(), 20'000U);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  const double apart = seconds([](uint32_t i) { return fmt::format("{0:05}.host{0:05}", i); });
+  const double alike = seconds([](uint32_t i) { return fmt::format("h{:05}.telecom.example", i); });
+  EXPECT_LT(alike, 20 * apart + 0.1);
+}
+
+}  // namespace
+}  // namespace entente::agreement::internal
