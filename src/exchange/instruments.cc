@@ -7,20 +7,12 @@
 #include "exchange/names.h"
 
 namespace entente::exchange {
-namespace {
-
-// A fold is good until something with a clock changes; agreements know more clocks than start and end (renewal, notice,
-// key validity), so it is never kept longer than this.
-constexpr int64_t kKeepUs = 1'000'000;
-
-}  // namespace
-
 Status Instruments::load() {
   const uint64_t n = cx_.store.length("acts");
   const std::lock_guard lock(mutex_);
   acts_.clear();
   hashes_.clear();
-  cache_.clear();
+  histories_.clear();
   for (uint64_t i = 0; i < n;) {
     TRY(std::vector<std::string> texts, cx_.store.read("acts", i, 1000));
     if (texts.empty())
@@ -28,59 +20,36 @@ Status Instruments::load() {
                         "run 'entente node check'");
     for (const auto& text : texts) {
       TRY(agreement::SignedAct act, agreement::parse_signed_act(text));
-      hashes_[act.act.hash()] = true;
+      hashes_.insert(act.act.hash());
       acts_[act.act.agreement_id].push_back(std::move(act));
     }
     i += texts.size();
   }
+  for (const auto& [id, acts] : acts_) histories_.insert_or_assign(id, agreement::History(id, acts, cx_.config.pins));
   return {};
 }
 
-std::vector<std::string> Instruments::ids() const {
-  const std::lock_guard lock(mutex_);
-  std::vector<std::string> out;
-  for (const auto& [id, _] : acts_) out.push_back(id);
-  return out;
-}
-
-std::shared_ptr<const agreement::State> Instruments::fold_locked(const std::string& id, Time at) const {
-  const auto it = acts_.find(id);
-  if (it == acts_.end()) return nullptr;
-  return std::make_shared<const agreement::State>(agreement::fold(id, it->second, at, cx_.config.pins));
-}
-
-std::shared_ptr<const agreement::State> Instruments::state(std::string_view agreement_id) {
-  const Time now = cx_.clock.now();
-  const std::lock_guard lock(mutex_);
-  const std::string id(agreement_id);
-  auto& cached = cache_[id];
-  if (cached.state) {
-    const auto crossed = [&](const std::optional<Time>& t) { return t && *t > cached.at && *t <= now; };
-    if (now >= cached.at && now.us - cached.at.us < kKeepUs && !crossed(cached.state->start) &&
-        !crossed(cached.state->end))
-      return cached.state;
-  }
-  cached.state = fold_locked(id, now);
-  cached.at = now;
-  auto state = cached.state;
-  if (!state) cache_.erase(id);
-  return state;
+std::shared_ptr<const agreement::State> Instruments::state(std::string_view agreement_id) const {
+  return state_at(agreement_id, cx_.clock.now());
 }
 
 std::shared_ptr<const agreement::State> Instruments::state_at(std::string_view agreement_id, Time at) const {
   const std::lock_guard lock(mutex_);
-  return fold_locked(std::string(agreement_id), at);
+  const auto it = histories_.find(agreement_id);
+  return it == histories_.end() ? nullptr : std::make_shared<const agreement::State>(it->second.at(at));
 }
 
-std::vector<std::shared_ptr<const agreement::State>> Instruments::states() {
+std::vector<std::shared_ptr<const agreement::State>> Instruments::states() const {
+  const Time now = cx_.clock.now();
+  const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<const agreement::State>> out;
-  for (const auto& id : ids()) {
-    if (auto s = state(id); s && s->document) out.push_back(std::move(s));
+  for (const auto& [id, history] : histories_) {
+    if (auto s = std::make_shared<const agreement::State>(history.at(now)); s->document) out.push_back(std::move(s));
   }
   return out;
 }
 
-std::shared_ptr<const agreement::State> Instruments::by_root(std::string_view root) {
+std::shared_ptr<const agreement::State> Instruments::by_root(std::string_view root) const {
   for (auto& s : states()) {
     if (agreement_root(*s->document) == root) return s;
   }
@@ -89,16 +58,16 @@ std::shared_ptr<const agreement::State> Instruments::by_root(std::string_view ro
 
 std::vector<agreement::SignedAct> Instruments::acts(std::string_view agreement_id) const {
   const std::lock_guard lock(mutex_);
-  const auto it = acts_.find(std::string(agreement_id));
+  const auto it = acts_.find(agreement_id);
   return it == acts_.end() ? std::vector<agreement::SignedAct>{} : it->second;
 }
 
 bool Instruments::known(std::string_view act_hash) const {
   const std::lock_guard lock(mutex_);
-  return hashes_.contains(std::string(act_hash));
+  return hashes_.contains(act_hash);
 }
 
-std::vector<std::string> Instruments::parties_of(std::string_view spki) {
+std::vector<std::string> Instruments::parties_of(std::string_view spki) const {
   std::vector<std::string> out;
   if (spki.empty()) return out;
   for (const auto& s : states()) {
@@ -137,9 +106,11 @@ std::vector<std::string> Instruments::audience(const agreement::SignedAct& act) 
 
 void Instruments::learned(agreement::SignedAct act) {
   const std::lock_guard lock(mutex_);
-  hashes_[act.act.hash()] = true;
-  cache_.erase(act.act.agreement_id);
-  acts_[act.act.agreement_id].push_back(std::move(act));
+  hashes_.insert(act.act.hash());
+  const std::string id = act.act.agreement_id;
+  auto& acts = acts_[id];
+  acts.push_back(std::move(act));
+  histories_.insert_or_assign(id, agreement::History(id, acts, cx_.config.pins));
 }
 
 }  // namespace entente::exchange

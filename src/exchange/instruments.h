@@ -4,7 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,18 +20,17 @@ class Instruments {
   explicit Instruments(Context& context) : cx_(context) {}
   Status load();  // reads the acts from the store
 
-  // Every agreement known, folded at `at` (default: now). Folds are kept until an act arrives or a boundary of time is
-  // crossed.
-  [[nodiscard]] std::vector<std::shared_ptr<const agreement::State>> states();
-  [[nodiscard]] std::shared_ptr<const agreement::State> state(std::string_view agreement_id);
+  // Every agreement known, folded now: what an agreement permits ends at its microsecond, not at a cache's.
+  [[nodiscard]] std::vector<std::shared_ptr<const agreement::State>> states() const;
+  [[nodiscard]] std::shared_ptr<const agreement::State> state(std::string_view agreement_id) const;
   [[nodiscard]] std::shared_ptr<const agreement::State> state_at(std::string_view agreement_id, Time at) const;
   // By root path "/agreements/SLUG/"; nullptr.
-  [[nodiscard]] std::shared_ptr<const agreement::State> by_root(std::string_view root);
+  [[nodiscard]] std::shared_ptr<const agreement::State> by_root(std::string_view root) const;
   [[nodiscard]] std::vector<agreement::SignedAct> acts(std::string_view agreement_id) const;
   [[nodiscard]] bool known(std::string_view act_hash) const;
 
   // Whose key is this, by the documents that are at least finalised? A party known by two documents is the same party.
-  [[nodiscard]] std::vector<std::string> parties_of(std::string_view spki);
+  [[nodiscard]] std::vector<std::string> parties_of(std::string_view spki) const;
 
   // Would it have effect? (agreement::admissible over what is known.)
   [[nodiscard]] Status admissible(const agreement::SignedAct& act) const;
@@ -40,18 +39,11 @@ class Instruments {
   void learned(agreement::SignedAct act);  // after it is in the log
 
  private:
-  std::vector<std::string> ids() const;
-  std::shared_ptr<const agreement::State> fold_locked(const std::string& id, Time at) const;
-
   Context& cx_;
   mutable std::mutex mutex_;
-  std::map<std::string, std::vector<agreement::SignedAct>> acts_;
-  std::map<std::string, bool> hashes_;
-  struct Cached {
-    std::shared_ptr<const agreement::State> state;
-    Time at;
-  };
-  std::map<std::string, Cached> cache_;
+  std::map<std::string, std::vector<agreement::SignedAct>, std::less<>> acts_;
+  std::set<std::string, std::less<>> hashes_;
+  std::map<std::string, agreement::History, std::less<>> histories_;  // of acts_
 };
 
 }  // namespace entente::exchange

@@ -105,7 +105,7 @@ Status Core::start() {
     if (auto instruments = Instruments::parse(*kept); instruments.ok()) {
       instruments_ = std::move(*instruments);
       instruments_known_ = true;
-      refold(now, true);
+      refold(now);
     }
   }
   for (size_t i = 0; i < rows_.size(); ++i) {
@@ -143,7 +143,7 @@ void Core::on_instruments(Instruments instruments) {
   }
   instruments_ = std::move(instruments);
   instruments_known_ = true;
-  refold(now, true);
+  refold(now);
   if (was_away) propose_all(now);  // what ended for want of a node
   apply(now);
 }
@@ -185,7 +185,7 @@ void Core::on_page(const Source& source, const std::vector<std::string_view>& ob
   const Time now = clock_.now();
   last_contact_ = now;
   const uint32_t number = source_number(source);
-  refold(now, false);
+  refold(now);
   for (const std::string_view raw : objects) take(number, raw, now);
   // In force first, on disk second: a page that is read twice does no harm, a block that waits for a disk does.
   apply(now);
@@ -455,9 +455,8 @@ void Core::ended(const std::vector<Lease>& leases) {
   }
 }
 
-void Core::refold(Time now, bool force) {
-  if (!instruments_known_ || (!force && now.us - last_fold_.us < kSecond && now >= last_fold_)) return;
-  last_fold_ = now;
+void Core::refold(Time now) {
+  if (!instruments_known_) return;
   instruments_.fold(now);
   std::set<std::pair<std::string, std::string>> pairs;
   for (const Source& s : sources_) {
@@ -652,7 +651,7 @@ void Core::tick() {
     if (rows_[tag - 1].usable) propose_addresses(tag, now);
   }
   const bool each_second = now.us - last_sync_.us >= kSecond || now < last_sync_;
-  refold(now, false);
+  refold(now);
   if (each_second) renew(now);
   sightings_.tick(now);
   if (now >= next_hits_) {

@@ -116,7 +116,7 @@ class Core {
   void end(const enforce::LeaseQuery& query, std::string_view why, Time now);
   void ended(const std::vector<enforce::Lease>& leases);
   void sync_target(const enforce::Target& target);
-  void refold(Time now, bool force);
+  void refold(Time now);
   void renew(Time now);
   void propose_all(Time now);
   // The usable indicators that a lease stands on.
@@ -169,7 +169,7 @@ class Core {
   std::map<enforce::Prefix, uint64_t> last_hits_;
   std::map<std::string, uint64_t> stopped_by_partner_;
   uint64_t detections_ = 0, indicators_taken_ = 0, unusable_ = 0, revoked_ = 0, objects_bad_ = 0;
-  Time last_contact_{0}, last_fold_{0}, last_sync_{0}, retry_enforcer_{0}, next_hits_{0};
+  Time last_contact_{0}, last_sync_{0}, retry_enforcer_{0}, next_hits_{0};
   std::string enforcer_error_;
   bool allow_changed_ = false, started_ = false, instruments_known_ = false;
 };

@@ -16,19 +16,21 @@ Result<Instruments> Instruments::parse(std::string_view text) {
   for (const json::Value entry : *list) {
     const auto id = json::find_string(entry, "agreement_id");
     if (!id) continue;
-    Instrument& instrument = out.instruments_[std::string(*id)];
-    instrument.me = json::find_string(entry, "me").value_or("");
+    std::vector<agreement::SignedAct> acts;
     for (const std::string_view act : json::string_list(json::find_array(entry, "acts"))) {
       auto parsed = agreement::parse_signed_act(act);
       if (parsed.ok()) {
-        instrument.acts.push_back(std::move(*parsed));
+        acts.push_back(std::move(*parsed));
       } else {
         // An act that cannot be read may be the one that narrows: without it nothing is permitted.
         say_warn("agreement {}: an act cannot be read ({}): nothing is permitted under it", *id, parsed.error().text());
-        instrument.acts.clear();
+        acts.clear();
         break;
       }
     }
+    out.instruments_.insert_or_assign(
+        std::string(*id),
+        Instrument{std::string(json::find_string(entry, "me").value_or("")), agreement::History(*id, acts, {}), {}});
     const auto collections = json::find_array(entry, "collections");
     if (!collections) continue;
     for (const json::Value c : *collections) {
@@ -42,7 +44,7 @@ Result<Instruments> Instruments::parse(std::string_view text) {
 }
 
 void Instruments::fold(Time now) {
-  for (auto& [id, instrument] : instruments_) instrument.state = agreement::fold(id, instrument.acts, now);
+  for (auto& [id, instrument] : instruments_) instrument.state = instrument.history.at(now);
 }
 
 bool Instruments::live(const std::string& agreement, const std::string& partner) const {

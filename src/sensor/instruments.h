@@ -25,7 +25,7 @@ class Instruments {
   // The answer of GET /api/v1/agreements. What cannot be read of one agreement leaves that one without permission.
   static Result<Instruments> parse(std::string_view json);
 
-  void fold(Time now);
+  void fold(Time now);  // microseconds: signatures were checked by parse
   [[nodiscard]] bool live(const std::string& agreement, const std::string& partner) const;
   // `why` set and not allowed for an agreement that is not known.
   [[nodiscard]] agreement::Permission may_block(const std::string& agreement, const agreement::Handling& object) const;
@@ -37,7 +37,7 @@ class Instruments {
  private:
   struct Instrument {
     std::string me;
-    std::vector<agreement::SignedAct> acts;
+    agreement::History history;
     agreement::State state;
   };
   std::map<std::string, Instrument> instruments_;
