@@ -7,10 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include <simdjson.h>
-
 #include "detect/hunt.h"
 #include "detect/internal/tokens.h"
+#include "json/json.h"
 
 namespace entente::detect {
 
