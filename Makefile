@@ -3,7 +3,7 @@ BUILD ?= build/release
 JOBS ?= $(shell n=$$(nproc); echo $$(( n < 8 ? n : 8 )))
 ENTENTE = $(BUILD)/bin/entente
 
-.PHONY: help demo build test bench check tidy asan tsan format setup clean
+.PHONY: help demo build test bench check asan tsan format setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,13 +23,9 @@ bench: ## figures beside their peers, in one run
 	@$(MAKE) --no-print-directory compile TESTS=OFF BENCH=ON BUILD=build/bench
 	@bench/run build/bench $(ARGS)
 
-check: ## format and layers; what CI runs before the tests
+check: ## format, layers and clang-tidy 19 over the whole tree; what CI runs before the tests
 	@tools/setup build check
 	@tools/check
-
-tidy: ## static analysis with clang-tidy 19 over the whole tree (not yet part of check: it is not clean)
-	@tools/setup build check
-	@tools/check tidy
 
 asan: ## all unit tests under address and undefined-behaviour sanitizers
 	@tools/setup build test

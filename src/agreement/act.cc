@@ -205,9 +205,9 @@ Result<std::map<std::string, int>> quorum_of(std::string_view kind, const Docume
   static constexpr std::array<std::string_view, 6> kLikeSign = {"apply_provisionally", "correct_error",  "open_project",
                                                                 "join_project",        "end_by_consent", "amend"};
   auto in = [kind](const auto& list) { return std::find(list.begin(), list.end(), kind) != list.end(); };
-  auto of = [&doc](std::string_view name, Roles otherwise) {
+  auto of = [&doc](std::string_view name, const Roles& otherwise) {
     auto it = doc.quorum.find(std::string(name));
-    return it == doc.quorum.end() ? std::move(otherwise) : it->second;
+    return it == doc.quorum.end() ? otherwise : it->second;
   };
   if (in(kOneAuthority)) return Roles{{"authority", 1}};
   if (in(kOnePlenipotentiary)) return Roles{{"plenipotentiary", 1}};

@@ -139,9 +139,8 @@ class Machine {
     refuse(e, fmt::format("not supported yet: acts of kind {} have no effect here, so this node stays narrow",
                           printable(e.act.act.kind)));
     if (e.act.act.kind == "claim_breach") return;  // no automatic sanction (transition 12)
-    doubts_.emplace(e.act.act.party,
-                       Evidence::Doubt{e.when, fmt::format("{} by {} is not understood here", printable(e.act.act.kind),
-                                                           e.act.act.party)});
+    doubts_.emplace(e.act.act.party, Evidence::Doubt{e.when, fmt::format("{} by {} is not understood here",
+                                                                         printable(e.act.act.kind), e.act.act.party)});
   }
 
   // Transition 4: signed as soon as the text on the table has every initial and every signature.

@@ -45,7 +45,7 @@ void ProtectedList::add_prefix(const Prefix& prefix, const std::string& list, bo
   if (prefixes_.emplace(prefix, list_number(list, self)).second) ++lengths_[prefix.bits];
 }
 
-void ProtectedList::add_name(std::string name, const std::string& list, bool self) {
+void ProtectedList::add_name(std::string_view name, const std::string& list, bool self) {
   names_.emplace(backwards(name), list_number(list, self));
 }
 

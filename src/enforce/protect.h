@@ -32,7 +32,7 @@ class ProtectedList {
   Result<Loaded> add_file(Files& files, const std::string& path);
   // One entry; `self` marks what belongs to this sensor (own address, gateway, resolver, node, partner).
   void add_prefix(const Prefix& prefix, const std::string& list, bool self = false);
-  void add_name(std::string name, const std::string& list, bool self = false);
+  void add_name(std::string_view name, const std::string& list, bool self = false);
 
   struct Match {
     std::string entry;  // "198.51.100.0/24", "example.org"

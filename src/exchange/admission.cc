@@ -53,7 +53,7 @@ std::string why_not(const json::Value& object, stix::Summary& summary) {
   return {};
 }
 
-void Admission::admit(const Uuid& collection, const RowMeta& meta, std::string envelope,
+void Admission::admit(const Uuid& collection, const RowMeta& meta, const std::string& envelope,
                       std::function<void(Result<taxii::StatusInfo>)> done) {
   thread_local json::Document doc;
   if (Status parsed = doc.parse(envelope); !parsed.ok()) return done(parsed.error());

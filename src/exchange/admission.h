@@ -35,7 +35,7 @@ class Admission {
  public:
   explicit Admission(Context& context) : cx_(context) {}
   // `envelope`: TAXII envelope text, unparsed. kInvalid = nothing of it could be processed (422).
-  void admit(const Uuid& collection, const RowMeta& meta, std::string envelope,
+  void admit(const Uuid& collection, const RowMeta& meta, const std::string& envelope,
              std::function<void(Result<taxii::StatusInfo>)> done);
 
  private:

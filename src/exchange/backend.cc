@@ -207,7 +207,7 @@ void Exchange::add(const taxii::Caller& caller, const std::string& root, const s
   meta.by = caller.id;
   const Uuid collection = a->collection;
   admission_->admit(
-      collection, meta, std::move(body),
+      collection, meta, body,
       [this, collection, id = caller.id, done = std::move(done)](Result<taxii::StatusInfo> status) mutable {
         // On the committer's thread: hand over at once.
         if (status.ok() && status->success > 0) signal_work();

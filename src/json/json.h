@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-// Only the document model is used. The on-demand half and its kernels for six processors are two thirds of the header and
-// would cost every unit a second; the library has its own kernels and picks one at run time.
+// Only the document model is used. The on-demand half and its kernels for six processors are two thirds of the header
+// and would cost every unit a second; the library has its own kernels and picks one at run time.
 #define SIMDJSON_BUILTIN_H
 #include <simdjson.h>
 

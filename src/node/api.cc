@@ -295,7 +295,7 @@ net::Response Api::ledger(const net::Request& request) {
           std::move(*file)};
 }
 
-void Api::handle(net::Request request, net::Reply reply) {
+void Api::handle(const net::Request& request, const net::Reply& reply) {
   if (request.path == "/healthz" || request.path == "/readyz") {
     Node n = Node::object();
     n.set("ok", true);

@@ -16,7 +16,7 @@ class Api {
   // `sync`: pulls from a partner now (done on the node's own thread for it).
   Api(exchange::Exchange& exchange, taxii::Service& taxii, const NodeConfig& config,
       std::function<Status(const std::string& party)> sync);
-  void handle(net::Request request, net::Reply reply);
+  void handle(const net::Request& request, const net::Reply& reply);
 
  private:
   net::Response answer(const net::Request& request, const taxii::Caller& caller, exchange::Role role);

@@ -60,7 +60,7 @@ struct Link::State {
   std::set<std::string> pulled;  // collection ids that have a thread
   std::vector<std::thread> threads;
 
-  State(const SensorConfig& c, std::string token, Connect make, Core& to)
+  State(const SensorConfig& c, const std::string& token, Connect make, Core& to)
       : config(c), authorization(token.empty() ? "" : "Bearer " + token), connect(std::move(make)), core(to) {}
 
   // A connection that stop() can cancel, for as long as the guard lives.
@@ -244,8 +244,8 @@ struct Link::State {
   }
 };
 
-Link::Link(const SensorConfig& config, std::string token, Connect connect, Core& core)
-    : state_(std::make_unique<State>(config, std::move(token), std::move(connect), core)) {}
+Link::Link(const SensorConfig& config, const std::string& token, Connect connect, Core& core)
+    : state_(std::make_unique<State>(config, token, std::move(connect), core)) {}
 
 Link::~Link() { stop(); }
 

@@ -18,7 +18,7 @@ using Connect = std::function<Result<std::unique_ptr<net::Client>>()>;
 
 class Link {
  public:
-  Link(const SensorConfig& config, std::string token, Connect connect, Core& core);
+  Link(const SensorConfig& config, const std::string& token, Connect connect, Core& core);
   ~Link();  // stops
   void start();
   void stop();

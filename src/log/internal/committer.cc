@@ -79,10 +79,11 @@ void Committer::append(Record record, Done done) {
     } else {
       queue_.push_back({std::move(record), std::move(done), bytes});
       queued_bytes_ += bytes;
+      wake_.notify_one();
+      return;
     }
   }
-  if (refusal) return done(*std::move(refusal));
-  wake_.notify_one();
+  done(*std::move(refusal));
 }
 
 void Committer::run() {

@@ -18,6 +18,7 @@ namespace entente::log {
 
 class Committer : public Log, private Base {
  public:
+  ~Committer() override;
   void append(Record record, Done done) final;
   [[nodiscard]] uint64_t last_seq() const final { return last_seq_.load(std::memory_order_acquire); }
   [[nodiscard]] Time last_time() const final { return {last_time_.load(std::memory_order_acquire)}; }
@@ -25,7 +26,6 @@ class Committer : public Log, private Base {
 
  protected:
   Committer(Projector& projector, Clock& clock, size_t max_group_bytes);
-  ~Committer() override;
 
   // Begins to commit, after what is already there. Engines call stop() first thing in their destructor.
   void start(uint64_t last_seq, Time last_time);

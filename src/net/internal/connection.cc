@@ -156,7 +156,8 @@ Task<IoResult> Connection::fill(size_t max) {
       if (result.state == Io::kOk) in_.append(scratch.data(), result.n);
     }
     if (result.state == Io::kOk) {
-      if ((work_ += result.n) > kTurn) co_await yield();
+      work_ += result.n;
+      if (work_ > kTurn) co_await yield();
       co_return result;
     }
     if (result.state != Io::kWantRead && result.state != Io::kWantWrite) co_return result;
@@ -291,7 +292,8 @@ Task<bool> Connection::write(std::string_view head, std::string_view body) {
     if (result.state == Io::kOk) {
       at += result.n;
       moved += result.n;
-      if ((work_ += result.n) > kTurn) co_await yield();
+      work_ += result.n;
+      if (work_ > kTurn) co_await yield();
       continue;
     }
     if (result.state != Io::kWantRead && result.state != Io::kWantWrite) co_return false;
@@ -369,7 +371,8 @@ Task<void> Connection::run() {
       co_await linger();
       co_return;
     }
-    if ((work_ += kRequestWork) > kTurn) co_await yield();
+    work_ += kRequestWork;
+    if (work_ > kTurn) co_await yield();
   }
 }
 
