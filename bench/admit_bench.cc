@@ -43,8 +43,8 @@ std::string indicator(std::mt19937_64& rng, const std::string& at) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 7) {
-    std::fputs("usage: entente_admit_bench URL PIN TOKEN ENVELOPE CONNECTIONS SECONDS\n", stderr);
+  if (argc != 7 && argc != 8) {
+    std::fputs("usage: entente_admit_bench URL PIN TOKEN ENVELOPE CONNECTIONS SECONDS [AT_MOST_OBJECTS]\n", stderr);
     return 2;
   }
   const std::string url = argv[1];
@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   const int envelope = std::atoi(argv[4]);
   const int connections = std::atoi(argv[5]);
   const double seconds = std::atof(argv[6]);
+  const uint64_t at_most = argc == 8 ? std::strtoull(argv[7], nullptr, 10) : UINT64_MAX;
   if (envelope < 1 || connections < 1 || seconds <= 0) {
     std::fputs("admit_bench: ENVELOPE, CONNECTIONS and SECONDS are positive\n", stderr);
     return 2;
@@ -60,6 +61,7 @@ int main(int argc, char** argv) {
   entente::SystemClock clock;
   const std::string at = entente::to_text(clock.now());
   std::atomic<uint64_t> objects{0};
+  std::atomic<uint64_t> begun{0};
   std::atomic<uint64_t> failures{0};
   std::mutex mutex;
   std::vector<double> latencies_ms;
@@ -78,7 +80,7 @@ int main(int argc, char** argv) {
         return;
       }
       std::vector<double> mine;
-      while (Steady::now() < end) {
+      while (Steady::now() < end && begun.fetch_add(static_cast<uint64_t>(envelope)) < at_most) {
         std::string body = R"({"objects":[)";
         for (int i = 0; i < envelope; ++i) {
           if (i > 0) body += ',';
