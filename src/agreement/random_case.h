@@ -149,6 +149,7 @@ class CaseMaker {
     Node d =
         sample_node(r_.chance(70) ? std::vector<std::string>{"IN", "JP"} : std::vector<std::string>{"IN", "JP", "US"},
                     r_.of<std::string>({"bilateral", "group", "bilateral", "project", "initiative"}), agreement);
+    const std::string last_party(d.find("parties")->list().back().string_at("party"));
     Node flows = Node::array();
     const size_t n = 1 + r_.below(3);
     for (size_t f = 0; f < n; ++f) {
@@ -162,7 +163,7 @@ class CaseMaker {
                             r_.of<std::string>({"withhold", "amber", "amber", "green", "clear"}),
                             r_.chance(75) ? std::vector<std::string>{"*"} : std::vector<std::string>{"5g", "energy"});
       if (r_.chance(10)) flow.set("from", texts({"JP"}));
-      if (r_.chance(15)) flow.set("to", texts({"JP"}));
+      if (r_.chance(25)) flow.set("to", texts({r_.of<std::string>({"JP", "JP", "IN", last_party})}));
       flows.push(std::move(flow));
     }
     d.set("flows", std::move(flows));

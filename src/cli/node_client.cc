@@ -81,15 +81,14 @@ Result<NodeClient> NodeClient::connect(const Target& t) {
   return c;
 }
 
+Error NodeClient::explained(const Error& e) const {
+  if (e.kind != ErrorKind::kUnavailable) return e;
+  return make_error(e.kind, "no node answers: " + e.what, url_,
+                    dir_.empty() ? "is it running?" : "start it with 'entente node run --dir " + dir_ + "'");
+}
+
 Result<net::Response> NodeClient::checked(Result<net::Response> answer) const {
-  if (!answer.ok()) {
-    const Error& e = answer.error();
-    if (e.kind == ErrorKind::kUnavailable) {
-      return make_error(ErrorKind::kUnavailable, "no node answers: " + e.what, url_,
-                        dir_.empty() ? "is it running?" : "start it with 'entente node run --dir " + dir_ + "'");
-    }
-    return e;
-  }
+  if (!answer.ok()) return explained(answer.error());
   if (answer->status >= 200 && answer->status < 300) return answer;
   auto doc = json::parse(answer->body);
   if (!doc.ok())

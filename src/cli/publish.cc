@@ -72,12 +72,7 @@ Result<int> publish(Context& cx, PublishOptions o) {
       if (published > 0)
         std::fprintf(stderr, "entente: %s of %s objects were published before this:\n", grouped(published).c_str(),
                      grouped(objects.size()).c_str());
-      if (e.kind == ErrorKind::kUnavailable) {
-        return make_error(
-            e.kind, "no node answers: " + e.what, client.url(),
-            o.target.dir.empty() ? "is it running?" : "start it with 'entente node run --dir " + o.target.dir + "'");
-      }
-      return e;
+      return client.explained(e);
     }
     published += status->success;
     for (auto& f : status->failures) failures.push_back(std::move(f));

@@ -150,7 +150,9 @@ class ClientImpl final : public Client {
       if (result.state == Io::kOk) return {};
       if (result.state != Io::kWantRead && result.state != Io::kWantWrite) {
         if (SSL_get_verify_result(transport_.ssl()) != X509_V_OK) {
-          return failed("the server's certificate is not accepted: " + verify_text());
+          return make_error(ErrorKind::kUnauthenticated, "the server's certificate is not accepted: " + verify_text(),
+                            options_.url,
+                            "check the address; then compare the key with what its operator tells you by other means");
         }
         return failed(transport_.error().empty() ? "TLS handshake: connection ended" : transport_.error());
       }

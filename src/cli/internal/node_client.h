@@ -31,6 +31,8 @@ class NodeClient {
   [[nodiscard]] taxii::Client& taxii() { return *taxii_; }
   [[nodiscard]] const std::string& url() const { return url_; }
   [[nodiscard]] const std::string& dir() const { return dir_; }
+  // The error of a call, with what to do if no node answers.
+  [[nodiscard]] Error explained(const Error& e) const;
 
  private:
   Result<net::Response> checked(Result<net::Response> answer) const;
