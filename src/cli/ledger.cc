@@ -132,11 +132,17 @@ Result<int> verify(Context& cx, const Options& o) {
                                          : "the proof does not lead from the entry to the signed root";
   if (cx.json) {
     Node n = Node::object();
-    n.set("ok", included).set("index", p->index).set("entry", p->entry).set("problem", problem);
+    n.set("ok", included).set("index", p->index).set("problem", problem);
+    // An entry is octets; only text goes into JSON as it is.
+    if (valid_utf8(p->entry)) {
+      n.set("entry", p->entry);
+    } else {
+      n.set("entry_base64", base64(p->entry));
+    }
     std::puts(json::write(n).c_str());
   } else if (included) {
     std::printf("entry %s is in the log %s of size %s\n%s\n", grouped(p->index).c_str(), c->origin.c_str(),
-                grouped(c->size).c_str(), p->entry.c_str());
+                grouped(c->size).c_str(), printable(p->entry, 4096).c_str());
   } else {
     std::printf("NOT PROVED: %s\n", problem.c_str());
   }
