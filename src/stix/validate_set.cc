@@ -23,10 +23,11 @@ using internal::Rule;
 // What is remembered of an id.
 struct IdEntry {
   uint64_t key = 0;
-  uint64_t created = 0;  // hash of the instant; 0: none
   uint64_t creator = 0;  // hash of created_by_ref; 0: none
+  Timestamp created;
   Timestamp newest;
   Timestamp revoked;  // the earliest version that revokes
+  bool has_created = false;
   bool is_revoked = false;
   internal::TextRing::Place text;  // of the newest version
 };
@@ -36,14 +37,54 @@ struct VersionEntry {
   uint64_t content = 0;
 };
 
-uint64_t hash_of(const Timestamp& t) {
-  return internal::text_hash(std::string_view(reinterpret_cast<const char*>(&t.s), sizeof(t.s))) * 31 + t.ns + 1;
-}
-
 // The version of an object; for those without versions, only the id.
 uint64_t version_key(uint64_t id, const std::optional<Timestamp>& modified) {
-  return modified ? id ^ (hash_of(*modified) * 0x9e3779b97f4a7c15U) : ~id;
+  if (!modified) return ~id;
+  return (id ^ static_cast<uint64_t>(modified->s) * 0x9e3779b97f4a7c15U) + modified->ns * 0xbf58476d1ce4e5b9U;
 }
+
+// The members that the rules look at, picked up in one walk.
+struct Facts {
+  std::string_view type, id, creator;
+  std::optional<Timestamp> created, modified;
+  bool revoked = false;
+
+  explicit Facts(const json::Value& object) {
+    json::Object members;
+    if (object.get_object().get(members) != simdjson::SUCCESS) return;
+    for (const auto& member : members) {
+      const std::string_view name = member.key;
+      switch (name.size()) {
+        case 2:
+          if (name == "id") take(id, member.value);
+          break;
+        case 4:
+          if (name == "type") take(type, member.value);
+          break;
+        case 7:
+          if (name == "created") take(created, member.value);
+          if (name == "revoked") revoked = member.value.is_bool() && member.value.get_bool().value_unsafe();
+          break;
+        case 8:
+          if (name == "modified") take(modified, member.value);
+          break;
+        case 14:
+          if (name == "created_by_ref") take(creator, member.value);
+          break;
+        default:
+          break;
+      }
+    }
+  }
+
+ private:
+  static void take(std::string_view& to, const json::Value& value) {
+    if (value.is_string()) to = value.get_string().value_unsafe();
+  }
+  static void take(std::optional<Timestamp>& to, const json::Value& value) {
+    if (value.is_string()) to = parse_timestamp(value.get_string().value_unsafe());
+  }
+};
 
 // A translation whose original was not seen yet.
 struct Waiting {
@@ -68,7 +109,10 @@ struct SetValidator::State {
         texts(std::max<size_t>(o.memory / 8, 4096)),
         few(o.memory / 8) {}
 
+  [[nodiscard]] uint64_t hash(std::string_view id) const { return internal::text_hash(id, seed); }
+
   Options options;
+  uint64_t seed = std::hash<Uuid>()(random_uuid());
   internal::BoundedTable<IdEntry> ids;
   internal::BoundedTable<VersionEntry> versions;
   internal::TextRing texts;
@@ -95,10 +139,8 @@ struct SetValidator::State {
     return true;
   }
 
-  void versions_of(const json::Value& object, std::string_view id, IdEntry& entry, bool is_new,
-                   std::vector<SetFinding>& out) const;
-  bool repeated(const json::Value& object, std::string_view id, uint64_t key, bool sco,
-                const std::optional<Timestamp>& modified, std::vector<SetFinding>& out);
+  void versions_of(const Facts& facts, IdEntry& entry, bool is_new, std::vector<SetFinding>& out) const;
+  bool repeated(const json::Value& object, const Facts& facts, uint64_t key, bool sco, std::vector<SetFinding>& out);
   void remember_marking(const json::Value& object, std::string_view id);
   void translation(const json::Value& object, std::string_view text, std::string_view id, std::vector<SetFinding>& out);
   void original(const json::Value& object, uint64_t key, const std::optional<Timestamp>& modified,
@@ -117,16 +159,15 @@ bool SetValidator::complete() const { return !state_->forgot && state_->ids.comp
 
 void SetValidator::add(const json::Value& object, std::string_view text, std::vector<SetFinding>& out) {
   State& s = *state_;
-  const auto type = json::find_string(object, "type");
-  const auto id = json::find_string(object, "id");
-  if (!type || !id || *type == "bundle") return;
-  const internal::Type* known = internal::find_type(*type);
+  Facts facts(object);
+  if (facts.type.empty() || facts.id.empty() || facts.type == "bundle") return;
+  const internal::Type* known = internal::find_type(facts.type);
   const bool sco = known != nullptr && known->cls == Class::kSco;
   // Observables and markings have no versions (§3.6); an observable may change under one id.
-  const auto modified = sco || *type == "marking-definition" ? std::nullopt : time_of(object, "modified");
-  const uint64_t key = internal::text_hash(*id);
+  if (sco || facts.type == "marking-definition") facts.modified.reset();
+  const uint64_t key = s.hash(facts.id);
 
-  if (!s.repeated(object, *id, key, sco, modified, out)) return;
+  if (!s.repeated(object, facts, key, sco, out)) return;
   IdEntry* entry = s.ids.find(key);
   const bool is_new = entry == nullptr;
   if (is_new) {
@@ -134,64 +175,63 @@ void SetValidator::add(const json::Value& object, std::string_view text, std::ve
     fresh.key = key;
     entry = &s.ids.insert(fresh);
   }
-  const bool newest = is_new || (modified && *modified > entry->newest);
-  if (newest) entry->text = s.texts.put(text);
-  if (modified) s.versions_of(object, *id, *entry, is_new, out);
-  if (!s.waiting.empty()) s.original(object, key, modified, out);
-  if (*type == "marking-definition") s.remember_marking(object, *id);
-  if (*type == "language-content") s.translation(object, text, *id, out);
+  if (is_new || (facts.modified && *facts.modified > entry->newest)) entry->text = s.texts.put(text);
+  if (facts.modified) s.versions_of(facts, *entry, is_new, out);
+  if (!s.waiting.empty()) s.original(object, key, facts.modified, out);
+  if (facts.type == "marking-definition") s.remember_marking(object, facts.id);
+  if (facts.type == "language-content") s.translation(object, text, facts.id, out);
 }
 
 // S22, S42: whether this version is seen for the first time.
-bool SetValidator::State::repeated(const json::Value& object, std::string_view id, uint64_t key, bool sco,
-                                   const std::optional<Timestamp>& modified, std::vector<SetFinding>& out) {
-  const uint64_t version = version_key(key, modified);
-  const uint64_t content = internal::content_hash(object);
+bool SetValidator::State::repeated(const json::Value& object, const Facts& facts, uint64_t key, bool sco,
+                                   std::vector<SetFinding>& out) {
+  const uint64_t version = version_key(key, facts.modified);
+  const uint64_t content = internal::content_hash(object, seed);
   const VersionEntry* before = versions.find(version);
   if (before == nullptr) {
     versions.insert({version, content});
     return true;
   }
   if (before->content == content) {
-    report(out, Rule::kDuplicate, id, "", "the same object was there before");
+    report(out, Rule::kDuplicate, facts.id, "", "the same object was there before");
   } else if (!sco && !tlp_of_definition(object)) {
     // The objects of TLP are who they are with or without their optional name.
-    report(out, Rule::kVersionContent, id, modified ? "/modified" : "/id",
-           modified ? "another object with this id and modified was there before"
-                    : "another object with this id was there before");
+    report(out, Rule::kVersionContent, facts.id, facts.modified ? "/modified" : "/id",
+           facts.modified ? "another object with this id and modified was there before"
+                          : "another object with this id was there before");
   }
   return false;
 }
 
-// S20, S21, S22: this version beside those seen before.
-void SetValidator::State::versions_of(const json::Value& object, std::string_view id, IdEntry& entry, bool is_new,
+// S20, S21, S22: this version beside those seen before. Requires: facts.modified.
+void SetValidator::State::versions_of(const Facts& facts, IdEntry& entry, bool is_new,
                                       std::vector<SetFinding>& out) const {
-  const auto modified = time_of(object, "modified");
-  const auto created = time_of(object, "created");
-  const auto creator = json::find_string(object, "created_by_ref");
-  const uint64_t created_hash = created ? hash_of(*created) : 0;
-  const uint64_t creator_hash = creator ? internal::text_hash(*creator) : 0;
-  if (entry.created != 0 && created_hash != 0 && entry.created != created_hash) {
-    report(out, Rule::kCreatedChanged, id, "/created", "another version has another created");
+  const Timestamp modified = *facts.modified;
+  if (facts.created) {
+    if (entry.has_created && entry.created != *facts.created) {
+      report(out, Rule::kCreatedChanged, facts.id, "/created", "another version has another created");
+    }
+    entry.has_created = true;
+    entry.created = *facts.created;
   }
-  if (entry.creator != 0 && creator_hash != 0 && entry.creator != creator_hash) {
-    report(out, Rule::kCreatorChanged, id, "/created_by_ref", "another version names another creator");
+  if (!facts.creator.empty()) {
+    const uint64_t creator = hash(facts.creator);
+    if (entry.creator != 0 && entry.creator != creator) {
+      report(out, Rule::kCreatorChanged, facts.id, "/created_by_ref", "another version names another creator");
+    }
+    entry.creator = creator;
   }
-  if (entry.created == 0) entry.created = created_hash;
-  if (entry.creator == 0) entry.creator = creator_hash;
-
-  const bool revokes = json::find_bool(object, "revoked") == true;
-  if (entry.is_revoked && *modified > entry.revoked) {
-    report(out, Rule::kAfterRevocation, id, "/modified", "an earlier version revoked this object");
-  } else if (revokes && !is_new && entry.newest > *modified) {
-    report(out, Rule::kAfterRevocation, id, "/revoked",
+  if (entry.is_revoked && modified > entry.revoked) {
+    report(out, Rule::kAfterRevocation, facts.id, "/modified", "an earlier version revoked this object");
+  } else if (facts.revoked && !is_new && entry.newest > modified) {
+    report(out, Rule::kAfterRevocation, facts.id, "/revoked",
            "this version revokes the object, and a later version was there before");
   }
-  if (revokes && (!entry.is_revoked || *modified < entry.revoked)) {
+  if (facts.revoked && (!entry.is_revoked || modified < entry.revoked)) {
     entry.is_revoked = true;
-    entry.revoked = *modified;
+    entry.revoked = modified;
   }
-  if (is_new || *modified > entry.newest) entry.newest = *modified;
+  if (is_new || modified > entry.newest) entry.newest = modified;
 }
 
 // S30: who marks whom, also in part.
@@ -224,7 +264,7 @@ void SetValidator::State::translation(const json::Value& object, std::string_vie
   const auto ref = json::find_string(object, "object_ref");
   if (!ref) return;
   const auto wanted = time_of(object, "object_modified");
-  const uint64_t key = internal::text_hash(*ref);
+  const uint64_t key = hash(*ref);
   const IdEntry* entry = ids.find(key);
   if (entry != nullptr && (!wanted || entry->newest == *wanted)) {
     const auto original = texts.get(entry->text);

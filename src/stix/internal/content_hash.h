@@ -10,7 +10,7 @@
 
 namespace entente::stix::internal {
 
-[[nodiscard]] uint64_t text_hash(std::string_view text);
-[[nodiscard]] uint64_t content_hash(const json::Value& value);
+[[nodiscard]] uint64_t text_hash(std::string_view text, uint64_t seed);
+[[nodiscard]] uint64_t content_hash(const json::Value& value, uint64_t seed);
 
 }  // namespace entente::stix::internal

@@ -59,14 +59,14 @@ class Window {
 
   void consume(size_t n) {
     const char* begin = buffer_.data() + from_;
-    const auto lines = static_cast<uint64_t>(std::count(begin, begin + n, '\n'));
-    if (lines == 0) {
-      column_ += n;
-    } else {
-      const size_t last = std::string_view(begin, n).rfind('\n');
-      line_ += lines;
-      column_ = n - last;
+    const char* last = nullptr;
+    const char* at = begin;
+    const char* end = begin + n;
+    while ((at = static_cast<const char*>(std::memchr(at, '\n', static_cast<size_t>(end - at)))) != nullptr) {
+      last = at++;
+      ++line_;
     }
+    column_ = last == nullptr ? column_ + n : static_cast<uint64_t>(end - last);
     from_ += n;
   }
 
