@@ -376,6 +376,7 @@ bool ObjectStream::State::element(Item& item) {
   }
   if (c == '}' || c == ':') return wrong("expected a value", 1);
   const std::string place = pointer + "/" + std::to_string(count++);
+  item.place = place;
   bool broken = false;
   const bool closed = c == '{' ? internal::skip_brackets(in, offset, 0, &broken) : internal::skip_value(in, offset);
   after_value = true;
