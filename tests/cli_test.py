@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The contract of the command line: exit status (0 yes, 1 no, 2 could not run), `entente: WHAT (WHERE): WHAT TO DO` on standard error, one JSON
 object per line with -o json, and bad input that loses nothing and leaves nothing half-written."""
-import json, os, pathlib, socket, subprocess, sys, tempfile, time
+import itertools, json, os, pathlib, socket, subprocess, sys, tempfile, time
 
 ENTENTE = sys.argv[1]
 FAILED = []
@@ -61,6 +61,73 @@ def pattern_match(tmp):
     run("match: the same, leniently", 0, ["[domain-name:value = 'x.example']"], "loose.json", "--lenient")
 
 
+def stream(lines, *args, mb=None):
+    """Pipes lines into the program; exit status, output, and its peak of memory in megabytes."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        p = subprocess.Popen([ENTENTE, *args], stdin=subprocess.PIPE, stdout=out, stderr=err)
+        for line in lines:
+            p.stdin.write(line if isinstance(line, bytes) else line.encode())
+        p.stdin.close()
+        _, status, usage = os.wait4(p.pid, 0)
+        p.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        return p.returncode, out.read(), err.read(), usage.ru_maxrss / 1024
+
+
+def stix_commands(tmp):
+    good = json.dumps(indicator(1))
+    # Bad input: a clear error with its place, and the rest is read.
+    for what, bad, where in (
+        ("broken off", '{"type": "indicator", ', "2:22"), ("a name twice", '{"type":"tool","type":"tool"}', "2 /type"), ("a lone surrogate", '{"type":"\\ud800"}', "2:10"),
+        ("bad UTF-8", b'{"type":"\xff"}', "2:10"), ("a huge integer", '{"type":"tool","x":9007199254740993}', "2 /x"), ("a number beyond all", '{"type":"tool","x":1e999}', "2:20"),
+        ("deep nesting", '{"x":' + "[" * 100000 + "]" * 100000 + "}", "2:69"), ("no JSON at all", "nonsense", "2:1"),
+    ):
+        bad = bad if isinstance(bad, bytes) else bad.encode()
+        status, out, _, _ = stream([good, "\n", bad, "\n", json.dumps(indicator(2, confidence=101))], "-o", "json", "stix", "validate", "-")
+        found = [json.loads(line) for line in out.splitlines()]
+        check(f"validate: {what} in line 2, and line 3 is checked", status == 1 and [(f["line"], f["code"]) for f in found] == [(2, "S1-json"), (3, "S13-range")]
+              and where.strip() in found[0]["message"], out)
+    # A text of 100 MB is over the limit, not over the memory.
+    piece = b"x" * (1 << 20)
+    big = lambda: [b'{"type":"tool","name":"', *([piece] * 100), b'"}\n', good]
+    status, out, _, mb = stream(big(), "-o", "json", "stix", "validate", "-")
+    check("validate: a text of 100 MB is refused in bounded memory", status == 1 and json.loads(out)["code"] == "S1-json" and mb < 250, (status, out[:300], mb))
+    status, out, _, mb = stream([b'{"type":"bundle","id":"bundle--00000000-0000-4000-8000-000000000001","objects":[', *big()[:-1], b",", good, b"]}"], "-o", "json", "stix", "validate", "-")
+    check("validate: and in a bundle", status == 1 and json.loads(out)["place"] == "/objects/0" if out.count("\n") == 1 else False, (status, out[:300], mb))
+    # Memory does not grow with the input: lines, and one bundle.
+    text = json.dumps(indicator(0, description="d" * 400))
+    lines = lambda n: (text.replace("000000000000", f"{i:012d}", 1) for i in range(n))
+    few, many = (stream((t + "\n" for t in lines(n)), "stix", "validate", "--memory", "8", "-") for n in (20_000, 100_000))
+    check("validate: memory is the same for 20,000 and 100,000 objects in lines", few[0] == many[0] == 0 and many[3] < few[3] * 1.2 + 5, (few, many))
+    check("validate: what was not compared is said", "--memory" in many[2], many[2])
+    in_bundle = itertools.chain(['{"type":"bundle","id":"bundle--00000000-0000-4000-8000-000000000001","objects":['],
+                                ((", " if i else "") + t for i, t in enumerate(lines(100_000))), ["]}"])  # no list: a child counts its parent's memory at the fork
+    bundle = stream(in_bundle, "stix", "validate", "--memory", "8", "-")
+    check("validate: and in one bundle", bundle[0] == 0 and "100,000 objects: 100,000 valid" in bundle[1] and bundle[3] < few[3] * 1.2 + 5, bundle)
+    # Rules over several objects, codes, strictness.
+    (tmp / "twice.jsonl").write_text(good + "\n" + json.dumps(indicator(1, name="other")) + "\n")
+    expect("validate: two contents of one version", 1, "stix", "validate", tmp / "twice.jsonl", out="S22-version-content")
+    expect("validate: the code disabled", 0, "stix", "validate", "--disable", "S22-version-content", tmp / "twice.jsonl")
+    expect("validate: a code that there is not", 2, "stix", "validate", "--disable", "S99-x", tmp / "twice.jsonl", err="stix-codes")
+    expect("validate: custom content", 0, "stix", "validate", "-", stdin=json.dumps(indicator(1, x_a=1)), out="S15-custom-property")
+    expect("validate: custom content, strictly", 1, "stix", "validate", "--strict", "-", stdin=json.dumps(indicator(1, x_a=1)))
+    expect("validate: a pattern that is none", 1, "stix", "validate", "-", stdin=json.dumps(indicator(1, pattern="[x")), out="S41-pattern")
+    expect("validate: the other files are read though one is not there", 2, "stix", "validate", tmp / "none.json", tmp / "bad.json", out="S20-modified")
+    expect("id: right", 0, "stix", "id", "-", stdin='{"type":"ipv4-addr","id":"ipv4-addr--28bb3599-77cd-5a82-a950-b5bc3caf07c4","value":"198.51.100.3"}', out="28bb3599")
+    expect("id: another", 1, "stix", "id", "-", stdin='{"type":"mutex","id":"mutex--28bb3599-77cd-5a82-a950-b5bc3caf07c4","name":"__CLEANSWEEP__"}', out="f93fe911-e545-5239-b9b0-597840d0c871")
+    shown = {"type": "bundle", "id": "bundle--00000000-0000-4000-8000-000000000001", "objects": [
+        indicator(7, confidence=101, created_by_ref="identity--00000000-0000-4000-8000-000000000001", object_marking_refs=["marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"]),
+        {"type": "identity", "id": "identity--00000000-0000-4000-8000-000000000001", "name": "CERT Nowhere"}]}
+    one = indicator(7)["id"]
+    for part in ("TLP:RED", "CERT Nowhere", "n7.example", "S13-range", "2026-01-01T00:00:00.000Z"):
+        expect(f"show: {part}", 0, "stix", "show", "-", "--id", one, stdin=json.dumps(shown), out=part)
+    r = expect("show: for programs", 0, "-o", "json", "stix", "show", "-", "--id", one, stdin=json.dumps(shown))
+    check("show: markings and references by name", (o := json.loads(r.stdout))["markings"][0]["name"] == "TLP:RED" and any(x.get("name") == "CERT Nowhere" for x in o["references"]), r.stdout)
+    expect("show: which of several", 1, "stix", "show", "-", stdin=json.dumps(shown), err="--id")
+    expect("show: not there", 1, "stix", "show", "-", "--id", "tool--x", stdin=json.dumps(shown), err="tool--x")
+
+
 def main(tmp):
     tmp = pathlib.Path(tmp)
     expect("--version names version and commit", 0, "--version", out="entente 0.")
@@ -76,6 +143,7 @@ def main(tmp):
     expect("validate: a good object", 0, "stix", "validate", tmp / "good.json")
     expect("validate: modified before created", 1, "stix", "validate", tmp / "bad.json")
     expect("validate: a file that is not there", 2, "stix", "validate", tmp / "none.json", err="none.json")
+    stix_commands(tmp)
     expect("pattern: a good one", 0, "pattern", "check", "[domain-name:value = 'x.example']")
     expect("pattern: a bad one", 1, "pattern", "check", "[domain-name:value = ]")
     expect("pattern: a bad regular expression", 1, "pattern", "check", "[domain-name:value MATCHES '(a']", out="1:28")

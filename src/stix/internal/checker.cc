@@ -235,6 +235,14 @@ void Checker::unknown_member(std::string_view name, const json::Value& value, co
                       : many ? value.is_array()
                              : true;
     if (!fits) report(Rule::kReferenceForm, at, {name, " should hold ", one ? "an identifier" : "identifiers"});
+    const bool hexadecimal = name.ends_with("_hex");
+    if (hexadecimal || name.ends_with("_bin")) {
+      std::string_view digits;
+      const bool coded = value.get_string().get(digits) == simdjson::SUCCESS &&
+                         (hexadecimal ? is_hex_lower(digits) : is_base64(digits));
+      if (!coded)
+        report(Rule::kEncodedForm, at, {name, " should hold ", hexadecimal ? "hexadecimal digits" : "base64"});
+    }
   }
   anything(value, at);
 }

@@ -204,6 +204,9 @@ void Checker::extension(std::string_view key, const json::Value& value, const Fr
     report(Rule::kExtensionType, at, {"the extension needs extension_type"});
   } else if (!type->is_string() || !has_word(kExtensionType.terms, type->get_string().value_unsafe())) {
     report(Rule::kEnum, &here, {"extension_type is not in ", kExtensionType.name, ": ", kExtensionType.terms});
+  } else if (warnings() && type->get_string().value_unsafe() == "toplevel-property-extension" &&
+             value.get_object().value_unsafe().size() > 1) {
+    report(Rule::kToplevelEntry, at, {"this entry has more than extension_type"});
   }
   anything(value, at);
 }
