@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/internal/commands.h"
-#include "cli/internal/stix.h"
+#include "cli/internal/stix_commands.h"
 
 namespace entente::cli {
 
