@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 
@@ -129,24 +130,33 @@ Result<int> match(Context& cx, const Options& o) {
     print_error(data.error().at(o.data));
     return 2;
   }
+  std::vector<pattern::Matcher> matchers;
+  std::vector<std::optional<Error>> errors;
+  for (const auto& line : lines) {
+    auto matcher = prepare(line.pattern);
+    errors.push_back(matcher.ok() ? std::nullopt : std::optional(matcher.error()));
+    if (matcher.ok()) matchers.push_back(*std::move(matcher));
+  }
+  const auto results = pattern::match_all(matchers, *data);
+  auto next = results.begin();
   bool some = false;
   bool unknown = false;
   Table t({"line", "result", "observed-data"});
-  for (const auto& line : lines) {
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const Line& line = lines[i];
     Node n = Node::object();
     n.set("line", static_cast<uint64_t>(line.number)).set("pattern", line.pattern);
-    const auto matcher = prepare(line.pattern);
-    if (!matcher.ok()) {
+    if (const auto& e = errors[i]) {
       unknown = true;
-      print_error(matcher.error().at(o.file + ":" + std::to_string(line.number)));
+      print_error(e->at(o.file + ":" + std::to_string(line.number)));
       n.set("result", "not valid")
           .set("matched", false)
-          .set("error", matcher.error().what)
-          .set("where", matcher.error().where)
-          .set("remedy", matcher.error().remedy);
-      t.row({std::to_string(line.number), "not valid", matcher.error().text()});
+          .set("error", e->what)
+          .set("where", e->where)
+          .set("remedy", e->remedy);
+      t.row({std::to_string(line.number), "not valid", e->text()});
     } else {
-      Answer a = answer(matcher->match(*data), *data);
+      Answer a = answer(*next++, *data);
       const bool matched = std::string_view(a.result) == "match";
       some = some || matched;
       unknown = unknown || std::string_view(a.result) == "limit reached";
