@@ -37,8 +37,9 @@ void row(const char* what, double per_second, const char* unit, const char* goal
 }
 
 std::string address(std::mt19937_64& r) {
-  return std::to_string(11 + r() % 200) + "." + std::to_string(r() % 256) + "." + std::to_string(r() % 256) + "." +
-         std::to_string(r() % 256);
+  const uint64_t x = r();  // once: the order in which operands are evaluated is open
+  return std::to_string(11 + x % 200) + "." + std::to_string(x >> 8 & 255) + "." + std::to_string(x >> 16 & 255) + "." +
+         std::to_string(x >> 24 & 255);
 }
 std::string domain(std::mt19937_64& r) {
   std::string s;
@@ -93,11 +94,13 @@ std::string json_of(std::mt19937_64& r, size_t n) {
   std::string s = "[";
   for (size_t i = 0; i < n; ++i) {
     const std::string number = std::to_string(i);
+    const std::string value = address(r);
+    const std::string name = domain(r);
     s +=
         (i > 0 ? "," : "") + std::string(R"({"type":"observed-data","id":"observed-data--)") + number +
         R"(","first_observed":"2026-01-01T00:00:00.)" + std::to_string(1000 + i % 1000).substr(1) +
         R"(Z","last_observed":"2026-01-01T00:00:01Z","number_observed":1,"objects":{"1":{"type":"ipv4-addr","value":")" +
-        address(r) + R"("},"2":{"type":"domain-name","value":")" + domain(r) +
+        value + R"("},"2":{"type":"domain-name","value":")" + name +
         R"("},"3":{"type":"network-traffic","dst_ref":"1","dst_port":443}}})";
   }
   return s + "]";
