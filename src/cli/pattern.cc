@@ -1,8 +1,9 @@
-// pattern check|match
+// pattern check|match|equal
 #include "pattern/pattern.h"
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 
@@ -11,6 +12,7 @@
 #include "cli/internal/node_client.h"
 #include "cli/internal/table.h"
 #include "json/node.h"
+#include "pattern/equal.h"
 #include "pattern/evaluate.h"
 
 namespace entente::cli {
@@ -19,7 +21,7 @@ namespace {
 using json::Node;
 
 struct Options {
-  std::string pattern, file, data;
+  std::string pattern, other, file, data;
   bool lenient = false;
 };
 
@@ -129,24 +131,33 @@ Result<int> match(Context& cx, const Options& o) {
     print_error(data.error().at(o.data));
     return 2;
   }
+  std::vector<pattern::Matcher> matchers;
+  std::vector<std::optional<Error>> errors;
+  for (const auto& line : lines) {
+    auto matcher = prepare(line.pattern);
+    errors.push_back(matcher.ok() ? std::nullopt : std::optional(matcher.error()));
+    if (matcher.ok()) matchers.push_back(*std::move(matcher));
+  }
+  const auto results = pattern::match_all(matchers, *data);
+  auto next = results.begin();
   bool some = false;
   bool unknown = false;
   Table t({"line", "result", "observed-data"});
-  for (const auto& line : lines) {
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const Line& line = lines[i];
     Node n = Node::object();
     n.set("line", static_cast<uint64_t>(line.number)).set("pattern", line.pattern);
-    const auto matcher = prepare(line.pattern);
-    if (!matcher.ok()) {
+    if (const auto& e = errors[i]) {
       unknown = true;
-      print_error(matcher.error().at(o.file + ":" + std::to_string(line.number)));
+      print_error(e->at(o.file + ":" + std::to_string(line.number)));
       n.set("result", "not valid")
           .set("matched", false)
-          .set("error", matcher.error().what)
-          .set("where", matcher.error().where)
-          .set("remedy", matcher.error().remedy);
-      t.row({std::to_string(line.number), "not valid", matcher.error().text()});
+          .set("error", e->what)
+          .set("where", e->where)
+          .set("remedy", e->remedy);
+      t.row({std::to_string(line.number), "not valid", e->text()});
     } else {
-      Answer a = answer(matcher->match(*data), *data);
+      Answer a = answer(*next++, *data);
       const bool matched = std::string_view(a.result) == "match";
       some = some || matched;
       unknown = unknown || std::string_view(a.result) == "limit reached";
@@ -162,6 +173,23 @@ Result<int> match(Context& cx, const Options& o) {
   return some ? 0 : unknown ? 2 : 1;
 }
 
+// 0: they match the same observations. 1: they differ, or it is not known.
+Result<int> equal(Context& cx, const Options& o) {
+  const auto a = pattern::Pattern::parse(o.pattern);
+  if (!a.ok()) return a.error().at("the first pattern");
+  const auto b = pattern::Pattern::parse(o.other);
+  if (!b.ok()) return b.error().at("the second pattern");
+  const bool same = pattern::surely_equal(*a, *b);
+  if (cx.json) {
+    Node n = Node::object();
+    n.set("equal", same);
+    std::puts(json::write(n).c_str());
+  } else {
+    std::puts(same ? "equal" : "different, or not known");
+  }
+  return same ? 0 : 1;
+}
+
 }  // namespace
 
 void add_pattern_commands(CLI::App& app, Context& cx) {
@@ -172,6 +200,10 @@ void add_pattern_commands(CLI::App& app, Context& cx) {
   c->add_option("PATTERN", o->pattern, "pattern");
   c->add_option("--file", o->file, "file with one pattern a line; '-' is standard input");
   c->callback([&cx, o] { finish(cx, check(cx, *o)); });
+  c = p->add_subcommand("equal", "do two patterns match the same observations (exit 1: no, or not known)");
+  c->add_option("A", o->pattern, "pattern")->required();
+  c->add_option("B", o->other, "pattern")->required();
+  c->callback([&cx, o] { finish(cx, equal(cx, *o)); });
   c = p->add_subcommand("match", "which patterns match the observed-data, and what they are bound to (exit 1 if none)");
   c->add_option("--pattern-file", o->file, "file with one pattern a line")->required();
   c->add_option("--data", o->data, "observed-data with its objects: bundle, list or JSON lines")->required();

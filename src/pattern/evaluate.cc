@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pattern/internal/bind.h"
+#include "pattern/internal/bracket_index.h"
 #include "pattern/internal/program.h"
 
 namespace entente::pattern {
@@ -31,7 +32,66 @@ std::vector<uint32_t> fitting(const Program& program, std::span<const Symbol> na
   return out;
 }
 
+std::vector<Candidate> candidates_of(const Observations& data) {
+  std::vector<Candidate> out;
+  out.reserve(data.all().size());
+  for (const Observed& o : data.all()) out.push_back({o.first, o.last, o.count});
+  return out;
+}
+
+MatchResult bound(const Program& p, std::span<const std::vector<uint32_t>> by_leaf,
+                  std::span<const Candidate> candidates, Work& work) {
+  // What was not looked at may still be missing: a binding without it is one all the same.
+  const bool incomplete = work.limited;
+  work.limited = false;
+  Binding b = bind(p.plan, candidates, by_leaf, work);
+  if (b.outcome == Outcome::kNo && incomplete) b.outcome = Outcome::kLimit;
+  return {b.outcome, std::move(b.bound)};
+}
+
 }  // namespace
+
+std::vector<MatchResult> match_all(std::span<const Matcher> matchers, const Observations& data,
+                                   const MatchOptions& options) {
+  // The index has names of its own; to the data's they are the same numbers, unless the data lacks one: then 0.
+  Symbols names = data.symbols();
+  BracketIndex index;
+  for (const Matcher& m : matchers) index.add(m.shared_program(), names);
+  std::vector<Work> work(matchers.size(), Work{options.max_work, false});
+  std::vector<std::vector<std::vector<uint32_t>>> fits(matchers.size());  // per pattern, per bracket
+  std::vector<MatchResult> out(matchers.size());
+  std::vector<BracketIndex::Hit> hits;
+  for (uint32_t i = 0; i < data.all().size(); ++i) {
+    hits.clear();
+    index.probe(data, data.all()[i], hits, [&](BracketIndex::Slot s) -> Work& { return work[s]; });
+    for (const auto& hit : hits) {
+      const Program& p = index.program(hit.slot);
+      if (p.plan.single) {
+        if (out[hit.slot].outcome == Outcome::kNo) out[hit.slot] = {Outcome::kMatched, {{i, 1}}};
+        continue;
+      }
+      auto& lists = fits[hit.slot];
+      if (lists.empty()) lists.resize(p.brackets.size());
+      lists[hit.bracket].push_back(i);
+    }
+  }
+  const auto candidates = candidates_of(data);
+  for (size_t m = 0; m < matchers.size(); ++m) {
+    const Program& p = *matchers[m].shared_program();
+    if (out[m].outcome == Outcome::kMatched) continue;
+    if (p.plan.single || fits[m].empty()) {
+      if (work[m].limited) out[m].outcome = Outcome::kLimit;
+      continue;
+    }
+    std::vector<std::vector<uint32_t>> by_leaf;
+    for (const Leaf& leaf : p.plan.leaves) {
+      auto& list = by_leaf.emplace_back(fits[m][leaf.bracket]);
+      std::erase_if(list, [&](uint32_t o) { return !in_windows(leaf, candidates[o].first, candidates[o].last); });
+    }
+    out[m] = bound(p, by_leaf, candidates, work[m]);
+  }
+  return out;
+}
 
 Result<Matcher> Matcher::compile(const Pattern& pattern) {
   TRY(auto program, Program::make(pattern.shared_ast()));
@@ -54,14 +114,7 @@ MatchResult Matcher::match(const Observations& data, const MatchOptions& options
     std::erase_if(found, [&](uint32_t o) { return !in_windows(leaf, data.all()[o].first, data.all()[o].last); });
     by_leaf.push_back(std::move(found));
   }
-  // What was not looked at may still be missing: a binding without it is one all the same.
-  const bool incomplete = work.limited;
-  work.limited = false;
-  std::vector<Candidate> candidates;
-  for (const Observed& o : data.all()) candidates.push_back({o.first, o.last, o.count});
-  Binding b = bind(p.plan, candidates, by_leaf, work);
-  if (b.outcome == Outcome::kNo && incomplete) b.outcome = Outcome::kLimit;
-  return {b.outcome, std::move(b.bound)};
+  return bound(p, by_leaf, candidates_of(data), work);
 }
 
 }  // namespace entente::pattern

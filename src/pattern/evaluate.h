@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,12 +36,16 @@ class Matcher {
 
   [[nodiscard]] MatchResult match(const Observations& data, const MatchOptions& options = {}) const;
 
-  // Requires the layer's own headers.
-  [[nodiscard]] const Program& program() const { return *program_; }
+  [[nodiscard]] const std::shared_ptr<const Program>& shared_program() const { return program_; }
 
  private:
   explicit Matcher(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
   std::shared_ptr<const Program> program_;
 };
+
+// What Matcher::match says of each, found together: an observation is looked at once, by what it has. Much faster than
+// one after the other where there are many patterns.
+[[nodiscard]] std::vector<MatchResult> match_all(std::span<const Matcher> matchers, const Observations& data,
+                                                 const MatchOptions& options = {});
 
 }  // namespace entente::pattern

@@ -10,6 +10,15 @@ Suffix suffix_of(std::string_view name) {
   return Suffix::kNone;
 }
 
+Symbols::Symbols(const Symbols& other) {
+  for (Symbol s = 1; s < other.size(); ++s) add(other.name(s));
+}
+
+Symbols& Symbols::operator=(const Symbols& other) {
+  if (this != &other) *this = Symbols(other);
+  return *this;
+}
+
 Symbol Symbols::add(std::string_view name) {
   if (const Symbol known = find(name); known != 0) return known;
   const auto s = static_cast<Symbol>(names_.size());

@@ -19,6 +19,13 @@ enum class Suffix : uint8_t { kNone, kRef, kRefs, kBin, kHex };
 // Not thread-safe while names are added; find() and the rest are.
 class Symbols {
  public:
+  Symbols() = default;
+  Symbols(const Symbols& other);
+  Symbols& operator=(const Symbols& other);
+  Symbols(Symbols&&) noexcept = default;
+  Symbols& operator=(Symbols&&) noexcept = default;
+  ~Symbols() = default;
+
   Symbol add(std::string_view name);
   [[nodiscard]] Symbol find(std::string_view name) const;
   [[nodiscard]] Suffix suffix(Symbol s) const { return suffixes_[s]; }

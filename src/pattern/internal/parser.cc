@@ -42,7 +42,7 @@ class Parser {
   bool at_word(std::string_view keyword) { return at(TokenKind::kWord, keyword); }
   bool at_symbol(std::string_view symbol) { return at(TokenKind::kSymbol, symbol); }
   bool at(TokenKind kind, std::string_view text) {
-    if (token_.kind == kind && token_.text == text) return true;
+    if (token_.kind == kind && token_.text.front() == text.front() && token_.text == text) return true;
     expected_.push_back(text);
     return false;
   }
