@@ -21,6 +21,7 @@ enum class Kind : uint8_t {
   kFloat,
   kTimestamp,
   kMilliseconds,  // created, modified
+  kSeconds,       // a timestamp without a fraction
   kType,          // the object's own type, known already
   kId,            // the object's own id
   kSpecVersion,
@@ -51,6 +52,7 @@ enum class Kind : uint8_t {
   kEmail,
   kCpe,
   kMime,
+  kCharset,
   kRegistryKey,
   kRelationshipType,
 };
