@@ -18,6 +18,6 @@ else()
   target_compile_options(entente_flags INTERFACE
     -fstack-protector-strong -fstack-clash-protection -fcf-protection
     $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3>)
-  target_link_options(entente_flags INTERFACE -Wl,-z,relro -Wl,-z,now -pie)
+  target_link_options(entente_flags INTERFACE -Wl,-z,relro -Wl,-z,now $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>)
 endif()
 target_compile_definitions(entente_flags INTERFACE $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)

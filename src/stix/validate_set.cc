@@ -20,17 +20,33 @@ namespace {
 
 using internal::Rule;
 
-// What is remembered of an id.
-struct IdEntry {
-  uint64_t key = 0;
-  uint64_t creator = 0;  // hash of created_by_ref; 0: none
-  Timestamp created;
-  Timestamp newest;
-  Timestamp revoked;  // the earliest version that revokes
-  bool has_created = false;
-  bool is_revoked = false;
-  internal::TextRing::Place text;  // of the newest version
+// An instant in 12 octets.
+class Instant {
+ public:
+  Instant() = default;
+  Instant(const Timestamp& t)  // NOLINT(google-explicit-constructor): the same, smaller
+      : low_(static_cast<uint32_t>(t.s)), high_(static_cast<uint32_t>(static_cast<uint64_t>(t.s) >> 32)), ns_(t.ns) {}
+  operator Timestamp() const {  // NOLINT(google-explicit-constructor)
+    return {static_cast<int64_t>(static_cast<uint64_t>(high_) << 32 | low_), ns_};
+  }
+
+ private:
+  uint32_t low_ = 0, high_ = 0, ns_ = 0;
 };
+
+// What is remembered of an id: one line of the cache.
+struct alignas(64) IdEntry {
+  uint64_t key = 0;
+  uint64_t text_at = 0;  // of the newest version: TextRing::Place
+  uint32_t text_size = 0;
+  uint32_t creator = 0;  // hash of created_by_ref; 0: none
+  Instant created;
+  Instant newest;
+  Instant revoked;  // the earliest version that revokes
+  bool has_created : 1 = false;
+  bool is_revoked : 1 = false;
+};
+static_assert(sizeof(IdEntry) == 64);
 
 struct VersionEntry {
   uint64_t key = 0;  // id and modified
@@ -166,6 +182,8 @@ void SetValidator::add(const json::Value& object, std::string_view text, std::ve
   // Observables and markings have no versions (§3.6); an observable may change under one id.
   if (sco || facts.type == "marking-definition") facts.modified.reset();
   const uint64_t key = s.hash(facts.id);
+  s.ids.prefetch(key);
+  s.versions.prefetch(version_key(key, facts.modified));
 
   if (!s.repeated(object, facts, key, sco, out)) return;
   IdEntry* entry = s.ids.find(key);
@@ -175,7 +193,11 @@ void SetValidator::add(const json::Value& object, std::string_view text, std::ve
     fresh.key = key;
     entry = &s.ids.insert(fresh);
   }
-  if (is_new || (facts.modified && *facts.modified > entry->newest)) entry->text = s.texts.put(text);
+  if (is_new || (facts.modified && *facts.modified > Timestamp(entry->newest))) {
+    const auto place = s.texts.put(text);
+    entry->text_at = place.at;
+    entry->text_size = place.size;
+  }
   if (facts.modified) s.versions_of(facts, *entry, is_new, out);
   if (!s.waiting.empty()) s.original(object, key, facts.modified, out);
   if (facts.type == "marking-definition") s.remember_marking(object, facts.id);
@@ -208,30 +230,30 @@ void SetValidator::State::versions_of(const Facts& facts, IdEntry& entry, bool i
                                       std::vector<SetFinding>& out) const {
   const Timestamp modified = *facts.modified;
   if (facts.created) {
-    if (entry.has_created && entry.created != *facts.created) {
+    if (entry.has_created && Timestamp(entry.created) != *facts.created) {
       report(out, Rule::kCreatedChanged, facts.id, "/created", "another version has another created");
     }
     entry.has_created = true;
     entry.created = *facts.created;
   }
   if (!facts.creator.empty()) {
-    const uint64_t creator = hash(facts.creator);
+    const uint32_t creator = static_cast<uint32_t>(hash(facts.creator)) | 1U;
     if (entry.creator != 0 && entry.creator != creator) {
       report(out, Rule::kCreatorChanged, facts.id, "/created_by_ref", "another version names another creator");
     }
     entry.creator = creator;
   }
-  if (entry.is_revoked && modified > entry.revoked) {
+  if (entry.is_revoked && modified > Timestamp(entry.revoked)) {
     report(out, Rule::kAfterRevocation, facts.id, "/modified", "an earlier version revoked this object");
-  } else if (facts.revoked && !is_new && entry.newest > modified) {
+  } else if (facts.revoked && !is_new && Timestamp(entry.newest) > modified) {
     report(out, Rule::kAfterRevocation, facts.id, "/revoked",
            "this version revokes the object, and a later version was there before");
   }
-  if (facts.revoked && (!entry.is_revoked || modified < entry.revoked)) {
+  if (facts.revoked && (!entry.is_revoked || modified < Timestamp(entry.revoked))) {
     entry.is_revoked = true;
     entry.revoked = modified;
   }
-  if (is_new || modified > entry.newest) entry.newest = modified;
+  if (is_new || modified > Timestamp(entry.newest)) entry.newest = modified;
 }
 
 // S30: who marks whom, also in part.
@@ -266,8 +288,8 @@ void SetValidator::State::translation(const json::Value& object, std::string_vie
   const auto wanted = time_of(object, "object_modified");
   const uint64_t key = hash(*ref);
   const IdEntry* entry = ids.find(key);
-  if (entry != nullptr && (!wanted || entry->newest == *wanted)) {
-    const auto original = texts.get(entry->text);
+  if (entry != nullptr && (!wanted || Timestamp(entry->newest) == *wanted)) {
+    const auto original = texts.get({entry->text_at, entry->text_size});
     if (original.empty()) {
       forgot = true;
     } else if (scratch.parse(original).ok()) {

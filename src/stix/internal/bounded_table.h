@@ -23,16 +23,24 @@ class BoundedTable {
     key = proper(key);
     if (Entry* e = lookup(young_, key)) return e;
     Entry* e = lookup(old_, key);
-    return e == nullptr ? nullptr : &insert(*e);
+    return e == nullptr ? nullptr : &insert(Entry(*e));  // a copy: to make room, the old ones may go
+  }
+
+  // Fetches what find() will look at, while something else is computed.
+  void prefetch(uint64_t key) const {
+    key = proper(key);
+    if (!young_.empty()) __builtin_prefetch(&young_[key & (young_.size() - 1)], 1);
+    if (!old_.empty()) __builtin_prefetch(&old_[key & (old_.size() - 1)]);
   }
 
   // Requires: the key is not there. Valid until the next insert().
-  Entry& insert(Entry entry) {
-    entry.key = proper(entry.key);
+  Entry& insert(const Entry& entry) {
+    const uint64_t key = proper(entry.key);
     if ((used_ + 1) * 3 > young_.size() * 2) grow();
     ++used_;
-    Entry& slot = free_slot(young_, entry.key);
+    Entry& slot = free_slot(young_, key);
     slot = entry;
+    slot.key = key;
     return slot;
   }
 

@@ -1,5 +1,6 @@
 #include "stix/internal/checker.h"
 
+#include "stix/internal/contributing.h"
 #include "stix/internal/forms.h"
 #include "stix/timestamp.h"
 
@@ -188,15 +189,15 @@ void Checker::common(const Members& members) {
   if (known == nullptr || known->cls != Class::kSco || id_.size() < 36) return;
   const bool versioned = json::find(root_, "modified").has_value() || json::find(root_, "created").has_value() ||
                          json::find(root_, "created_by_ref").has_value() || json::find(root_, "revoked").has_value();
-  if (!warnings() && !versioned) return;
   const int version = uuid_form(id_.substr(id_.size() - 36)).version;
+  if (!warnings() && !versioned && (version == 4 || has_contributing(root_))) return;
   const auto due = deterministic_id(root_);
   const Frame at{nullptr, "id"};
   if (versioned && due && *due == id_) {
     report(Rule::kVersionedSco, &at,
            {"an observable with created, modified, created_by_ref or revoked must not have the deterministic id"});
   } else if (!due && version != 4) {
-    report(Rule::kUuidVersion, &at, {"without a contributing property the UUID should be of version 4"});
+    report(Rule::kRandomUuid, &at, {"without a contributing property the UUID must be of version 4"});
   } else if (due && !versioned && version != 5) {
     report(Rule::kUuidVersion, &at, {"the UUID should be of version 5: ", *due});
   } else if (due && !versioned && *due != id_) {
@@ -369,6 +370,7 @@ void Checker::text(const Property& p, std::string_view value, const Frame* at) {
   switch (p.kind) {
     case Kind::kTimestamp:
     case Kind::kMilliseconds:
+    case Kind::kSeconds:
       return timestamp(p, value, at);
     case Kind::kId:
       return own_id(value, at);
@@ -417,7 +419,10 @@ void Checker::text(const Property& p, std::string_view value, const Frame* at) {
     case Kind::kMime:
       if (warnings()) form(is_mime(value), p, "a media type", at, Rule::kFormAdvice);
       return;
+    case Kind::kCharset:
+      return form(is_charset(value), p, "the name of a character set", at);
     case Kind::kRelationshipType:
+      if (value.empty()) return report(Rule::kRelationshipType, at, {"relationship_type is empty"});
       for (const char c : value) {
         if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-') {
           return report(Rule::kRelationshipType, at, {"\"", value, "\" has characters other than a-z 0-9 and hyphen"});
@@ -445,6 +450,7 @@ void Checker::timestamp(const Property& p, std::string_view value, const Frame* 
   if (p.kind == Kind::kMilliseconds && value.size() < 24) {
     report(Rule::kMilliseconds, at, {p.name, " needs three digits after the dot"});
   }
+  if (p.kind == Kind::kSeconds) form(value.size() == 20, p, "precise to the second, without a fraction", at);
 }
 
 }  // namespace entente::stix::internal

@@ -208,6 +208,11 @@ void Checker::extension(std::string_view key, const json::Value& value, const Fr
              value.get_object().value_unsafe().size() > 1) {
     report(Rule::kToplevelEntry, at, {"this entry has more than extension_type"});
   }
+  for (const auto& member : json::as_object(value)) {
+    if (is_property_name(member.key)) continue;
+    const Frame inner{at, member.key};
+    report(Rule::kPropertyName, &inner, {"\"", member.key, "\" is not a property name"});
+  }
   anything(value, at);
 }
 
@@ -223,6 +228,9 @@ void Checker::contents(const json::Value& value, const Frame* at) {
     } else if (!empty_object(member.value, &here, "a translation")) {
       for (const auto& translated : json::as_object(member.value)) {
         const Frame inner{&here, translated.key};
+        if (!is_property_name(translated.key)) {
+          report(Rule::kContents, &inner, {"\"", translated.key, "\" is not a property name"});
+        }
         if (translated.value.is_number() || translated.value.is_bool()) {
           report(Rule::kContents, &inner, {"only text is translated"});
         } else {

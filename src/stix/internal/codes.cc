@@ -59,6 +59,7 @@ constexpr std::array<CodeInfo, static_cast<size_t>(Rule::kCount)> kCodes = {{
     {"S15-versioned-sco", kError, false, "3.6", "An observable with versions must not have a deterministic id."},
     {"S19-deterministic-id", kWarning, false, "2.9",
      "The id of an observable follows from its contributing properties."},
+    {"S19-random-id", kError, false, "2.9", "An observable without contributing properties has a UUID of version 4."},
     {"S20-modified", kError, false, "3.6", "modified is not before created."},
     {"S20-created", kError, false, "3.6", "created is the same in all versions of an object."},
     {"S21-after-revocation", kError, false, "3.6", "There is no version after the one that revokes."},

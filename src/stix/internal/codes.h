@@ -53,6 +53,7 @@ enum class Rule : uint8_t {
   kCustomProperty,
   kVersionedSco,
   kDeterministicId,
+  kRandomUuid,
   kModifiedBeforeCreated,
   kCreatedChanged,
   kAfterRevocation,
