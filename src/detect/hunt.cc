@@ -39,7 +39,7 @@ class CaptureHunter {
   CaptureHunter(const CaptureHunter&) = delete;
   CaptureHunter& operator=(const CaptureHunter&) = delete;
 
-  void feed(std::string_view bytes) {
+  void feed(std::string_view bytes, size_t /*pad*/) {
     report_.bytes += bytes.size();
     note(reader_.feed(bytes));
   }
@@ -68,7 +68,7 @@ class CaptureHunter {
     const bool url = o.kind == ObservableKind::kUrl;
     for (const Hit& hit : hits_) {
       if (url && hit.atom != pattern::AtomKind::kUrl) continue;
-      const Indicator& i = index_.indicator(hit.indicator);
+      const Indicator i = index_.indicator(hit.indicator);
       ++report_.matches;
       sink_({.indicator = i.id,
              .pattern = i.pattern,
@@ -94,7 +94,7 @@ class CaptureHunter {
 template <class Hunter>
 Status pump(Hunter& hunter, Input& input, std::string_view piece, const std::function<void()>& progress) {
   while (!piece.empty()) {
-    hunter.feed(piece);
+    hunter.feed(piece, Input::kPad);
     progress();
     TRY(piece, input.read());
   }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,10 @@
 #include "packet/decode.h"
 
 namespace entente::detect {
+
+enum class Kernel : uint8_t { kScalar, kAvx2, kAvx512 };
+[[nodiscard]] const char* name(Kernel kernel);
+[[nodiscard]] const std::vector<Kernel>& kernels();  // that this processor runs, the fastest last
 
 struct HuntMatch {
   std::string indicator;  // id
@@ -40,6 +45,8 @@ struct HuntOptions {
   // Parse every line (exact field semantics for every character escape) instead of only those in which raw text shows a
   // candidate.
   bool parse_all = false;
+  // Instruction set of the scanner; the best of this processor if not set. For tests and measurements.
+  std::optional<Kernel> kernel = {};
 };
 
 struct HuntReport {

@@ -39,7 +39,8 @@ std::shared_ptr<const Run> make_run(const Runs& parts) {
   for (const auto& part : parts) {
     for (const auto& row : part->rows) {
       if (row->gone.load(std::memory_order_acquire)) continue;
-      for (const auto& atom : row->atoms) builder.add(static_cast<uint32_t>(run->rows.size()), atom);
+      builder.begin_row();
+      for (const auto& atom : row->atoms) builder.add(atom);
       run->rows.push_back(row);
     }
   }
@@ -93,7 +94,8 @@ struct Live::State {
 
     auto one = std::make_shared<Run>();
     TableBuilder builder;
-    for (const auto& atom : row->atoms) builder.add(0, atom);
+    builder.begin_row();
+    for (const auto& atom : row->atoms) builder.add(atom);
     one->rows.push_back(row);
     one->table = std::move(builder).build();
     runs.push_back(std::move(one));

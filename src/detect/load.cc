@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
-#include "base/uuid.h"
+#include "detect/internal/facts.h"
 #include "detect/internal/input.h"
 #include "detect/internal/tokens.h"
 #include "json/json.h"
@@ -147,6 +147,10 @@ class Loader {
     auto atoms = pattern::equality_atoms(*parsed);
     if (!atoms.complete) (atoms.any_of.empty() ? out_.not_at_all : out_.partly).push_back({i.id, atoms.why});
     if (atoms.any_of.empty()) return false;
+    if (builder_.full()) {
+      out_.not_at_all.push_back({i.id, "there are too many indicators: hunt with a part of them at a time"});
+      return false;
+    }
     builder_.add(std::move(i), atoms.any_of);
     return true;
   }
@@ -182,9 +186,7 @@ class Loader {
   bool value(std::string_view v) {
     auto pattern = pattern_of_value(v, options_);
     if (!pattern.ok()) return false;
-    static const Uuid kSpace =
-        *parse_uuid("6f4e2f0a-5f0b-5d39-9d0c-2b7f0f6f5c11");  // of values in lists: the same value, the same id
-    Indicator i{.id = "indicator--" + name_uuid(kSpace, *pattern).text(), .pattern = *pattern};
+    Indicator i{.id = list_id(*pattern), .pattern = *pattern};
     return add(std::move(i));
   }
 

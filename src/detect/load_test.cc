@@ -111,7 +111,7 @@ TEST(Load, StixIndicatorsAndWhatAnIndexCannotLookUp) {
     EXPECT_EQ(loaded->revoked, 1u);
     EXPECT_EQ(loaded->other_languages, 1u);
     EXPECT_EQ(loaded->other_objects, 1u);
-    const Indicator& first = loaded->index->indicator(0);
+    const Indicator first = loaded->index->indicator(0);
     EXPECT_EQ(to_text(first.valid_from), "2026-01-01T00:00:00.000000Z");
     EXPECT_EQ(first.confidence, 70);
     EXPECT_EQ(matches(*loaded, ObservableKind::kDomain, "b.example"), 1u);
