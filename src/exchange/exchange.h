@@ -109,16 +109,7 @@ class Exchange final : public taxii::Backend {
   std::condition_variable work_ready_;
   bool work_ = true;
   std::atomic<bool> closed_ = false;
-
-  // Statuses of the last day, newest last; by id, with who may ask.
-  struct Kept {
-    taxii::StatusInfo info;
-    std::string caller;
-  };
-  std::mutex status_mutex_;
-  std::map<std::string, Kept> statuses_;
-  std::vector<std::string> status_order_;
-  size_t status_head_ = 0;
+  std::atomic<int64_t> statuses_swept_us_ = 0;  // steady time
 };
 
 }  // namespace entente::exchange

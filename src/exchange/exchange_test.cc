@@ -182,6 +182,52 @@ TEST_F(TwoNodes, RestartsLoseAndRepeatNothing) {
   EXPECT_EQ(world["IN"].exchange->receiver().health("JP").refused, 0U);
 }
 
+// T69: a status outlives the process that gave it, is its submitter's alone, and ends after two days.
+TEST_F(TwoNodes, AStatusIsKeptAcrossRestartsForTwoDays) {
+  TestNode& in = world["IN"];
+  const taxii::Caller me{"person admin test"};
+  const auto good = make_indicator("status.example", world.clock.now());
+  const auto status = in.publish({good, R"({"type":"indicator","id":"indicator--no"})", good});
+  ASSERT_OK(status);
+  EXPECT_EQ(status->success, 2U);
+  EXPECT_EQ(status->failure, 1U);
+  in.crash_files();
+  ASSERT_OK(in.reopen());
+  const auto kept = in.exchange->status(me, "/local/", status->id);
+  ASSERT_OK(kept);
+  EXPECT_EQ(kept->total, 3U);
+  EXPECT_EQ(kept->success, 2U);
+  ASSERT_EQ(kept->failures.size(), 1U);
+  EXPECT_EQ(kept->failures[0].message, status->failures[0].message);
+  ASSERT_EQ(kept->successes.size(), 2U);
+  EXPECT_EQ(kept->successes[0].id, status->successes[0].id);
+  EXPECT_EQ(kept->successes[0].version, status->successes[0].version);
+  EXPECT_FALSE(in.exchange->status({"person admin other"}, "/local/", status->id).ok());
+  constexpr int64_t kHour = 3'600'000'000;
+  world.clock.advance_us(25 * kHour);
+  in.exchange->tick();
+  EXPECT_TRUE(in.exchange->status(me, "/local/", status->id).ok());
+  world.clock.advance_us(25 * kHour);
+  in.exchange->tick();
+  EXPECT_EQ(in.exchange->status(me, "/local/", status->id).error().kind, ErrorKind::kNotFound);
+}
+
+// The counts of a large envelope are kept; its lists, which are optional, are not (T63).
+TEST_F(TwoNodes, TheStatusOfALargeEnvelopeKeepsItsCounts) {
+  std::vector<std::string> objects;
+  for (int i = 0; i < 150; ++i)
+    objects.push_back(make_indicator("n" + std::to_string(i) + ".example", world.clock.now()));
+  objects.push_back("{}");
+  const auto status = world["IN"].publish(objects);
+  ASSERT_OK(status);
+  EXPECT_EQ(status->successes.size(), 150U);
+  const auto kept = world["IN"].exchange->status({"person admin test"}, "/local/", status->id);
+  ASSERT_OK(kept);
+  EXPECT_EQ(kept->success, 150U);
+  EXPECT_TRUE(kept->successes.empty());
+  EXPECT_EQ(kept->failures.size(), 1U);
+}
+
 TEST_F(TwoNodes, WhatTheLedgerCannotHoldIsNotSent) {
   in_force();
   ASSERT_OK(world["JP"].publish({make_indicator("first.example", world.clock.now())}));

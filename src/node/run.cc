@@ -108,7 +108,7 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config) {
   TRY(s.server, net::serve(
                     so,
                     [&s](net::Request request, net::Reply reply) {
-                      if (s.taxii->owns(request.path)) return s.taxii->handle(std::move(request), std::move(reply));
+                      if (s.taxii->speaks(request)) return s.taxii->handle(std::move(request), std::move(reply));
                       // Everything else may wait for a commit or a password hash: not on an I/O thread.
                       s.pool->post([&s, request = std::move(request), reply = std::move(reply)] {
                         s.api->handle(request, reply);

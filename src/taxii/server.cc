@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/bytes.h"
 #include "taxii/internal/media.h"
 #include "taxii/internal/query.h"
 #include "taxii/internal/resource.h"
@@ -213,15 +214,15 @@ net::Response Service::State::page(const Call& call, Endpoint endpoint, const Qu
     if (page.more) {  // T41, T42, T44
       Cursor cursor;
       cursor.position = *last;
-      cursor.upto = query.filter.upto.value_or(std::max(*last, clock.now()));
-      cursor.added_after = query.asked_after;
+      cursor.upto = query.filter.upto.value_or(std::max({*last, page.snapshot, clock.now()}));
+      cursor.added_after = query.filter.added_after;
       cursor.filter = query.filter;
       if (!call.route.item.empty()) cursor.filter.ids.clear();  // the path says it
       next = seal(cursor, scope, options.cursor_key);
     }
-  } else if (query.filter.added_after) {
+  } else {
     // T39: nothing was added after this, so this is where a client that stores the header goes on from. Never "now".
-    first = last = query.filter.added_after;
+    first = last = std::max(query.filter.added_after, query.filter.resume);
   }
   std::string body;
   if (want_body) {
@@ -286,6 +287,11 @@ bool Service::owns(std::string_view path) const {
   }
   const auto roots = state_->backend.roots(Caller{});
   return std::ranges::any_of(roots, [&](const RootInfo& r) { return below(path, r.path).has_value(); });
+}
+
+bool Service::speaks(const net::Request& request) const {
+  return owns(request.path) ||
+         ascii_lower(request.header("Accept")).find("application/taxii+json") != std::string::npos;
 }
 
 void Service::handle(net::Request request, net::Reply reply) {

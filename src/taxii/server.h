@@ -30,6 +30,8 @@ class Service {
   ~Service();
   // Does the path belong to TAXII: /taxii2/ or one of the backend's roots?
   [[nodiscard]] bool owns(std::string_view path) const;
+  // Ours, or asked as TAXII: then an unknown root is answered in its language too (T13).
+  [[nodiscard]] bool speaks(const net::Request& request) const;
   void handle(net::Request request, net::Reply reply);
 
  private:

@@ -265,6 +265,29 @@ TEST_F(Taxii, T41_MoreComesWithNextOnObjectsManifestAndVersions) {
   }
 }
 
+// T42, T55: pages by next are parts of one answer. Which version is the last is not decided anew on each page.
+TEST_F(Taxii, T42_PagesByNextAreOneAnswer) {
+  for (const char* month : {"01", "03"})
+    backend_.put(MemoryBackend::indicator(1, "2026-" + std::string(month) + "-01T00:00:00.000Z"));
+  for (int i = 2; i < 9; ++i) backend_.put(MemoryBackend::indicator(i));
+  backend_.put(MemoryBackend::indicator(1, "2026-02-01T00:00:00.000Z"));  // back-filled late
+  backend_.put(MemoryBackend::indicator(9));
+  for (const char* which : {"last", "first", "all", "first,last"}) {
+    const std::string query = kBase + "manifest/?match[version]=" + which;
+    const auto whole = ids(get(query));
+    for (int limit = 1; limit < 6; ++limit) {
+      std::vector<std::string> got;
+      std::string cursor;
+      do {
+        const auto r = get(query + "&limit=" + std::to_string(limit) + (cursor.empty() ? "" : "&next=" + cursor));
+        for (const auto& id : ids(r)) got.push_back(id);
+        cursor = next(r);
+      } while (!cursor.empty());
+      EXPECT_EQ(got, whole) << which << " by " << limit;
+    }
+  }
+}
+
 TEST_F(Taxii, T43_ForeignOrGarbledCursorIs400) {
   for (int i = 0; i < 5; ++i) backend_.put(MemoryBackend::indicator(i));
   const std::string cursor = next(get(kBase + "objects/?limit=2"));
