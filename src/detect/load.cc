@@ -210,6 +210,7 @@ Result<std::string> pattern_of_value(std::string_view given, const LoadOptions& 
     return "[" + test(six ? "ipv6-addr:value" : "ipv4-addr:value", block ? "ISSUBSET" : "=", a.value) + "]";
   };
   if (v.size() > 8000) return invalid("too long for an indicator");
+  if (!valid_utf8(v)) return invalid("not UTF-8: " + printable(v, 80));
   if (const auto a = pattern::normal_address(v)) return address(*a);
   if (const size_t colon = v.rfind(':'); colon != std::string_view::npos && v.find("://") == std::string_view::npos) {
     // Address and port: a pattern of one value cannot hold the port.

@@ -434,11 +434,23 @@ bool is_keyword(std::string_view word) {
   return !word.empty() && std::find(kKeywords.begin(), kKeywords.end(), word) != kKeywords.end();
 }
 
+// Where a text stops being UTF-8.
+static size_t first_bad_octet(std::string_view text) {
+  size_t at = 0;
+  while (at < text.size()) {
+    size_t n = 1;
+    while (n <= 4 && !valid_utf8(text.substr(at, n))) ++n;
+    if (n > 4) break;
+    at += n;
+  }
+  return at;
+}
+
 Result<Ast> parse_ast(std::string_view text) {
   constexpr size_t kMaxBytes = 64 * 1024;
   if (text.size() > kMaxBytes)
-    return make_error(ErrorKind::kTooLarge, "a pattern over 64 KiB", "", "split it with OR into several");
-  if (!valid_utf8(text)) return invalid("a pattern that is not UTF-8");
+    return make_error(ErrorKind::kTooLarge, "a pattern over 64 KiB", "1:1", "split it with OR into several");
+  if (!valid_utf8(text)) return invalid("a pattern that is not UTF-8", place(text, first_bad_octet(text)));
   return Parser(text).run();
 }
 
