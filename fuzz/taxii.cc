@@ -38,12 +38,14 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto query = parse_filters(text, endpoint, limits);
   if (!query.ok()) return 0;
   demand(query->filter.limit <= limits.max_limit, "no page is longer than the limit");
-  const Cursor cursor{Time{1'700'000'000'000'000}, Time{1'800'000'000'000'000}, query->asked_after, query->filter};
+  const Cursor cursor{Time{1'700'000'000'000'000}, Time{1'800'000'000'000'000}, query->filter.added_after,
+                      query->filter};
   const std::string sealed = seal(cursor, "scope", key);
   auto opened = unseal(sealed, "scope", key);
   demand(opened.ok(), "a cursor of ours opens");
   demand(opened->filter.ids == query->filter.ids && opened->filter.types == query->filter.types &&
-             opened->filter.spec_versions == query->filter.spec_versions && opened->added_after == query->asked_after,
+             opened->filter.spec_versions == query->filter.spec_versions &&
+             opened->added_after == query->filter.added_after,
          "a cursor keeps the filters");
   demand(!unseal(sealed, "other", key).ok(), "a cursor of one place is none of another");
   std::string changed = sealed;
