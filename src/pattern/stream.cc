@@ -190,7 +190,7 @@ Status PatternStream::add(uint64_t id, const Matcher& matcher) {
   State& s = *state_;
   if (s.by_id.contains(id))
     return make_error(ErrorKind::kConflict, "a pattern with this id is there", std::to_string(id));
-  const auto program = matcher.shared_program();
+  const auto& program = matcher.shared_program();
   const Plan& plan = program->plan;
   // Each observation may count for several, but a sensor's count for one.
   if (!plan.single && least(plan) > s.options.max_kept) {
