@@ -314,6 +314,9 @@ TEST(Validate, ExtensionsDeclareWhatWouldBeUnknown) {
   const std::string own = R"({"type":"my-type","id":"my-type--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f",)";
   const std::string declared = R"("extensions":{")" + ext + R"(":{"extension_type":"new-sdo"}},"anything":{"a":[1]}})";
   EXPECT_EQ(listed(findings(own + common + declared, true)), "");
+  const auto extension_id =
+      with("tool", R"({"extensions":{")" + ext + R"(":{"extension_type":"property-extension","id":"x"}}})");
+  EXPECT_EQ(listed(findings(extension_id, true)), "");
   const auto lacking = findings(own + declared);
   EXPECT_EQ(lacking.size(), 3U) << listed(
       lacking);  // spec_version, created, modified: a new SDO has the properties of its class
