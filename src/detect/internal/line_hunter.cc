@@ -113,7 +113,8 @@ void LineHunter::feed(std::string_view bytes, size_t pad) {
   const size_t reach = bytes.size() + pad < Scanner::kPad ? 0 : bytes.size() + pad - Scanner::kPad;
   const size_t last = reach == 0 ? std::string_view::npos : bytes.rfind('\n', std::min(reach, bytes.size()) - 1);
   if (last != std::string_view::npos) {
-    lines(bytes.data(), last + 1);
+    const std::string_view whole = bytes.substr(0, last + 1);
+    lines(whole.begin(), whole.size());
     bytes.remove_prefix(last + 1);
   }
   carry_.append(bytes);
