@@ -39,7 +39,7 @@ class Window {
     }
     if (buffer_.size() - to_ < kPiece) buffer_.resize(std::max(buffer_.size() * 2, to_ + 2 * kPiece));
     auto n = read_(buffer_.data() + to_, buffer_.size() - to_);
-    if (!n.ok()) error_ = std::move(n).error();
+    if (!n.ok()) error_ = n.error();
     if (error_ || *n == 0) {
       ended_ = true;
       return false;
