@@ -58,6 +58,7 @@ class Window {
   }
 
   void consume(size_t n) {
+    if (n == 0) return;  // there may be no buffer yet
     const char* begin = buffer_.data() + from_;
     const char* last = nullptr;
     const char* at = begin;
