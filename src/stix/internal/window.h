@@ -38,12 +38,10 @@ class Window {
       from_ = 0;
     }
     if (buffer_.size() - to_ < kPiece) buffer_.resize(std::max(buffer_.size() * 2, to_ + 2 * kPiece));
-    auto n = read_(buffer_.data() + to_, buffer_.size() - to_);
+    const auto n = read_(buffer_.data() + to_, buffer_.size() - to_);
     if (!n.ok()) error_ = n.error();
-    if (error_ || *n == 0) {
-      ended_ = true;
-      return false;
-    }
+    ended_ = !n.ok() || *n == 0;
+    if (ended_) return false;
     octets_ += *n;
     to_ += *n;
     return true;
@@ -58,6 +56,7 @@ class Window {
   }
 
   void consume(size_t n) {
+    if (n == 0) return;  // there may be no buffer yet
     const char* begin = buffer_.data() + from_;
     const char* last = nullptr;
     const char* at = begin;
