@@ -4,6 +4,7 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <libpsl.h>
 
 #include "base/bytes.h"
 #include "base/time.h"
@@ -74,6 +75,15 @@ std::vector<size_t> columns_of(std::string_view line) {
     if (std::find(std::begin(kColumns), std::end(kColumns), ascii_lower(trim(cells[i]))) != std::end(kColumns))
       out.push_back(i);
   return out;
+}
+
+// Below "co.jp" or "github.io" is everybody: a list that names one means the name alone.
+bool is_public_suffix(const std::string& name) {
+  static const psl_ctx_t* const kList = [] {
+    const psl_ctx_t* newest = psl_latest(nullptr);
+    return newest != nullptr ? newest : psl_builtin();
+  }();
+  return kList != nullptr && psl_is_public_suffix(kList, name.c_str()) == 1;
 }
 
 class Loader {
@@ -246,7 +256,7 @@ Result<std::string> pattern_of_value(std::string_view given, const LoadOptions& 
   const bool number = name && name->find_last_not_of("0123456789") != std::string::npos &&
                       (*name)[name->find_last_not_of("0123456789")] == '.';
   if (!name || number) return invalid("no address, name, URL, digest or e-mail address: " + printable(v, 80));
-  if (!options.names_and_below) return "[" + test("domain-name:value", "=", *name) + "]";
+  if (!options.names_and_below || is_public_suffix(*name)) return "[" + test("domain-name:value", "=", *name) + "]";
   return "[" + test("domain-name:value", "=", *name) + " OR " + test("domain-name:value", "LIKE", "%." + *name) + "]";
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "detect/internal/dns_lines.h"
 
 namespace entente::detect {
 namespace {
@@ -202,6 +203,20 @@ void LineHunter::block(const char* text, size_t size) {
   }
 }
 
+void LineHunter::resume(std::string_view before, uint64_t number) {
+  first_ = false;
+  wide_ = before.starts_with("\xff\xfe") || before.starts_with("\xfe\xff");
+  if (before.starts_with("\xef\xbb\xbf")) before.remove_prefix(3);
+  while (before.starts_with('#')) {
+    const size_t end = std::min(before.find('\n'), before.size());
+    std::string_view head = before.substr(0, end);
+    if (head.ends_with('\r')) head.remove_suffix(1);
+    if (tsv_ || head.starts_with("#separator") || head.starts_with("#fields")) tsv_header(head);
+    before.remove_prefix(std::min(end + 1, before.size()));
+  }
+  number_ = number;
+}
+
 void LineHunter::finish() {
   if (skipping_) ++long_lines_;
   if (carry_.size() > Scanner::kPad) {
@@ -360,6 +375,13 @@ void LineHunter::tsv_line(std::string_view text) {
 }
 
 void LineHunter::text_line(std::string_view text) {
+  if (const auto dns = parse_dns_line(text)) {
+    time_ = dns->time;
+    observe("client", dns->client);
+    observe("query", dns->query);
+    observe("server", dns->server);
+    return;
+  }
   if (const auto plain = refang(text)) return observe("text", *plain);
   observe("text", text);
 }

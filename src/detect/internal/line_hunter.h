@@ -28,6 +28,10 @@ class LineHunter {
 
   // Pieces of any size; `pad` octets before and after them are readable.
   void feed(std::string_view bytes, size_t pad = 0);
+  // As if the lines of `before`, the beginning of the same input, had been read: what they say about how to read on,
+  // and the number of the line before the next.
+  void resume(std::string_view before, uint64_t number);
+  [[nodiscard]] uint64_t lines() const { return number_; }
   void finish();  // the last line may lack its end; adds the notes
 
  private:
