@@ -48,7 +48,7 @@ struct Builder::State {
 Builder::Builder() : state_(std::make_unique<State>()) {}
 Builder::~Builder() = default;
 
-uint32_t Builder::add(Indicator indicator, const std::vector<pattern::Atom>& atoms) {
+uint32_t Builder::add(const Indicator& indicator, const std::vector<pattern::Atom>& atoms) {
   assert(!atoms.empty());
   state_->table.begin_row();
   for (const pattern::Atom& atom : atoms) state_->table.add(atom);

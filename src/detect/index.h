@@ -56,7 +56,7 @@ class Builder {
   Builder();
   ~Builder();
   // Returns the number. Requires: atoms not empty.
-  uint32_t add(Indicator indicator, const std::vector<pattern::Atom>& atoms);
+  uint32_t add(const Indicator& indicator, const std::vector<pattern::Atom>& atoms);
   // No room for more: 4 GiB of keys, some 150 million indicators.
   [[nodiscard]] bool full() const;
   [[nodiscard]] size_t size() const;

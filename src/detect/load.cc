@@ -145,10 +145,10 @@ class Loader {
     i.valid_from = time("valid_from", Time{});
     i.valid_until = time("valid_until", Time{INT64_MAX});
     i.confidence = static_cast<int>(std::clamp<int64_t>(json::find_int(root, "confidence").value_or(-1), -1, 100));
-    add(std::move(i));
+    add(i);
   }
 
-  bool add(Indicator i) {
+  bool add(const Indicator& i) {
     const auto parsed = pattern::Pattern::parse(i.pattern);
     if (!parsed.ok()) {
       out_.not_at_all.push_back({i.id, parsed.error().text()});
@@ -161,7 +161,7 @@ class Loader {
       out_.not_at_all.push_back({i.id, "there are too many indicators: hunt with a part of them at a time"});
       return false;
     }
-    builder_.add(std::move(i), atoms.any_of);
+    builder_.add(i, atoms.any_of);
     return true;
   }
 
@@ -197,7 +197,7 @@ class Loader {
     auto pattern = pattern_of_value(v, options_);
     if (!pattern.ok()) return false;
     Indicator i{.id = list_id(*pattern), .pattern = *pattern};
-    return add(std::move(i));
+    return add(i);
   }
 
   LoadOptions options_;

@@ -167,7 +167,7 @@ Result scan(const Index& index, const std::string& text, Form form, Kernel kerne
   std::copy(text.begin(), text.end(), at);
   Scanner scanner(index.table(), kernel);
   Result out;
-  scanner.scan(at, text.size(), form, out.ends, out.needed);
+  scanner.scan({at, text.size()}, form, out.ends, out.needed);
   for (const uint32_t n : out.needed) {
     const auto line = static_cast<size_t>(std::lower_bound(out.ends.begin(), out.ends.end(), n) - out.ends.begin());
     if (out.lines.empty() || out.lines.back() != line) out.lines.push_back(line);

@@ -41,8 +41,8 @@ class LineHunter {
     bool list = false;
   };
 
-  void lines(const char* text, size_t size);
-  void block(const char* text, size_t size);
+  void search(std::string_view text);
+  void block(std::string_view text);
   void flush_carry(size_t size);
   [[nodiscard]] Form form_of(std::string_view text) const;
   [[nodiscard]] bool passes(std::string_view line, Form form) const;

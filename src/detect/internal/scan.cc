@@ -187,9 +187,10 @@ struct Scanner::Work {
 Scanner::Scanner(const Table& table, Kernel kernel) : work_(std::make_unique<Work>(table, kernel)) {}
 Scanner::~Scanner() = default;
 
-void Scanner::scan(const char* text, size_t size, Form form, std::vector<uint32_t>& ends,
-                   std::vector<uint32_t>& needed) {
+void Scanner::scan(std::string_view lines, Form form, std::vector<uint32_t>& ends, std::vector<uint32_t>& needed) {
   Work& w = *work_;
+  const char* text = lines.data();
+  const size_t size = lines.size();
   w.text = text;
   w.size = static_cast<uint32_t>(size);
   w.form = form;
