@@ -47,6 +47,7 @@ int run(int argc, char** argv) {
   add_stix_commands(app, cx);
   add_pattern_commands(app, cx);
   add_sensor_commands(app, cx);
+  add_hunt_command(app, cx);
   add_ledger_commands(app, cx);
   add_access_commands(app, cx);
   try {

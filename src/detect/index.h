@@ -74,11 +74,12 @@ class Live {
   Live();
   ~Live();
   // Adds or replaces by indicator id.
-  void add(Indicator indicator, std::vector<pattern::Atom> atoms);
+  void add(const Indicator& indicator, const std::vector<pattern::Atom>& atoms);
   void remove(std::string_view indicator_id);
-  // fn is called for each hit that is valid at `at`.
+  // fn is called for each hit that is valid at `at`; what it is given lives during the call.
   void match(const Observable& seen, Time at, const std::function<void(const Indicator&, pattern::AtomKind)>& fn) const;
   [[nodiscard]] size_t size() const;
+  [[nodiscard]] size_t memory_bytes() const;
   // Waits until the background has folded all that was added so far, for measurements and tests.
   void settle();
 

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <libpsl.h>
 
 #include "base/bytes.h"
 #include "base/time.h"
@@ -76,6 +77,15 @@ std::vector<size_t> columns_of(std::string_view line) {
   return out;
 }
 
+// Below "co.jp" or "github.io" is everybody: a list that names one means the name alone.
+bool is_public_suffix(const std::string& name) {
+  static const psl_ctx_t* const kList = [] {
+    const psl_ctx_t* newest = psl_latest(nullptr);
+    return newest != nullptr ? newest : psl_builtin();
+  }();
+  return kList != nullptr && psl_is_public_suffix(kList, name.c_str()) == 1;
+}
+
 class Loader {
  public:
   explicit Loader(const LoadOptions& options) : options_(options) {}
@@ -135,10 +145,10 @@ class Loader {
     i.valid_from = time("valid_from", Time{});
     i.valid_until = time("valid_until", Time{INT64_MAX});
     i.confidence = static_cast<int>(std::clamp<int64_t>(json::find_int(root, "confidence").value_or(-1), -1, 100));
-    add(std::move(i));
+    add(i);
   }
 
-  bool add(Indicator i) {
+  bool add(const Indicator& i) {
     const auto parsed = pattern::Pattern::parse(i.pattern);
     if (!parsed.ok()) {
       out_.not_at_all.push_back({i.id, parsed.error().text()});
@@ -151,7 +161,7 @@ class Loader {
       out_.not_at_all.push_back({i.id, "there are too many indicators: hunt with a part of them at a time"});
       return false;
     }
-    builder_.add(std::move(i), atoms.any_of);
+    builder_.add(i, atoms.any_of);
     return true;
   }
 
@@ -187,7 +197,7 @@ class Loader {
     auto pattern = pattern_of_value(v, options_);
     if (!pattern.ok()) return false;
     Indicator i{.id = list_id(*pattern), .pattern = *pattern};
-    return add(std::move(i));
+    return add(i);
   }
 
   LoadOptions options_;
@@ -247,7 +257,7 @@ Result<std::string> pattern_of_value(std::string_view given, const LoadOptions& 
   const bool number = name && name->find_last_not_of("0123456789") != std::string::npos &&
                       (*name)[name->find_last_not_of("0123456789")] == '.';
   if (!name || number) return invalid("no address, name, URL, digest or e-mail address: " + printable(v, 80));
-  if (!options.names_and_below) return "[" + test("domain-name:value", "=", *name) + "]";
+  if (!options.names_and_below || is_public_suffix(*name)) return "[" + test("domain-name:value", "=", *name) + "]";
   return "[" + test("domain-name:value", "=", *name) + " OR " + test("domain-name:value", "LIKE", "%." + *name) + "]";
 }
 

@@ -31,7 +31,8 @@ void add_ledger_commands(CLI::App& app, Context& cx);     // ledger
 void add_access_commands(CLI::App& app, Context& cx);     // account, token
 void add_stix_commands(CLI::App& app, Context& cx);       // stix
 void add_pattern_commands(CLI::App& app, Context& cx);    // pattern
-void add_sensor_commands(CLI::App& app, Context& cx);     // sensor, lease, hunt
+void add_sensor_commands(CLI::App& app, Context& cx);     // sensor, lease
+void add_hunt_command(CLI::App& app, Context& cx);        // hunt
 void add_demo_command(CLI::App& app, Context& cx);        // demo
 
 }  // namespace entente::cli

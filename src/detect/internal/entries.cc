@@ -3,11 +3,29 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/uuid.h"
 #include "packet/address.h"
 
 namespace entente::detect {
 
 using pattern::AtomKind;
+
+std::string pack_id(std::string_view id) {
+  constexpr std::string_view kPrefix = "indicator--";
+  if (id.starts_with(kPrefix)) {
+    const std::string_view rest = id.substr(kPrefix.size());
+    if (const auto uuid = parse_uuid(rest); uuid && uuid->text() == rest) return '\0' + std::string(uuid->raw());
+  }
+  return id.size() > 250 ? std::string() : '\1' + std::string(id);
+}
+
+std::string unpack_id(std::string_view packed) {
+  if (packed.empty()) return {};
+  if (packed.front() != '\0') return std::string(packed.substr(1));
+  Uuid uuid;
+  std::copy(packed.begin() + 1, packed.end(), uuid.b.begin());
+  return "indicator--" + uuid.text();
+}
 
 uint32_t Entries::row_of(uint32_t offset) const {
   const auto sample =
@@ -25,6 +43,16 @@ uint32_t Entries::begin_of(uint32_t row) const {
     if (at(o).first) --left;
   }
   return o;
+}
+
+std::string Entries::id_of(uint32_t row) const {
+  uint32_t o = begin_of(row);
+  do {
+    const Entry e = at(o);
+    if (e.id) return unpack_id(e.octets);
+    o = e.next;
+  } while (o < bytes_.size() && !at(o).first);
+  return {};
 }
 
 void Entries::begin_row() {

@@ -14,11 +14,17 @@
 
 namespace entente::detect {
 
+// An id as octets: of "indicator--UUID" a zero and the 16 octets of the UUID, else a one and its text. Empty if it is
+// longer than 250 octets.
+[[nodiscard]] std::string pack_id(std::string_view id);
+[[nodiscard]] std::string unpack_id(std::string_view packed);
+
 class Entries {
  public:
   struct Entry {
     pattern::AtomKind kind;
     bool empty;   // a row without any atom that can be looked up
+    bool id;      // not an atom, but the id of its row (see pack_id)
     bool first;   // of its row
     bool shared;  // others have the same key: the table knows which
     std::string_view octets;
@@ -32,6 +38,7 @@ class Entries {
     const auto head = static_cast<unsigned char>(*p++);
     Entry e{.kind = static_cast<pattern::AtomKind>(head & kKind),
             .empty = (head & kKind) == kEmpty,
+            .id = (head & kKind) == kId,
             .first = (head & kFirst) != 0,
             .shared = (head & kShared) != 0,
             .octets = {},
@@ -56,10 +63,11 @@ class Entries {
     uint32_t at_byte = begin_of(row);
     do {
       const Entry e = at(at_byte);
-      if (!e.empty) fn(e);
+      if (!e.empty && !e.id) fn(e);
       at_byte = e.next;
     } while (at_byte < bytes_.size() && !at(at_byte).first);
   }
+  [[nodiscard]] std::string id_of(uint32_t row) const;  // empty if it was not added
   // All, in order: fn(offset, entry).
   template <class Fn>
   void each(const Fn& fn) const {
@@ -79,6 +87,7 @@ class Entries {
   void begin_row();
   void end_rows();  // after the last; at() may be asked from then on for all
   uint32_t add(pattern::AtomKind kind, std::string_view octets);
+  uint32_t add_id(std::string_view packed) { return add(static_cast<pattern::AtomKind>(kId), packed); }
   void set_shared(uint32_t offset) { bytes_[offset] = static_cast<char>(bytes_[offset] | kShared); }
   void shrink() {
     bytes_.shrink_to_fit();
@@ -87,10 +96,11 @@ class Entries {
   [[nodiscard]] size_t size_bytes() const { return bytes_.size(); }
 
  private:
-  static constexpr unsigned kKind = 15, kEmpty = 15, kFirst = 16, kShared = 32;
+  static constexpr unsigned kKind = 15, kEmpty = 15, kId = 13, kFirst = 16, kShared = 32;
   static constexpr size_t kShort = 1000, kLong = 1001;
-  // By AtomKind: v4 v6 cidr4 cidr6 domain tree below url md5 sha1 sha256 sha512 email
-  static constexpr size_t kFixed[16] = {4, 16, 5, 17, kShort, kShort, kShort, kLong, 16, 20, 32, 64, kLong, 0, 0, 0};
+  // By AtomKind: v4 v6 cidr4 cidr6 domain tree below url md5 sha1 sha256 sha512 email; then an id
+  static constexpr size_t kFixed[16] = {4,  16, 5,  17, kShort, kShort, kShort, kLong,
+                                        16, 20, 32, 64, kLong,  kShort, 0,      0};
   static constexpr uint32_t kStep = 32;  // rows per sample
 
   std::vector<char> bytes_;

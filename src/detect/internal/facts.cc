@@ -97,7 +97,7 @@ std::string_view Facts::take_text(size_t& at) const {
   return text;
 }
 
-void Facts::add(const Indicator& i, const Entries& entries) {
+void Facts::add(const Indicator& i, const Entries& entries, bool with_id) {
   const uint32_t row = rows_++;
   if (row % kStep == 0) samples_.push_back(bytes_.size());
   const std::string plain = plain_pattern(entries, row);
@@ -105,7 +105,9 @@ void Facts::add(const Indicator& i, const Entries& entries) {
   std::optional<Uuid> uuid;
   constexpr size_t kVersionDigit = kPrefix.size() + 14;  // version 5, else there is no need to compute it
   const bool named = i.id.size() > kVersionDigit && i.id[kVersionDigit] == '5';
-  if (named && !plain.empty() && i.pattern == plain && i.id == list_id(plain)) {
+  if (with_id) {
+    flags |= kIdApart;
+  } else if (named && !plain.empty() && i.pattern == plain && i.id == list_id(plain)) {
     flags |= kIdListed;
   } else if (i.id.starts_with(kPrefix)) {
     uuid = parse_uuid(std::string_view(i.id).substr(kPrefix.size()));
@@ -124,14 +126,31 @@ void Facts::add(const Indicator& i, const Entries& entries) {
     put(static_cast<int8_t>(i.confidence));
     put(i.tag);
   }
-  if ((flags & kVersion) != 0) {
-    const auto [at, fresh] = version_numbers_.try_emplace(i.version, static_cast<uint32_t>(versions_.size()));
-    if (fresh) versions_.push_back(i.version);
-    put(at->second);
-  }
+  if ((flags & kVersion) != 0) put(number_of(i.version));
   if ((flags & kIdUuid) != 0) put(uuid->b);
-  if ((flags & (kIdUuid | kIdListed)) == 0) put_text(i.id);
+  if ((flags & (kIdUuid | kIdListed | kIdApart)) == 0) put_text(i.id);
   if ((flags & kPattern) != 0) put_text(i.pattern);
+}
+
+void Facts::copy(const Facts& from, uint32_t row) {
+  if (rows_++ % kStep == 0) samples_.push_back(bytes_.size());
+  const size_t begin = from.begin_of(row), end = from.next(begin);
+  const size_t here = bytes_.size();
+  bytes_.insert(bytes_.end(), from.bytes_.begin() + static_cast<std::ptrdiff_t>(begin),
+                from.bytes_.begin() + static_cast<std::ptrdiff_t>(end));
+  const auto flags = static_cast<unsigned char>(bytes_[here]);
+  if ((flags & kVersion) == 0) return;
+  size_t at =
+      here + 1 + ((flags & kFrom) != 0 ? 8 : 0) + ((flags & kUntil) != 0 ? 8 : 0) + ((flags & kMore) != 0 ? 5 : 0);
+  size_t read = at;
+  const uint32_t number = number_of(from.versions_[take<uint32_t>(read)]);
+  std::memcpy(bytes_.data() + at, &number, sizeof number);
+}
+
+uint32_t Facts::number_of(const std::string& version) {
+  const auto [at, fresh] = version_numbers_.try_emplace(version, static_cast<uint32_t>(versions_.size()));
+  if (fresh) versions_.push_back(version);
+  return at->second;
 }
 
 void Facts::finish() {
@@ -148,7 +167,7 @@ size_t Facts::next(size_t at) const {
   if ((flags & kMore) != 0) at += 5;
   if ((flags & kVersion) != 0) at += 4;
   if ((flags & kIdUuid) != 0) at += 16;
-  if ((flags & (kIdUuid | kIdListed)) == 0) take_text(at);
+  if ((flags & (kIdUuid | kIdListed | kIdApart)) == 0) take_text(at);
   if ((flags & kPattern) != 0) take_text(at);
   return at;
 }
@@ -180,9 +199,10 @@ Indicator Facts::get(uint32_t row, const Entries& entries) const {
   }
   if ((flags & kVersion) != 0) i.version = versions_[take<uint32_t>(at)];
   if ((flags & kIdUuid) != 0) i.id = std::string(kPrefix) + Uuid{take<std::array<uint8_t, 16>>(at)}.text();
-  if ((flags & (kIdUuid | kIdListed)) == 0) i.id = take_text(at);
+  if ((flags & (kIdUuid | kIdListed | kIdApart)) == 0) i.id = take_text(at);
   i.pattern = (flags & kPattern) != 0 ? std::string(take_text(at)) : plain_pattern(entries, row);
   if ((flags & kIdListed) != 0) i.id = list_id(i.pattern);
+  if ((flags & kIdApart) != 0) i.id = entries.id_of(row);
   return i;
 }
 

@@ -30,12 +30,23 @@ class Facts {
   [[nodiscard]] Validity validity(uint32_t row) const;
   [[nodiscard]] size_t memory_bytes() const;
 
-  // Building: once per row, after its atoms were added to `entries`.
-  void add(const Indicator& indicator, const Entries& entries);
+  // Building: once per row, after its atoms were added to `entries`; `with_id`: its id was added to them too.
+  void add(const Indicator& indicator, const Entries& entries, bool with_id = false);
+  void copy(const Facts& from, uint32_t row);
   void finish();
 
  private:
-  enum : unsigned char { kIdListed = 1, kIdUuid = 2, kPattern = 4, kVersion = 8, kFrom = 16, kUntil = 32, kMore = 64 };
+  // How the id is kept: kIdApart: among the entries.
+  enum : unsigned char {
+    kIdListed = 1,
+    kIdUuid = 2,
+    kPattern = 4,
+    kVersion = 8,
+    kFrom = 16,
+    kUntil = 32,
+    kMore = 64,
+    kIdApart = 128
+  };
   static constexpr uint32_t kStep = 32;
 
   [[nodiscard]] size_t begin_of(uint32_t row) const;
@@ -44,6 +55,7 @@ class Facts {
   void put(const T& value);
   template <class T>
   [[nodiscard]] T take(size_t& at) const;
+  uint32_t number_of(const std::string& version);
   void put_text(std::string_view text);
   std::string_view take_text(size_t& at) const;
 

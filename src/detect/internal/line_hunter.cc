@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "detect/internal/dns_lines.h"
 
 namespace entente::detect {
 namespace {
@@ -113,8 +114,7 @@ void LineHunter::feed(std::string_view bytes, size_t pad) {
   const size_t reach = bytes.size() + pad < Scanner::kPad ? 0 : bytes.size() + pad - Scanner::kPad;
   const size_t last = reach == 0 ? std::string_view::npos : bytes.rfind('\n', std::min(reach, bytes.size()) - 1);
   if (last != std::string_view::npos) {
-    const std::string_view whole = bytes.substr(0, last + 1);
-    lines(whole.begin(), whole.size());
+    search(bytes.substr(0, last + 1));
     bytes.remove_prefix(last + 1);
   }
   carry_.append(bytes);
@@ -126,7 +126,7 @@ void LineHunter::flush_carry(size_t size) {
   if (size > Scanner::kPad) {
     const size_t whole = carry_.size();
     carry_.append(Scanner::kPad, '\0');
-    lines(carry_.data() + Scanner::kPad, size - Scanner::kPad);
+    search(std::string_view(carry_).substr(Scanner::kPad, size - Scanner::kPad));
     carry_.resize(whole);
     carry_.erase(Scanner::kPad, size - Scanner::kPad);
   }
@@ -138,17 +138,12 @@ void LineHunter::flush_carry(size_t size) {
 }
 
 // Whole lines, in blocks that stay in the L2 cache.
-void LineHunter::lines(const char* text, size_t size) {
+void LineHunter::search(std::string_view text) {
   constexpr size_t kBlock = 128u << 10;
-  while (size > 0) {
-    size_t n = size;
-    if (n > kBlock) {
-      const void* end = std::memchr(text + kBlock, '\n', size - kBlock);
-      n = static_cast<size_t>(static_cast<const char*>(end) - text) + 1;
-    }
-    block(text, n);
-    text += n;
-    size -= n;
+  while (!text.empty()) {
+    const size_t n = text.size() > kBlock ? text.find('\n', kBlock) + 1 : text.size();
+    block(text.substr(0, n));
+    text.remove_prefix(n);
   }
 }
 
@@ -174,22 +169,20 @@ bool LineHunter::passes(std::string_view text, Form form) const {
   return false;
 }
 
-void LineHunter::block(const char* text, size_t size) {
-  const Form form = form_of({text, size});
+void LineHunter::block(std::string_view text) {
+  const Form form = form_of(text);
   ends_.clear();
   needed_.clear();
   if (options_.parse_all) {
-    for (size_t i = 0; i < size; ++i) {
-      i = static_cast<size_t>(static_cast<const char*>(std::memchr(text + i, '\n', size - i)) - text);
-      ends_.push_back(static_cast<uint32_t>(i));
-    }
+    for (size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', end + 1))
+      ends_.push_back(static_cast<uint32_t>(end));
   } else {
-    scanner_.scan(text, size, form, ends_, needed_);
+    scanner_.scan(text, form, ends_, needed_);
   }
   uint32_t begin = 0;
   auto next = needed_.begin();
   for (const uint32_t end : ends_) {
-    std::string_view whole(text + begin, end - begin);
+    std::string_view whole = text.substr(begin, end - begin);
     begin = end + 1;
     bool need = options_.parse_all;
     for (; next != needed_.end() && *next < end; ++next) need = true;
@@ -201,6 +194,20 @@ void LineHunter::block(const char* text, size_t size) {
       line(whole);
     }
   }
+}
+
+void LineHunter::resume(std::string_view before, uint64_t number) {
+  first_ = false;
+  wide_ = before.starts_with("\xff\xfe") || before.starts_with("\xfe\xff");
+  if (before.starts_with("\xef\xbb\xbf")) before.remove_prefix(3);
+  while (before.starts_with('#')) {
+    const size_t end = std::min(before.find('\n'), before.size());
+    std::string_view head = before.substr(0, end);
+    if (head.ends_with('\r')) head.remove_suffix(1);
+    if (tsv_ || head.starts_with("#separator") || head.starts_with("#fields")) tsv_header(head);
+    before.remove_prefix(std::min(end + 1, before.size()));
+  }
+  number_ = number;
 }
 
 void LineHunter::finish() {
@@ -361,6 +368,13 @@ void LineHunter::tsv_line(std::string_view text) {
 }
 
 void LineHunter::text_line(std::string_view text) {
+  if (const auto dns = parse_dns_line(text)) {
+    time_ = dns->time;
+    observe("client", dns->client);
+    observe("query", dns->query);
+    observe("server", dns->server);
+    return;
+  }
   if (const auto plain = refang(text)) return observe("text", *plain);
   observe("text", text);
 }

@@ -28,6 +28,10 @@ class LineHunter {
 
   // Pieces of any size; `pad` octets before and after them are readable.
   void feed(std::string_view bytes, size_t pad = 0);
+  // As if the lines of `before`, the beginning of the same input, had been read: what they say about how to read on,
+  // and the number of the line before the next.
+  void resume(std::string_view before, uint64_t number);
+  [[nodiscard]] uint64_t lines() const { return number_; }
   void finish();  // the last line may lack its end; adds the notes
 
  private:
@@ -37,8 +41,8 @@ class LineHunter {
     bool list = false;
   };
 
-  void lines(const char* text, size_t size);
-  void block(const char* text, size_t size);
+  void search(std::string_view text);
+  void block(std::string_view text);
   void flush_carry(size_t size);
   [[nodiscard]] Form form_of(std::string_view text) const;
   [[nodiscard]] bool passes(std::string_view line, Form form) const;

@@ -13,7 +13,7 @@
 
 namespace entente::detect {
 
-enum class KeyClass : uint8_t { kIpv4, kIpv6, kCidr4, kCidr6, kDomain, kUrl, kHash, kEmail, kUrlHost };
+enum class KeyClass : uint8_t { kIpv4, kIpv6, kCidr4, kCidr6, kDomain, kUrl, kHash, kEmail, kUrlHost, kId };
 
 [[nodiscard]] uint64_t class_seed(KeyClass cls);
 // Of the key octets of an address, a block, a normalised URL or e-mail address.

@@ -68,10 +68,11 @@ struct Scanner::Work {
   std::vector<Question> names = std::vector<Question>(kMost / 2 + 2), addresses = std::vector<Question>(kMost / 2 + 2);
   std::vector<uint32_t> suspects = std::vector<uint32_t>(kMost + 4);
   std::vector<uint32_t> newlines = std::vector<uint32_t>(kMost), colons = std::vector<uint32_t>(kMost),
-                        hexes = std::vector<uint32_t>(kMost), odd = std::vector<uint32_t>(kMost);
+                        odd = std::vector<uint32_t>(kMost);
+  std::vector<Span> hexes = std::vector<Span>(kMost / 2 + 2);
   struct Digest {
     uint64_t hash;
-    uint32_t begin, size;
+    Span span;
   };
   std::vector<Digest> digests;
 
@@ -79,7 +80,7 @@ struct Scanner::Work {
   const char* text = nullptr;
   uint32_t size = 0;
   Form form = Form::kJson;
-  uint32_t run_done = 0, hex_done = 0, odd_done = 0;
+  uint32_t run_done = 0, odd_done = 0;
   std::vector<uint32_t>* needed = nullptr;
 
   Work(const Table& t, Kernel kernel)
@@ -87,8 +88,6 @@ struct Scanner::Work {
 
   [[nodiscard]] Setup setup() const {
     Setup s{};
-    s.json = form == Form::kJson;
-    s.all_words = every;
     // NUL is no class of its own and harmless where it does not occur.
     const unsigned char at = table.shape().emails ? '@' : '\\';
     if (form == Form::kText) {
@@ -135,18 +134,10 @@ struct Scanner::Work {
     if (const auto address = packet::parse_v6(run); address && table.concerns_v6(*address)) need(at);
   }
 
-  void hex_at(uint32_t at) {
-    if (at < hex_done) return;
-    constexpr uint32_t kLongest = 129;
-    uint32_t begin = at, end = at;
-    while (at - begin < kLongest && begin > 0 && is_hex(text[begin - 1])) --begin;
-    while (end - at < kLongest && end < size && is_hex(text[end])) ++end;
-    hex_done = end;
-    const uint32_t n = end - begin;
-    if (n != 32 && n != 40 && n != 64 && n != 128) return;
-    const uint64_t hash = hash_tail(text + end, n, digest_seed);
+  void digest(const Span& span) {
+    const uint64_t hash = hash_tail(text + span.end, span.end - span.begin, digest_seed);
     table.digests().prefetch(hash);
-    digests.push_back({hash, begin, n});
+    digests.push_back({hash, span});
   }
 
   void email_at(uint32_t at) {
@@ -196,28 +187,30 @@ struct Scanner::Work {
 Scanner::Scanner(const Table& table, Kernel kernel) : work_(std::make_unique<Work>(table, kernel)) {}
 Scanner::~Scanner() = default;
 
-void Scanner::scan(const char* text, size_t size, Form form, std::vector<uint32_t>& ends,
-                   std::vector<uint32_t>& needed) {
+void Scanner::scan(std::string_view lines, Form form, std::vector<uint32_t>& ends, std::vector<uint32_t>& needed) {
   Work& w = *work_;
+  const char* text = lines.data();
+  const size_t size = lines.size();
   w.text = text;
   w.size = static_cast<uint32_t>(size);
   w.form = form;
-  w.run_done = w.hex_done = w.odd_done = 0;
+  w.run_done = w.odd_done = 0;
   w.needed = &needed;
   const auto before = static_cast<std::ptrdiff_t>(needed.size());
   const Setup setup = w.setup();
+  const Tokenise tokenise = w.fn.tokenise[form == Form::kJson ? 1 : 0][w.every ? 1 : 0];
   const bool idle = w.table.keys() == 0;
   Carry carry;
   for (size_t at = 0; at < size; at += kPiece) {
     Found found{.tokens = w.tokens.data(),
                 .newlines = w.newlines.data(),
                 .colons = w.colons.data(),
-                .hexes = w.hexes.data(),
-                .odd = w.odd.data()};
-    w.fn.tokenise(text, at, std::min(at + kPiece, size), setup, carry, found);
+                .odd = w.odd.data(),
+                .hexes = w.hexes.data()};
+    tokenise(text, at, std::min(at + kPiece, size), setup, carry, found);
     ends.insert(ends.end(), found.newlines, found.newlines + found.newline_count);
     if (idle) continue;
-    for (size_t i = 0; i < found.hex_count; ++i) w.hex_at(found.hexes[i]);
+    for (size_t i = 0; i < found.hex_count; ++i) w.digest(found.hexes[i]);
     if (w.every) {
       for (size_t i = 0; i < found.token_count; ++i)
         if (w.known_word(found.tokens[i].begin, found.tokens[i].end)) w.need(found.tokens[i].begin);
@@ -230,7 +223,8 @@ void Scanner::scan(const char* text, size_t size, Form form, std::vector<uint32_
       }
     }
     for (const Work::Digest& d : w.digests)
-      if (w.table.digests().maybe(d.hash) && w.table.concerns_digest({text + d.begin, d.size})) w.need(d.begin);
+      if (w.table.digests().maybe(d.hash) && w.table.concerns_digest({text + d.span.begin, d.span.end - d.span.begin}))
+        w.need(d.span.begin);
     w.digests.clear();
     for (size_t i = 0; i < found.colon_count; ++i) w.colon_at(found.colons[i]);
     for (size_t i = 0; i < found.odd_count; ++i) w.odd_at(found.odd[i]);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "detect/hunt.h"
@@ -32,7 +33,7 @@ class Scanner {
 
   // Appends where the lines end (offsets of '\n') and, ascending, one offset or more inside each line that is needed.
   // Requires: the text ends with '\n', is below 2 GiB and has kPad readable octets on both sides.
-  void scan(const char* text, size_t size, Form form, std::vector<uint32_t>& ends, std::vector<uint32_t>& needed);
+  void scan(std::string_view text, Form form, std::vector<uint32_t>& ends, std::vector<uint32_t>& needed);
 
  private:
   struct Work;

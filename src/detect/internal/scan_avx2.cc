@@ -35,6 +35,7 @@ struct Avx2 {
     return _mm256_cmpeq_epi8(_mm256_min_epu8(off, last), off);
   }
 
+  template <bool json>
   static Half half(const char* p, const Setup& setup) {
     const __m256i v = load32(p);
     const __m256i lower = _mm256_or_si256(v, _mm256_set1_epi8(0x20));
@@ -46,11 +47,12 @@ struct Avx2 {
         _mm256_or_si256(is(v, static_cast<char>(setup.odd[1])), is(v, static_cast<char>(setup.odd[2]))));
     const __m256i name = _mm256_and_si256(is(v, '"'), is(load32(p + 1), ':'));
     return {mask(word),       mask(is(v, '.')),  mask(letter), mask(hex),
-            mask(is(v, ':')), mask(is(v, '\n')), mask(odd),    setup.json ? mask(name) : 0};
+            mask(is(v, ':')), mask(is(v, '\n')), mask(odd),    json ? mask(name) : 0};
   }
 
+  template <bool json>
   static Masks load(const char* p, const Setup& setup) {
-    const Half a = half(p, setup), b = half(p + 32, setup);
+    const Half a = half<json>(p, setup), b = half<json>(p + 32, setup);
     const auto join = [](uint32_t low, uint32_t high) { return low | uint64_t{high} << 32; };
     return {join(a.word, b.word),   join(a.dot, b.dot),         join(a.letter, b.letter), join(a.hex, b.hex),
             join(a.colon, b.colon), join(a.newline, b.newline), join(a.odd, b.odd),       join(a.name, b.name)};
@@ -63,7 +65,7 @@ struct Avx2 {
 
 }  // namespace
 
-Functions avx2_functions() { return {&tokenise<Avx2>, &suspects<Avx2>}; }
+Functions avx2_functions() { return functions<Avx2>(); }
 
 }  // namespace entente::detect::scanning
 

@@ -21,6 +21,7 @@ namespace entente::detect::scanning {
 namespace {
 
 struct Avx512 {
+  template <bool json>
   static Masks load(const char* p, const Setup& setup) {
     const __m512i low = _mm512_loadu_si512(setup.classes), high = _mm512_loadu_si512(setup.classes + 64);
     const __m512i v = _mm512_loadu_si512(p);
@@ -30,7 +31,7 @@ struct Avx512 {
       return static_cast<uint64_t>(_mm512_test_epi8_mask(cls, _mm512_set1_epi8(static_cast<char>(which))));
     };
     uint64_t name = 0;
-    if (setup.json)
+    if constexpr (json)
       name = _mm512_mask_cmpeq_epi8_mask(_mm512_movepi8_mask(cls), _mm512_loadu_si512(p + 1), _mm512_set1_epi8(':'));
     return {test(kClassWord),  test(kClassDot),     test(kClassLetter),       test(kClassHex),
             test(kClassColon), test(kClassNewline), test(kClassOdd) | beyond, name};
@@ -43,7 +44,7 @@ struct Avx512 {
 
 }  // namespace
 
-Functions avx512_functions() { return {&tokenise<Avx512>, &suspects<Avx512>}; }
+Functions avx512_functions() { return functions<Avx512>(); }
 
 }  // namespace entente::detect::scanning
 

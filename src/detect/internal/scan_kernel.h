@@ -1,10 +1,11 @@
 // The part of the scanner that is compiled once per instruction set: blocks to masks to tokens, tokens to suspects.
 // Templates over Isa only, so that no code of one set is ever linked into another. Isa gives
-//   Masks load(const char*, const Setup&)             classes of 64 octets
+//   Masks load<json>(const char*, const Setup&)       classes of 64 octets
 //   bool maybe(const Bloom&, uint64_t hash)
 //   bool parse4(const char* text, uint32_t size, uint64_t dots, uint32_t& address)   may say yes to a leading zero
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -21,8 +22,6 @@ struct Masks {
 
 struct Setup {
   unsigned char odd[3];        // what raw text cannot judge in this form; repeated where there are fewer
-  bool json;                   // leave out names of members
-  bool all_words;              // words without a dot, and numbers, are tokens too
   unsigned char classes[128];  // kClass* of each ASCII character
 };
 enum : unsigned char {
@@ -41,17 +40,23 @@ struct Token {
   uint64_t dots;  // bit 63: a dot at end - 1, bit 62: at end - 2, …; also dots before begin
 };
 
+struct Span {
+  uint32_t begin, end;
+};
+
 // What is carried from block to block.
 struct Carry {
   uint64_t run = 0, dot = 0, colon = 0, hex_or_colon = 0, joined = 0, near_colon = 0, hex_tops = 0;
-  unsigned char dotted = 0;  // the run that goes on has had what makes it a token
-  uint32_t begin = 0;        // of the run begun last
+  uint64_t hex = 0;
+  unsigned char dotted = 0, long_hex = 0;  // the run that goes on has had what makes it a token, or a digest
+  uint32_t begin = 0, hex_begin = 0;       // of the run begun last
 };
 
 // Of one piece of text; room for the worst case.
 struct Found {
   Token* tokens;
-  uint32_t *newlines, *colons, *hexes, *odd;
+  uint32_t *newlines, *colons, *odd;
+  Span* hexes;  // of the sizes of digests
   size_t token_count = 0, newline_count = 0, colon_count = 0, hex_count = 0, odd_count = 0;
 };
 
@@ -63,16 +68,17 @@ inline uint32_t* flatten(uint64_t mask, uint32_t base, uint32_t* out) {
   return out;
 }
 
-template <class Isa>
+// `json`: leave out names of members; `all_words`: words without a dot, and numbers, are tokens too.
+template <class Isa, bool json, bool all_words>
 void tokenise(const char* text, size_t from, size_t to, const Setup& setup, Carry& carry_in, Found& found) {
   Carry c = carry_in;
   Token* token = found.tokens + found.token_count;
   uint32_t* newline = found.newlines + found.newline_count;
   uint32_t* colon = found.colons + found.colon_count;
-  uint32_t* hex = found.hexes + found.hex_count;
+  Span* hex = found.hexes + found.hex_count;
   uint32_t* odd = found.odd + found.odd_count;
   for (size_t at = from; at < to; at += 64) {
-    Masks m = Isa::load(text + at, setup);
+    Masks m = Isa::template load<json>(text + at, setup);
     const auto base = static_cast<uint32_t>(at);
     if (to - at < 64) {
       const uint64_t valid = (uint64_t{1} << (to - at)) - 1;
@@ -86,7 +92,7 @@ void tokenise(const char* text, size_t from, size_t to, const Setup& setup, Carr
     const uint64_t begins = run & ~(run << 1 | c.run >> 63);
     const uint64_t near_dots = (m.dot << 2 | c.dot >> 62) | (m.dot << 3 | c.dot >> 61) | (m.dot << 4 | c.dot >> 60);
     uint64_t marks = (m.letter & (m.dot << 1 | c.dot >> 63)) | (m.dot & near_dots);
-    if (setup.all_words) marks = run;
+    if constexpr (all_words) marks = run;
     unsigned long long sum = 0;
     const bool over1 = __builtin_uaddll_overflow(run, marks, &sum);
     const bool over2 = __builtin_uaddll_overflow(sum, c.dotted, &sum);
@@ -129,8 +135,25 @@ void tokenise(const char* text, size_t from, size_t to, const Setup& setup, Carr
     const uint64_t places = tops << 3 | c.hex_tops;  // three of the block before
     uint64_t fours = places & places >> 1 & places >> 2 & places >> 3;
     c.hex_tops = tops >> 5;
-    for (; fours != 0; fours &= fours - 1)  // where the last of the four stands
-      *hex++ = base + 7 + 8 * static_cast<uint32_t>(std::countr_zero(fours));
+    const uint64_t hex_begins = m.hex & ~(m.hex << 1 | c.hex >> 63);
+    if ((fours | c.long_hex) != 0) {
+      uint64_t tall = 0;  // where the last of the four stands
+      for (; fours != 0; fours &= fours - 1) tall |= uint64_t{1} << (7 + 8 * std::countr_zero(fours));
+      unsigned long long total = 0;
+      const bool first = __builtin_uaddll_overflow(m.hex, tall, &total);
+      const bool second = __builtin_uaddll_overflow(total, c.long_hex, &total);
+      c.long_hex = first || second ? 1 : 0;
+      for (uint64_t hex_ends = total & ~m.hex; hex_ends != 0; hex_ends &= hex_ends - 1) {
+        const auto e = static_cast<unsigned>(std::countr_zero(hex_ends));
+        const uint64_t before = hex_begins & ((uint64_t{1} << e) - 1);
+        hex->begin = before != 0 ? base + 63 - static_cast<unsigned>(std::countl_zero(before)) : c.hex_begin;
+        hex->end = base + e;
+        const uint32_t n = hex->end - hex->begin;
+        hex += n == 32 || n == 40 || n == 64 || n == 128 ? 1 : 0;
+      }
+    }
+    if (hex_begins != 0) c.hex_begin = base + 63 - static_cast<unsigned>(std::countl_zero(hex_begins));
+    c.hex = m.hex;
 
     odd = flatten<Isa>(m.odd, base, odd);
     c.run = run;
@@ -166,16 +189,22 @@ size_t suspects(const char* text, const Token* tokens, size_t count, const Table
     const Token& t = tokens[i];
     uint32_t end = t.end, size = t.end - t.begin;
     uint64_t dots = t.dots;
+    uint32_t seen = 64;     // octets before the end of which the dots are known
     if (dots >> 63 != 0) {  // dots behind a name belong to the sentence
       const auto trailing = static_cast<uint32_t>(std::countl_one(dots));
       if (trailing >= size) continue;
+      if (trailing == 64) {
+        *suspect++ = static_cast<uint32_t>(i);
+        continue;
+      }
+      seen -= trailing;
       end -= trailing;
       size -= trailing;
       dots <<= trailing;
     }
     const auto last = static_cast<uint32_t>(std::countl_zero(dots));  // size of the last label
     if (last >= size) continue;
-    if (last > 60) {
+    if (last >= std::min(seen, 60u)) {
       *suspect++ = static_cast<uint32_t>(i);
       continue;
     }
@@ -201,13 +230,11 @@ size_t suspects(const char* text, const Token* tokens, size_t count, const Table
     }
     const uint64_t rest = dots << (last + 1);
     const auto second = static_cast<uint32_t>(std::countl_zero(rest));
-    uint32_t two = last + 1 + second;  // size of the last two labels
-    if (two >= size) {
-      two = size;
-    } else if (rest == 0) {
+    if (rest == 0 && size > seen) {
       *suspect++ = number;
       continue;
     }
+    const uint32_t two = std::min(size, last + 1 + second);  // size of the last two labels
     const uint64_t hash = hash_tail(text + end, two, seeds.name);
     name_filter.prefetch(hash);
     *name++ = {hash, number, 0};
@@ -221,11 +248,18 @@ size_t suspects(const char* text, const Token* tokens, size_t count, const Table
   return static_cast<size_t>(suspect - out);
 }
 
+using Tokenise = void (*)(const char* text, size_t from, size_t to, const Setup& setup, Carry& carry, Found& found);
 struct Functions {
-  void (*tokenise)(const char* text, size_t from, size_t to, const Setup& setup, Carry& carry, Found& found);
+  Tokenise tokenise[2][2];  // [json][all_words]
   size_t (*suspects)(const char* text, const Token* tokens, size_t count, const Table& table, const Seeds& seeds,
                      Question* names, Question* addresses, uint32_t* out);
 };
+template <class Isa>
+Functions functions() {
+  return {{{&tokenise<Isa, false, false>, &tokenise<Isa, false, true>},
+           {&tokenise<Isa, true, false>, &tokenise<Isa, true, true>}},
+          &suspects<Isa>};
+}
 [[nodiscard]] Functions scalar_functions();
 #if defined(__x86_64__)
 [[nodiscard]] Functions avx2_functions();

@@ -5,6 +5,7 @@ namespace entente::detect::scanning {
 namespace {
 
 struct Scalar {
+  template <bool json>
   static Masks load(const char* p, const Setup& setup) {
     Masks m{};
     for (unsigned i = 0; i < 64; ++i) {
@@ -22,7 +23,7 @@ struct Scalar {
       m.colon |= bit(kClassColon);
       m.newline |= bit(kClassNewline);
       m.odd |= bit(kClassOdd);
-      if (setup.json && (cls & kClassQuote) != 0 && p[i + 1] == ':') m.name |= uint64_t{1} << i;
+      if (json && (cls & kClassQuote) != 0 && p[i + 1] == ':') m.name |= uint64_t{1} << i;
     }
     return m;
   }
@@ -50,6 +51,6 @@ struct Scalar {
 
 }  // namespace
 
-Functions scalar_functions() { return {&tokenise<Scalar>, &suspects<Scalar>}; }
+Functions scalar_functions() { return functions<Scalar>(); }
 
 }  // namespace entente::detect::scanning

@@ -108,6 +108,7 @@ const Bloom& Table::filter(KeyClass cls) const {
     case KeyClass::kCidr6:
     case KeyClass::kUrl:
     case KeyClass::kEmail:
+    case KeyClass::kId:
       return others_;
   }
   return others_;
@@ -122,7 +123,7 @@ uint32_t Table::find(uint64_t hash, KeyClass cls, std::string_view octets) const
       const Entries::Entry e = entries_.at(bucket.ref[s]);
       if (cls == KeyClass::kUrlHost) {
         if (e.kind == AtomKind::kUrl && url_host(e.octets) == octets) return bucket.ref[s];
-      } else if (class_of(e.kind) == cls && e.octets == octets) {
+      } else if (e.octets == octets && (e.id ? KeyClass::kId : class_of(e.kind)) == cls) {
         return bucket.ref[s];
       }
     }
@@ -182,6 +183,13 @@ void Table::match_cidr(const Address& address, std::vector<RowHit>& out) const {
     for (unsigned bits = 33; bits-- > 0;)
       if ((lengths4_ >> bits & 1) != 0) probe(bits);
   }
+}
+
+std::optional<uint32_t> Table::row_of_id(std::string_view packed) const {
+  const uint64_t hash = hash_key(KeyClass::kId, packed);
+  if (keys_ == 0 || !others_.maybe(hash)) return std::nullopt;
+  const uint32_t ref = find(hash, KeyClass::kId, packed);
+  return ref == kNone ? std::nullopt : std::optional(entries_.row_of(ref));
 }
 
 bool Table::concerns_v4(uint32_t address) const {
@@ -278,6 +286,11 @@ bool TableBuilder::add_block(const pattern::Atom& atom) {
     address = *mapped;
     bits -= 96;
   }
+  add_block(address, bits);
+  return true;
+}
+
+void TableBuilder::add_block(const Address& address, unsigned bits) {
   char octets[17];
   const std::string_view key = block_key(address, bits, octets);
   if (address.v6) {
@@ -296,7 +309,6 @@ bool TableBuilder::add_block(const pattern::Atom& atom) {
     lengths4_ |= uint64_t{1} << bits;
     add_key(AtomKind::kCidr4, KeyClass::kCidr4, hash_key(KeyClass::kCidr4, key), key);
   }
-  return true;
 }
 
 // The host of a URL is a second key of its entry, by which a scanner of raw text knows to look closer (detection.md
@@ -318,6 +330,45 @@ void TableBuilder::add_url_host(uint32_t ref) {
   pending_.push_back({hash, ref, KeyClass::kUrlHost});
 }
 
+void TableBuilder::add_text(AtomKind kind, std::string_view text) {
+  const KeyClass cls = class_of(kind);
+  if (cls == KeyClass::kDomain) {
+    if (kind != AtomKind::kDomain) has_below_ = true;
+    if (text.find('.') == std::string_view::npos) shape_.single_labels = true;
+    return add_key(kind, cls, hash_name(cls, text), text);
+  }
+  add_key(kind, cls, hash_key(cls, text), text);
+  (kind == AtomKind::kUrl ? shape_.urls : shape_.emails) = true;
+  if (kind == AtomKind::kUrl && text.find("://") != std::string_view::npos) add_url_host(pending_.back().ref);
+}
+
+void TableBuilder::add_id(std::string_view packed) {
+  pending_.push_back({hash_key(KeyClass::kId, packed), entries_.add_id(packed), KeyClass::kId});
+}
+
+void TableBuilder::add(const Entries::Entry& e) {
+  if (e.empty) return;
+  if (e.id) return add_id(e.octets);
+  const KeyClass cls = class_of(e.kind);
+  switch (cls) {
+    case KeyClass::kIpv4:
+    case KeyClass::kIpv6:
+      return add_key(e.kind, cls, hash_key(cls, e.octets), e.octets);
+    case KeyClass::kCidr4:
+    case KeyClass::kCidr6:
+      return add_block(Address::from_octets(e.octets.data(), cls == KeyClass::kCidr6),
+                       static_cast<unsigned char>(e.octets.back()));
+    case KeyClass::kHash:
+      return add_key(e.kind, cls, hash_name(cls, hex(e.octets)), e.octets);
+    case KeyClass::kDomain:
+    case KeyClass::kUrl:
+    case KeyClass::kEmail:
+    case KeyClass::kUrlHost:
+    case KeyClass::kId:
+      return add_text(e.kind, e.octets);
+  }
+}
+
 bool TableBuilder::add(const pattern::Atom& atom) {
   switch (atom.kind) {
     case AtomKind::kIpv4:
@@ -334,23 +385,15 @@ bool TableBuilder::add(const pattern::Atom& atom) {
       return add_block(atom);
     case AtomKind::kDomain:
     case AtomKind::kDomainTree:
-    case AtomKind::kDomainBelow: {
+    case AtomKind::kDomainBelow:
       if (atom.value.empty() || atom.value.size() > 253) return false;
-      if (atom.kind != AtomKind::kDomain) has_below_ = true;
-      if (atom.value.find('.') == std::string::npos) shape_.single_labels = true;
-      const std::string lower = ascii_lower(atom.value);
-      add_key(atom.kind, KeyClass::kDomain, hash_name(KeyClass::kDomain, lower), lower);
+      add_text(atom.kind, ascii_lower(atom.value));
       return true;
-    }
     case AtomKind::kUrl:
-    case AtomKind::kEmail: {
+    case AtomKind::kEmail:
       if (atom.value.empty() || atom.value.size() > Entries::kMaxText) return false;
-      const auto cls = atom.kind == AtomKind::kUrl ? KeyClass::kUrl : KeyClass::kEmail;
-      add_key(atom.kind, cls, hash_key(cls, atom.value), atom.value);
-      (atom.kind == AtomKind::kUrl ? shape_.urls : shape_.emails) = true;
-      if (atom.kind == AtomKind::kUrl && atom.value.find("://") != std::string::npos) add_url_host(pending_.back().ref);
+      add_text(atom.kind, atom.value);
       return true;
-    }
     case AtomKind::kMd5:
     case AtomKind::kSha1:
     case AtomKind::kSha256:

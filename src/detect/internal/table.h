@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,6 +40,9 @@ class Table {
     bool odd_names = false;      // names, or hosts of URLs, whose last label no name in running text has ("1.2.3")
   };
   [[nodiscard]] const Shape& shape() const { return shape_; }
+
+  // The row that was given this id (see TableBuilder::add_id).
+  [[nodiscard]] std::optional<uint32_t> row_of_id(std::string_view packed) const;
 
   // For the scanner: false if no record that contains this value can match because of it. True for the host of a URL
   // too. Exact but for names that the host of a URL has and addresses in blocks that end within a prefix.
@@ -103,6 +107,10 @@ class TableBuilder {
   void end_rows() { entries_.end_rows(); }
   // To the row begun last. False if the atom's value is not one of its kind; then nothing is added.
   bool add(const pattern::Atom& atom);
+  // The id of the row, so that the row can be found by it.
+  void add_id(std::string_view packed);
+  // An entry of another table, of whichever kind.
+  void add(const Entries::Entry& entry);
   [[nodiscard]] const Entries& entries() const { return entries_; }
   [[nodiscard]] bool full() const { return entries_.size_bytes() + Entries::kMaxText + 16 > Entries::kMaxBytes; }
   [[nodiscard]] Table build() &&;
@@ -115,6 +123,8 @@ class TableBuilder {
   };
   void add_key(pattern::AtomKind kind, KeyClass cls, uint64_t hash, std::string_view octets);
   bool add_block(const pattern::Atom& atom);
+  void add_block(const packet::Address& address, unsigned bits);
+  void add_text(pattern::AtomKind kind, std::string_view text);
   void add_url_host(uint32_t ref);
 
   std::vector<Pending> pending_;
