@@ -48,6 +48,7 @@ int run(int argc, char** argv) {
   add_sensor_commands(app, cx);
   add_ledger_commands(app, cx);
   add_access_commands(app, cx);
+  add_taxii_commands(app, cx);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

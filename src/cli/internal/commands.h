@@ -31,6 +31,7 @@ void add_ledger_commands(CLI::App& app, Context& cx);     // ledger
 void add_access_commands(CLI::App& app, Context& cx);     // account, token
 void add_stix_commands(CLI::App& app, Context& cx);       // stix, pattern
 void add_sensor_commands(CLI::App& app, Context& cx);     // sensor, lease, hunt
+void add_taxii_commands(CLI::App& app, Context& cx);      // taxii: any server
 void add_demo_command(CLI::App& app, Context& cx);        // demo
 
 }  // namespace entente::cli
