@@ -198,7 +198,7 @@ TEST_F(TwoNodes, WrongPasswordsAreCountedByAddressNeverByAccount) {
     ++guesses;
   }
   EXPECT_EQ(last, ErrorKind::kUnavailable);
-  EXPECT_EQ(guesses, 11);
+  EXPECT_EQ(guesses, 21);
   // The guesser's address waits even with the right password; that tells it nothing.
   EXPECT_EQ(d.authenticate(right, "192.0.2.1:9").error().kind, ErrorKind::kUnavailable);
   EXPECT_TRUE(d.authenticate(right, "192.0.2.2:9").ok());
