@@ -185,6 +185,14 @@ std::string one_line(std::string_view raw) {
   return out;
 }
 
+// Cursors are forgotten with 400 by the standard's word, with 404 or 410 by others, and with 500 by medallion.
+bool cursor_refused(const Error& e) {
+  static constexpr std::string_view kAnswered = "the server answered ";
+  if (!e.what.starts_with(kAnswered)) return false;
+  const std::string_view status = std::string_view(e.what).substr(kAnswered.size(), 3);
+  return status == "400" || status == "404" || status == "410" || status == "500";
+}
+
 Result<int> get(Context& cx, const Options& o) {
   TRY(const auto client, connect(o));
   TRY(const std::string root, root_of(*client, o));
@@ -211,8 +219,7 @@ Result<int> get(Context& cx, const Options& o) {
     g.added_after = place.added_after;
     g.next = place.next;
     auto page = client->objects(root, collection, g);
-    const bool forgotten = !page.ok() && page.error().what.starts_with("the server answered 400") && !g.next.empty();
-    if (forgotten && !fell_back) {
+    if (!page.ok() && !g.next.empty() && cursor_refused(page.error()) && !fell_back) {
       // A cursor that the server knows no more: what was reached is known by time as well. Once; twice would be a
       // circle.
       fell_back = true;
