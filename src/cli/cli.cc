@@ -50,6 +50,7 @@ int run(int argc, char** argv) {
   add_hunt_command(app, cx);
   add_ledger_commands(app, cx);
   add_access_commands(app, cx);
+  add_taxii_commands(app, cx);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -37,7 +37,7 @@ Error no_such_collection() {
 Result<taxii::Caller> Exchange::authenticate(const net::Request& request) {
   const std::string_view authorization = request.header("Authorization");
   if (!authorization.empty()) {
-    TRY(const Person person, directory_->authenticate(authorization));
+    TRY(const Person person, directory_->authenticate(authorization, request.remote));
     return taxii::Caller{"person " + std::string(to_text(person.role)) + " " + person.name};
   }
   if (!request.peer_spki.empty()) {

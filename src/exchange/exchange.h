@@ -60,6 +60,11 @@ class Exchange final : public taxii::Backend {
   Context& context() { return cx_; }
   [[nodiscard]] size_t waiting() const { return notifier_->waiting(); }
 
+  // Is who asks known without working out a password hash? If not, ask on a thread that may wait.
+  [[nodiscard]] bool quick_to_know(const net::Request& request) const {
+    return directory_->is_quick(request.header("Authorization"));
+  }
+
   // taxii::Backend
   Result<taxii::Caller> authenticate(const net::Request& request) override;
   std::string title() override;

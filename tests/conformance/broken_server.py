@@ -55,6 +55,7 @@ class World:
         self.people = {"full": (True, True), "reader": (True, False), "stranger": (False, False)}
         self.last = datetime.datetime(2026, 1, 1)
         self.n = 0
+        self.asked = []  # (method, path, Authorization)
 
     def has(self, fault):
         return fault in self.faults
@@ -117,6 +118,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         w = self.world
         try:
             body = self.body()
+            w.asked.append((self.command, self.path, self.headers.get("Authorization")))
+            if w.has("cut") and len(w.asked) % 4 == 3 and self.command == "GET":  # for tests of clients
+                self.close_connection = True
+                return
+            if w.has("busy") and len(w.asked) % 3 == 2:
+                raise Refuse(429, "Too many", {"Retry-After": "0"})
+            if w.has("down"):
+                raise Refuse(503, "Down", {"Retry-After": "0"})
             with w.lock:
                 status, value, *headers = self.route(body)
             self.answer(status, value, headers[0] if headers else ())
@@ -230,6 +239,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         w = self.world
         root = "//api/" if w.has("two_slashes") else "/api/"
         d = {"title": "Reference", "default": "/other/" if w.has("other_default") else root, "api_roots": [root]}
+        if w.has("foreign_root"):
+            d["api_roots"] += ["https://127.0.0.1:9/elsewhere/", "//127.0.0.1:9/x/"]
         if w.has("dead_root"):
             d["api_roots"].append("/beta/")
         if w.has("no_title"):
@@ -483,6 +494,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             s["successes"] = good[:-1] + [{}] if w.has("short_lists") else good
         if bad:
             s["failures"] = bad
+        if w.has("pending"):
+            w.statuses[s["id"]] = (caller, s)
+            return 202, {"id": s["id"], "status": "pending", "total_count": s["total_count"], "success_count": 0, "failure_count": 0, "pending_count": s["total_count"]}
         if w.has("null_counts"):
             s["pending_count"] = None
         if not w.has("forgets_status"):
@@ -558,9 +572,10 @@ def certificate(folder):
 
 
 def serve(faults, cert, key):
-    """(server, port); runs on a thread of its own."""
+    """(server, port); runs on a thread of its own. server.world is what it knows."""
     handler = type("Bound", (Handler,), {"world": World(faults)})
     server = Quiet(("127.0.0.1", 0), handler)
+    server.world = handler.world
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

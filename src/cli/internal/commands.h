@@ -33,6 +33,7 @@ void add_stix_commands(CLI::App& app, Context& cx);       // stix
 void add_pattern_commands(CLI::App& app, Context& cx);    // pattern
 void add_sensor_commands(CLI::App& app, Context& cx);     // sensor, lease
 void add_hunt_command(CLI::App& app, Context& cx);        // hunt
+void add_taxii_commands(CLI::App& app, Context& cx);      // taxii: any server
 void add_demo_command(CLI::App& app, Context& cx);        // demo
 
 }  // namespace entente::cli
