@@ -38,6 +38,29 @@ def indicator(i, **more):
     return {**o, **more}
 
 
+def pattern_match(tmp):
+    observed = {"type": "observed-data", "id": "observed-data--1", "first_observed": "2026-01-01T00:00:00Z", "last_observed": "2026-01-01T00:00:00Z",
+                "number_observed": 2, "objects": {"0": {"type": "domain-name", "value": "x.example"}}}
+    (tmp / "data.json").write_text(json.dumps(observed))
+    (tmp / "loose.json").write_text(json.dumps({k: v for k, v in observed.items() if k != "number_observed"}))
+
+    def run(what, status, patterns, data="data.json", *more, **kw):
+        (tmp / "patterns.txt").write_text("\n".join(patterns) + "\n")
+        return expect(what, status, "-o", "json", "pattern", "match", "--pattern-file", tmp / "patterns.txt", "--data", tmp / data, *more, **kw)
+
+    r = run("match: some", 0, ["# a comment", "[domain-name:value = 'x.example'] REPEATS 2 TIMES", "", "[domain-name:value = 'y.example']"])
+    lines = [json.loads(line) for line in r.stdout.splitlines()]
+    check("match: a line for each pattern, with what it is bound to", [(n["line"], n["result"]) for n in lines] == [(2, "match"), (4, "no match")]
+          and lines[0]["observed"] == [{"id": "observed-data--1", "times": 2}], r.stdout)
+    run("match: none", 1, ["[domain-name:value = 'y.example']"])
+    run("match: none, but one is no pattern", 2, ["[domain-name:value = 'y.example']", "[domain-name:value = ]"], err="patterns.txt:2: 1:22")
+    run("match: one is no pattern, another matches", 0, ["[domain-name:value = ]", "[domain-name:value = 'x.example']"], err="patterns.txt:1")
+    run("match: data that is not there", 2, ["[a:b = 1]"], "none.json", err="none.json")
+    run("match: data that is none", 2, ["[a:b = 1]"], "broken.json", err="broken.json")
+    run("match: incomplete observed-data", 2, ["[domain-name:value = 'x.example']"], "loose.json", err="number_observed")
+    run("match: the same, leniently", 0, ["[domain-name:value = 'x.example']"], "loose.json", "--lenient")
+
+
 def main(tmp):
     tmp = pathlib.Path(tmp)
     expect("--version names version and commit", 0, "--version", out="entente 0.")
@@ -55,6 +78,11 @@ def main(tmp):
     expect("validate: a file that is not there", 2, "stix", "validate", tmp / "none.json", err="none.json")
     expect("pattern: a good one", 0, "pattern", "check", "[domain-name:value = 'x.example']")
     expect("pattern: a bad one", 1, "pattern", "check", "[domain-name:value = ]")
+    expect("pattern: a bad regular expression", 1, "pattern", "check", "[domain-name:value MATCHES '(a']", out="1:28")
+    expect("pattern equal: written otherwise", 0, "pattern", "equal", "[a:b IN (1, 2)]", "[a:b = 2] OR [a:b = 1]", out="equal")
+    expect("pattern equal: no", 1, "pattern", "equal", "[a:b = 1]", "[a:b = 2]")
+    expect("pattern equal: not a pattern", 1, "pattern", "equal", "[a:b = 1]", "[a:b = ]", err="second pattern: 1:8")
+    pattern_match(tmp)
     # MISP: there and back, and a list of what was not carried, one JSON object per line.
     everything = pathlib.Path(__file__).parent.parent / "src/misp/testdata/everything.json"
     r = expect("import: the list on standard output if the bundle goes to a file", 0, "import", "--from", "misp", everything, "--out", tmp / "bundle.json", "-o", "json")

@@ -46,6 +46,7 @@ int run(int argc, char** argv) {
   add_peer_commands(app, cx);
   add_convert_commands(app, cx);
   add_stix_commands(app, cx);
+  add_pattern_commands(app, cx);
   add_sensor_commands(app, cx);
   add_ledger_commands(app, cx);
   add_access_commands(app, cx);

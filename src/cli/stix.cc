@@ -1,4 +1,4 @@
-// stix validate|id, pattern check
+// stix validate|id
 #include <cstdio>
 #include <memory>
 #include <set>
@@ -23,7 +23,6 @@ struct Options {
   std::vector<std::string> files;
   bool strict = false;
   std::string disable;
-  std::string pattern, pattern_file;
 };
 
 Result<int> validate(Context& cx, const Options& o) {
@@ -117,49 +116,6 @@ Result<int> ids(Context& cx, const Options& o) {
   return equal ? 0 : 1;
 }
 
-Result<int> pattern_check(Context& cx, const Options& o) {
-  std::vector<std::string> patterns;
-  if (!o.pattern_file.empty()) {
-    TRY(const std::string text, read_input(o.pattern_file));
-    std::string_view rest = text;
-    while (!rest.empty()) {
-      const size_t end = rest.find('\n');
-      std::string line(rest.substr(0, end));
-      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-      if (!line.empty() && line.back() == '\r') line.pop_back();
-      if (!line.empty()) patterns.push_back(std::move(line));
-    }
-  } else if (!o.pattern.empty()) {
-    patterns.push_back(o.pattern);
-  } else {
-    return invalid("no pattern given", {}, "give 'PATTERN' or --file FILE");
-  }
-  bool ok = true;
-  for (const auto& p : patterns) {
-    auto parsed = pattern::Pattern::parse(p);
-    ok = ok && parsed.ok();
-    if (cx.json) {
-      Node n = Node::object();
-      n.set("pattern", p).set("valid", parsed.ok());
-      if (parsed.ok()) {
-        const auto atoms = pattern::equality_atoms(*parsed);
-        n.set("canonical", parsed->print())
-            .set("indexed", static_cast<uint64_t>(atoms.any_of.size()))
-            .set("complete", atoms.complete)
-            .set("why", atoms.why);
-      } else {
-        n.set("error", parsed.error().what).set("where", parsed.error().where);
-      }
-      std::puts(json::write(n).c_str());
-    } else if (parsed.ok()) {
-      std::printf("valid: %s\n", parsed->print().c_str());
-    } else {
-      std::printf("not valid: %s\n  %s\n", printable(p, 400).c_str(), parsed.error().text().c_str());
-    }
-  }
-  return ok ? 0 : 1;
-}
-
 }  // namespace
 
 void add_stix_commands(CLI::App& app, Context& cx) {
@@ -175,12 +131,6 @@ void add_stix_commands(CLI::App& app, Context& cx) {
   c = s->add_subcommand("id", "deterministic ids of observables: given, computed (exit 1 if any differs)");
   c->add_option("FILE", o->files, "STIX objects")->required();
   c->callback([&cx, o] { finish(cx, ids(cx, *o)); });
-  auto* p = app.add_subcommand("pattern", "STIX patterns");
-  p->require_subcommand(1);
-  c = p->add_subcommand("check", "is it a pattern, and if not, where and why");
-  c->add_option("PATTERN", o->pattern, "pattern");
-  c->add_option("--file", o->pattern_file, "file with one pattern a line");
-  c->callback([&cx, o] { finish(cx, pattern_check(cx, *o)); });
 }
 
 }  // namespace entente::cli

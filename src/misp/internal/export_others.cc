@@ -30,20 +30,20 @@ std::string_view type_at(std::string_view path, std::string_view value) {
   return {};
 }
 
-std::string misp_value(std::string_view type, std::string value) {
+std::string misp_value(std::string_view type, const std::string& value) {
   return type == "AS" && !value.starts_with("AS") ? "AS" + value : value;
 }
 
 }  // namespace
 
-Node Exporter::plain_attribute(const Event& event, const Node& object, std::string_view type, std::string value,
+Node Exporter::plain_attribute(const Event& event, const Node& object, std::string_view type, const std::string& value,
                                bool to_ids, size_t number) {
   const AttributeType* row = find_attribute_type(type);
   const std::string id(object.string_at("id"));
   Node a = Node::object();
   a.set("uuid", number == 0 ? std::string(uuid_part(id)) : derived_uuid(id + " " + std::to_string(number)));
   a.set("type", type).set("category", row != nullptr ? row->category : "Other").set("to_ids", to_ids);
-  a.set("value", misp_value(type, std::move(value)));
+  a.set("value", misp_value(type, value));
   times(a, object, nullptr);
   a.set("distribution", "5");
   std::string comment(object.string_at("name"));

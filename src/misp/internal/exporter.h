@@ -58,8 +58,8 @@ class Exporter {
 
   // export_others.cc
   bool others(Event& event, const json::Node& object);
-  json::Node plain_attribute(const Event& event, const json::Node& object, std::string_view type, std::string value,
-                             bool to_ids, size_t number);
+  json::Node plain_attribute(const Event& event, const json::Node& object, std::string_view type,
+                             const std::string& value, bool to_ids, size_t number);
   void push(Event& event, const json::Node& object, json::Node attribute);
   void indicator(Event& event, const json::Node& object);
   size_t observable(Event& event, const json::Node& carrier, const json::Node& sco, size_t number);

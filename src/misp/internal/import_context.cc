@@ -159,7 +159,7 @@ std::string Importer::cluster(const Node& node, std::string_view galaxy, const s
   const auto uuid = node.string_at("uuid");
   const auto collection = node.string_at("collection_uuid");
   const bool own = !uuid.empty() && node.find("collection_uuid") != nullptr && uuid != collection;
-  const std::string id =
+  std::string id =
       own ? id_of(type, uuid) : std::string(type) + "--" + derived_uuid("cluster " + std::string(galaxy) + " " + value);
   Node n = Node::object();
   n.set("type", type).set("spec_version", "2.1").set("id", id).set("created", kNoTime).set("modified", kNoTime);
