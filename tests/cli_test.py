@@ -151,6 +151,22 @@ def main(tmp):
     expect("pattern equal: no", 1, "pattern", "equal", "[a:b = 1]", "[a:b = 2]")
     expect("pattern equal: not a pattern", 1, "pattern", "equal", "[a:b = 1]", "[a:b = ]", err="second pattern: 1:8")
     pattern_match(tmp)
+    # MISP: there and back, and a list of what was not carried, one JSON object per line.
+    everything = pathlib.Path(__file__).parent.parent / "src/misp/testdata/everything.json"
+    r = expect("import: the list on standard output if the bundle goes to a file", 0, "import", "--from", "misp", everything, "--out", tmp / "bundle.json", "-o", "json")
+    lines = [json.loads(line) for line in r.stdout.splitlines()]
+    counts = lines[-1]["imported"]
+    check("import: every attribute is somewhere", counts["attributes"] > 50 and counts["attributes"] == sum(
+        counts[k] for k in ("as_indicator", "as_observed", "as_other", "as_note", "beside", "left_out")), counts)
+    check("import: what was not carried has path, type and reason", len(lines) > 10 and all(x["path"] and x["type"] and x["reason"] for x in lines[:-1]))
+    expect("import: what comes out is valid strictly", 0, "stix", "validate", "--strict", tmp / "bundle.json")
+    expect("export: back to MISP", 0, "export", "--to", "misp", tmp / "bundle.json", "--out", tmp / "event.json")
+    once = (tmp / "bundle.json").read_text()
+    expect("import: what was exported", 0, "import", "--from", "misp", tmp / "event.json", "--out", tmp / "again.json")
+    check("import: there and back is the same", (tmp / "again.json").read_text() == once)
+    expect("import: not MISP", 2, "import", "--from", "misp", tmp / "good.json", err="no MISP event")
+    expect("import: a file that is not there", 2, "import", "--from", "misp", tmp / "none.json", err="none.json")
+    expect("import: a form that we do not know", 2, "import", "--from", "fax", everything)
     expect("agreement check: not JSON", 1, "agreement", "check", tmp / "broken.json")
     expect("agreement check: not there", 2, "agreement", "check", tmp / "none.json", err="none.json")
 
@@ -196,6 +212,7 @@ def main(tmp):
         check("the good ones were published, the bad one is named", f["published"] == 2 and f["failed"] == 1 and f["failures"][0]["id"].endswith("11"), r.stdout)
         expect("publish again: nothing new, nothing wrong", 0, "publish", tmp / "good.json", "--dir", node)
         check("what was good is there, and nothing else", inbox() == before + 3, inbox())
+        expect("publish --as misp", 0, "publish", "--as", "misp", everything, "--dir", node, err="proposal")
         (tmp / "token").write_text("wrong\n")
         expect("a wrong token", 2, "node", "status", "--dir", node, "--token-file", tmp / "token")
         expect("a wrong pin", 2, "node", "status", "--url", f"https://127.0.0.1:{port}", "--pin", "00" * 32, "--token-file", node / "keys" / "admin.token")

@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   add_publish_commands(app, cx);
   add_agreement_commands(app, cx);
   add_peer_commands(app, cx);
+  add_convert_commands(app, cx);
   add_stix_commands(app, cx);
   add_pattern_commands(app, cx);
   add_sensor_commands(app, cx);

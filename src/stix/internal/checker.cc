@@ -186,7 +186,21 @@ void Checker::common(const Members& members) {
   }
 
   const Type* known = find_type(type_);
-  if (known == nullptr || known->cls != Class::kSco || id_.size() < 36) return;
+  if (known == nullptr || known->cls != Class::kSco) return;
+  // An observable may have versions, by properties that its table does not list; then they are what they are elsewhere,
+  // or nobody could tell which version is the last.
+  for (const std::string_view name : {"created", "modified"}) {
+    const auto value = json::find(root_, name);
+    if (!value) continue;
+    const auto text = json::find_string(root_, name);
+    const Frame here{nullptr, name};
+    if (!text || !parse_timestamp(*text)) report(Rule::kTimestamp, &here, {"not a timestamp"});
+  }
+  if (json::find(root_, "revoked") && !json::find_bool(root_, "revoked")) {
+    const Frame here{nullptr, "revoked"};
+    report(Rule::kJsonType, &here, {"must be true or false"});
+  }
+  if (id_.size() < 36) return;
   const bool versioned = json::find(root_, "modified").has_value() || json::find(root_, "created").has_value() ||
                          json::find(root_, "created_by_ref").has_value() || json::find(root_, "revoked").has_value();
   const int version = uuid_form(id_.substr(id_.size() - 36)).version;
