@@ -45,6 +45,7 @@ using Handler = std::function<void(Request, Reply)>;
 struct ServerOptions {
   std::string address = "127.0.0.1";
   uint16_t port = 0;      // 0 = any free one
+  int listening = -1;     // a socket that listens already (Supervisor::sockets); address and port are then its own
   std::string cert_file;  // PEM; empty = plain HTTP (tests and loopback metrics only)
   std::string key_file;
   unsigned threads = 2;

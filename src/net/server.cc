@@ -53,13 +53,17 @@ class ServerImpl final : public Server {
     std::signal(SIGPIPE, SIG_IGN);  // a write to a closed connection is an error value, not the end of the process
     CHECK_OK(reload_certificate());
     error_code ec;
-    const auto address = asio::ip::make_address(options.address, ec);
-    if (ec) return invalid("not an address to listen on", options.address);
-    const tcp::endpoint endpoint(address, options.port);
-    acceptor_.open(endpoint.protocol(), ec);
-    if (!ec) acceptor_.set_option(asio::socket_base::reuse_address(true), ec);
-    if (!ec) acceptor_.bind(endpoint, ec);
-    if (!ec) acceptor_.listen(4096, ec);
+    if (options.listening >= 0) {
+      CHECK_OK(take_over(options.listening));
+    } else {
+      const auto address = asio::ip::make_address(options.address, ec);
+      if (ec) return invalid("not an address to listen on", options.address);
+      const tcp::endpoint endpoint(address, options.port);
+      acceptor_.open(endpoint.protocol(), ec);
+      if (!ec) acceptor_.set_option(asio::socket_base::reuse_address(true), ec);
+      if (!ec) acceptor_.bind(endpoint, ec);
+      if (!ec) acceptor_.listen(4096, ec);
+    }
     if (!ec) port_ = acceptor_.local_endpoint(ec).port();
     if (ec) {
       return make_error(ErrorKind::kUnavailable, "cannot listen: " + ec.message(),
@@ -68,6 +72,24 @@ class ServerImpl final : public Server {
     asio::co_spawn(strand_, accept_loop(), [](const std::exception_ptr&) {});
     asio::co_spawn(strand_, sweep_loop(), [](const std::exception_ptr&) {});
     for (unsigned i = 0; i < std::max(1u, options.threads); ++i) threads_.emplace_back([this] { work(); });
+    return {};
+  }
+
+  // A socket that somebody else opened, bound and made listen.
+  Status take_over(int fd) {
+    sockaddr_storage name{};
+    socklen_t size = sizeof name;
+    int listens = 0;
+    socklen_t flag = sizeof listens;
+    const bool tcp_socket = getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) == 0 &&
+                            (name.ss_family == AF_INET || name.ss_family == AF_INET6) &&
+                            getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &flag) == 0 && listens != 0;
+    if (!tcp_socket)
+      return invalid("the socket that was passed on is no listening TCP socket", "descriptor " + std::to_string(fd),
+                     "give the unit a socket with ListenStream=ADDRESS:PORT");
+    error_code ec;
+    acceptor_.assign(name.ss_family == AF_INET ? tcp::v4() : tcp::v6(), fd, ec);
+    if (ec) return make_error(ErrorKind::kIo, "cannot listen: " + ec.message(), "descriptor " + std::to_string(fd));
     return {};
   }
 

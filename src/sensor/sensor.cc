@@ -233,8 +233,10 @@ Status Sensor::health() {
   return state_->health;
 }
 
-Status run_sensor(const SensorConfig& config, std::stop_token stop) {
+Status run_sensor(const SensorConfig& config, std::stop_token stop, net::Supervisor& supervisor) {
   TRY(const std::unique_ptr<Sensor> sensor, Sensor::start(config));
+  supervisor.ready("following " + config.url);
+  supervisor.watch([&sensor] { return sensor->health().ok(); });
   std::mutex mutex;
   std::condition_variable_any changed;
   std::unique_lock lock(mutex);
@@ -243,6 +245,7 @@ Status run_sensor(const SensorConfig& config, std::stop_token stop) {
     changed.wait_for(lock, stop, std::chrono::milliseconds(500), [] { return false; });
     CHECK_OK(sensor->health());
   }
+  supervisor.stopping();
   sensor->stop();
   return {};
 }

@@ -7,6 +7,7 @@
 
 #include "base/metrics.h"
 #include "base/result.h"
+#include "net/supervisor.h"
 #include "sensor/config.h"
 #include "sensor/control.h"
 #include "sensor/core.h"
@@ -38,7 +39,8 @@ class Sensor {
   std::unique_ptr<State> state_;
 };
 
-// Runs until stop is requested or nothing is left to listen to.
-[[nodiscard]] Status run_sensor(const SensorConfig& config, std::stop_token stop);
+// Runs until stop is requested or nothing is left to listen to. The service manager is told when it is ready and when
+// it stops, and that it is well.
+[[nodiscard]] Status run_sensor(const SensorConfig& config, std::stop_token stop, net::Supervisor& supervisor);
 
 }  // namespace entente::sensor
