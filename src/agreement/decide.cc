@@ -232,7 +232,8 @@ std::optional<Passed> Decider::try_permit(size_t i, const Label& label, const Ru
     out.push_back(reason("PROJECT_SCOPE", rule,
                          "what is labelled for a project goes to its members only, by the project's own flow"));
   if (auto joined = rule.state->joined.find(std::string(in_.recipient));
-      joined != rule.state->joined.end() && graph_[i].committed < joined->second && !is_public(f.id))
+      joined != rule.state->joined.end() && graph_[i].committed < joined->second && f.marking == MarkingKind::kNone &&
+      !is_public(f.id))
     out.push_back(reason("NOT_YET_IN_FORCE", rule,
                          fmt::format("older than the accession of {} ({}): publish a new version of it to release it",
                                      in_.recipient, to_text(joined->second))));
