@@ -139,6 +139,7 @@ State History::at(Time t) const {
 }
 
 std::vector<State> History::projects_at(Time t) const {
+  if (evidence_->projects.empty()) return {};
   State s;
   s.agreement_id = agreement_id_;
   Machine machine = run(*evidence_, t);

@@ -64,13 +64,11 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
   TRY(agreement::SignedAct act, agreement::parse_signed_act(text));
   const std::string hash = act.act.hash();
   if (instruments_->known(hash)) return make_error(ErrorKind::kConflict, "this act is already known", hash);
-  if (from.empty() && act.act.party != cx_.config.party) {
-    return make_error(ErrorKind::kDenied, "the act is of another party", act.act.party,
-                      "each party submits its own acts to its own node; they travel by themselves");
-  }
   CHECK_OK(instruments_->admissible(act));
   const std::vector<std::string> audience = instruments_->audience(act);
-  if (std::find(audience.begin(), audience.end(), cx_.config.party) == audience.end()) {
+  // Own people may bring the acts of an agreement to which this party wants to accede: whoever carries an act, its
+  // signatures are what counts.
+  if (!from.empty() && std::find(audience.begin(), audience.end(), cx_.config.party) == audience.end()) {
     return make_error(ErrorKind::kDenied, "the agreement does not name this node's party", act.act.agreement_id,
                       "an act goes to the nodes of its parties only");
   }
@@ -96,6 +94,7 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
     tx.change.add(acts_for(cx_.config.party, party), summary, object, meta.text());
     wake.push_back(acts_for(cx_.config.party, party));
   }
+  CHECK_OK(tell_newcomers(act, audience, tx, wake));
   TRY([[maybe_unused]] const auto leaf,
       tx.add_leaf(act.act.agreement_id, act.act.text_version, "act", "", random_bytes(32), text));
   auto outcome = std::move(tx).commit();
@@ -105,6 +104,29 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
   for (const auto& c : wake) notifier_->notify(c);
   signal_work();
   return ActOutcome{hash, instruments_->state(id)};
+}
+
+// Who is named for the first time, a candidate or the host of a project, gets the acts that came before.
+Status Exchange::tell_newcomers(const agreement::SignedAct& act, const std::vector<std::string>& audience,
+                                Evidence::Transaction& tx, std::vector<Uuid>& wake) {
+  const auto known = instruments_->acts(act.act.agreement_id);
+  if (known.empty()) return {};
+  const auto before = instruments_->audience(known.front());
+  for (const auto& party : audience) {
+    if (party == cx_.config.party || std::find(before.begin(), before.end(), party) != before.end()) continue;
+    for (const auto& a : known) {
+      if (a.act.party == party) continue;
+      const std::string object = act_object(a.text(), a.act.hash(), a.act.effective_at);
+      TRY(const json::Document doc, json::parse(object));
+      TRY(const auto summary, stix::summarize(doc.root()));
+      RowMeta meta;
+      meta.by = a.act.party;
+      meta.agreement = a.act.agreement_id;
+      tx.change.add(acts_for(cx_.config.party, party), summary, object, meta.text());
+    }
+    wake.push_back(acts_for(cx_.config.party, party));
+  }
+  return {};
 }
 
 Result<Recalled> Exchange::recall(const std::string& id, std::string_view reason) {

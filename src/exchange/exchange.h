@@ -83,6 +83,8 @@ class Exchange final : public taxii::Backend {
   [[nodiscard]] bool may_read_ledger(const taxii::Caller& caller, std::string_view agreement_uuid);
 
  private:
+  Status tell_newcomers(const agreement::SignedAct& act, const std::vector<std::string>& audience,
+                        Evidence::Transaction& tx, std::vector<Uuid>& wake);
   explicit Exchange(Context& context);
   // What a caller may do with one collection; kNotFound where it may not even know of it.
   struct Access {

@@ -103,8 +103,10 @@ Time Releaser::cursor(const agreement::State& state, std::string_view to, const 
     ByteReader r(*saved);
     return {static_cast<int64_t>(r.u64())};
   }
-  // No back access: only what is committed once the agreement is in force.
-  return state.start.value_or(cx_.clock.now());
+  // No back access: only what is committed once the agreement is in force, and for who acceded once it is a member.
+  const Time start = state.start.value_or(cx_.clock.now());
+  const auto joined = state.joined.find(std::string(to));
+  return joined == state.joined.end() ? start : std::max(start, joined->second);
 }
 
 uint64_t Releaser::pending(const agreement::State& state, std::string_view to) const {

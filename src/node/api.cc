@@ -86,6 +86,26 @@ std::string query_value(const net::Request& r, std::string_view name) {
   return {};
 }
 
+// The parties' keys as their notices left them.
+Node keys_node(const agreement::Document& doc) {
+  Node out = Node::object();
+  for (const auto& p : doc.parties) {
+    Node keys = Node::array();
+    for (const auto& k : p.keys)
+      keys.push(Node::object()
+                    .set("kid", k.kid)
+                    .set("role", agreement::to_text(k.role))
+                    .set("public", k.public_hex)
+                    .set("not_before", to_text(k.not_before))
+                    .set("not_after", to_text(k.not_after)));
+    Node one = Node::object();
+    one.set("keys", std::move(keys)).set("tls_spki_sha256", texts(p.tls_spki_sha256));
+    if (p.contacts.is_array()) one.set("contacts", p.contacts);
+    out.set(p.party, std::move(one));
+  }
+  return out;
+}
+
 Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whole) {
   const std::string& me = ex.context().config.party;
   Node n = Node::object();
@@ -127,6 +147,18 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
     Node last = Node::object();
     for (const auto& [p, h] : s.last_act) last.set(p, h);
     n.set("last_act", std::move(last)).set("document", doc.node);
+    n.set("parties", keys_node(doc)).set("unsure", texts(s.unsure));
+    Node bound_by = Node::object();
+    for (const auto& [p, hashes] : s.path) bound_by.set(p, hashes.back());
+    n.set("texts", std::move(bound_by));
+    Node pillars = Node::object();
+    for (const auto& [id, pillar] : s.pillars)
+      pillars.set(id, Node::object().set("lead", pillar.lead).set("participants", texts(pillar.participants)));
+    n.set("pillars", std::move(pillars));
+    Node projects = Node::array();
+    for (const auto& p : s.projects)
+      projects.push(Node::object().set("project", p.id).set("stage", p.stage).set("waiting_for", texts(p.waiting_for)));
+    n.set("projects", std::move(projects)).set("project", s.project);
   }
   return n;
 }
