@@ -3,7 +3,7 @@ BUILD ?= build/release
 JOBS ?= $(shell n=$$(nproc); echo $$(( n < 8 ? n : 8 )))
 ENTENTE = $(BUILD)/bin/entente
 
-.PHONY: help demo build test bench check asan tsan mutants format setup clean
+.PHONY: help demo build test bench check asan tsan mutants fuzz format setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ tsan: ## all unit tests under the thread sanitizer
 	@cmake --preset tsan -DENTENTE_TESTS=ON >/dev/null && cmake --build build/tsan -j $(JOBS)
 	@ctest --test-dir build/tsan --output-on-failure -j 2 --no-tests=error
 
+fuzz: ## libFuzzer with sanitizers over every reader of untrusted input; FUZZ_SECONDS=60 each
+	@tools/setup build fuzz
+	@tools/fuzz $(ARGS)
+
 build: ## build only (release)
 	@tools/setup build
 	@$(MAKE) --no-print-directory compile TESTS=OFF
@@ -47,10 +51,10 @@ mutants: ## plant known faults in the release decision, one at a time; the oracl
 
 format: ## reformat the sources
 	@tools/setup check
-	@find src bench tests -name '*.h' -o -name '*.cc' | xargs clang-format-19 -i
+	@find src bench tests fuzz -name '*.h' -o -name '*.cc' | xargs clang-format-19 -i
 
 setup: ## install everything that any verb needs
-	@tools/setup build demo test bench check
+	@tools/setup build demo test bench check fuzz
 
 clean: ## remove build/ (the fetched data set stays)
 	@find build -mindepth 1 -maxdepth 1 ! -name data ! -name venv -exec rm -rf {} + 2>/dev/null || true

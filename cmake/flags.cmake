@@ -18,6 +18,10 @@ else()
   target_compile_options(entente_flags INTERFACE
     -fstack-protector-strong -fstack-clash-protection -fcf-protection
     $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3>)
-  target_link_options(entente_flags INTERFACE -Wl,-z,relro -Wl,-z,now -pie)
+  target_link_options(entente_flags INTERFACE -Wl,-z,relro -Wl,-z,now $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>)
+endif()
+if(ENTENTE_FUZZ)
+  # Every layer reports its coverage to libFuzzer; only the targets of fuzz/ have its main.
+  target_compile_options(entente_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 target_compile_definitions(entente_flags INTERFACE $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The contract of the command line: exit status (0 yes, 1 no, 2 could not run), `entente: WHAT (WHERE): WHAT TO DO` on standard error, one JSON
 object per line with -o json, and bad input that loses nothing and leaves nothing half-written."""
-import json, os, pathlib, socket, subprocess, sys, tempfile, time
+import itertools, json, os, pathlib, socket, subprocess, sys, tempfile, time
 
 ENTENTE = sys.argv[1]
 FAILED = []
@@ -38,6 +38,96 @@ def indicator(i, **more):
     return {**o, **more}
 
 
+def pattern_match(tmp):
+    observed = {"type": "observed-data", "id": "observed-data--1", "first_observed": "2026-01-01T00:00:00Z", "last_observed": "2026-01-01T00:00:00Z",
+                "number_observed": 2, "objects": {"0": {"type": "domain-name", "value": "x.example"}}}
+    (tmp / "data.json").write_text(json.dumps(observed))
+    (tmp / "loose.json").write_text(json.dumps({k: v for k, v in observed.items() if k != "number_observed"}))
+
+    def run(what, status, patterns, data="data.json", *more, **kw):
+        (tmp / "patterns.txt").write_text("\n".join(patterns) + "\n")
+        return expect(what, status, "-o", "json", "pattern", "match", "--pattern-file", tmp / "patterns.txt", "--data", tmp / data, *more, **kw)
+
+    r = run("match: some", 0, ["# a comment", "[domain-name:value = 'x.example'] REPEATS 2 TIMES", "", "[domain-name:value = 'y.example']"])
+    lines = [json.loads(line) for line in r.stdout.splitlines()]
+    check("match: a line for each pattern, with what it is bound to", [(n["line"], n["result"]) for n in lines] == [(2, "match"), (4, "no match")]
+          and lines[0]["observed"] == [{"id": "observed-data--1", "times": 2}], r.stdout)
+    run("match: none", 1, ["[domain-name:value = 'y.example']"])
+    run("match: none, but one is no pattern", 2, ["[domain-name:value = 'y.example']", "[domain-name:value = ]"], err="patterns.txt:2: 1:22")
+    run("match: one is no pattern, another matches", 0, ["[domain-name:value = ]", "[domain-name:value = 'x.example']"], err="patterns.txt:1")
+    run("match: data that is not there", 2, ["[a:b = 1]"], "none.json", err="none.json")
+    run("match: data that is none", 2, ["[a:b = 1]"], "broken.json", err="broken.json")
+    run("match: incomplete observed-data", 2, ["[domain-name:value = 'x.example']"], "loose.json", err="number_observed")
+    run("match: the same, leniently", 0, ["[domain-name:value = 'x.example']"], "loose.json", "--lenient")
+
+
+def stream(lines, *args, mb=None):
+    """Pipes lines into the program; exit status, output, and its peak of memory in megabytes."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        p = subprocess.Popen([ENTENTE, *args], stdin=subprocess.PIPE, stdout=out, stderr=err)
+        for line in lines:
+            p.stdin.write(line if isinstance(line, bytes) else line.encode())
+        p.stdin.close()
+        _, status, usage = os.wait4(p.pid, 0)
+        p.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        return p.returncode, out.read(), err.read(), usage.ru_maxrss / 1024
+
+
+def stix_commands(tmp):
+    good = json.dumps(indicator(1))
+    # Bad input: a clear error with its place, and the rest is read.
+    for what, bad, where in (
+        ("broken off", '{"type": "indicator", ', "2:22"), ("a name twice", '{"type":"tool","type":"tool"}', "2 /type"), ("a lone surrogate", '{"type":"\\ud800"}', "2:10"),
+        ("bad UTF-8", b'{"type":"\xff"}', "2:10"), ("a huge integer", '{"type":"tool","x":9007199254740993}', "2 /x"), ("a number beyond all", '{"type":"tool","x":1e999}', "2:20"),
+        ("deep nesting", '{"x":' + "[" * 100000 + "]" * 100000 + "}", "2:69"), ("no JSON at all", "nonsense", "2:1"),
+    ):
+        bad = bad if isinstance(bad, bytes) else bad.encode()
+        status, out, _, _ = stream([good, "\n", bad, "\n", json.dumps(indicator(2, confidence=101))], "-o", "json", "stix", "validate", "-")
+        found = [json.loads(line) for line in out.splitlines()]
+        check(f"validate: {what} in line 2, and line 3 is checked", status == 1 and [(f["line"], f["code"]) for f in found] == [(2, "S1-json"), (3, "S13-range")]
+              and where.strip() in found[0]["message"], out)
+    # A text of 100 MB is over the limit, not over the memory.
+    piece = b"x" * (1 << 20)
+    big = lambda: [b'{"type":"tool","name":"', *([piece] * 100), b'"}\n', good]
+    status, out, _, mb = stream(big(), "-o", "json", "stix", "validate", "-")
+    check("validate: a text of 100 MB is refused in bounded memory", status == 1 and json.loads(out)["code"] == "S1-json" and mb < 250, (status, out[:300], mb))
+    status, out, _, mb = stream([b'{"type":"bundle","id":"bundle--00000000-0000-4000-8000-000000000001","objects":[', *big()[:-1], b",", good, b"]}"], "-o", "json", "stix", "validate", "-")
+    check("validate: and in a bundle", status == 1 and json.loads(out)["place"] == "/objects/0" if out.count("\n") == 1 else False, (status, out[:300], mb))
+    # Memory does not grow with the input: lines, and one bundle.
+    text = json.dumps(indicator(0, description="d" * 400))
+    lines = lambda n: (text.replace("000000000000", f"{i:012d}", 1) for i in range(n))
+    few, many = (stream((t + "\n" for t in lines(n)), "stix", "validate", "--memory", "8", "-") for n in (20_000, 100_000))
+    check("validate: memory is the same for 20,000 and 100,000 objects in lines", few[0] == many[0] == 0 and many[3] < few[3] * 1.2 + 5, (few, many))
+    check("validate: what was not compared is said", "--memory" in many[2], many[2])
+    in_bundle = itertools.chain(['{"type":"bundle","id":"bundle--00000000-0000-4000-8000-000000000001","objects":['],
+                                ((", " if i else "") + t for i, t in enumerate(lines(100_000))), ["]}"])  # no list: a child counts its parent's memory at the fork
+    bundle = stream(in_bundle, "stix", "validate", "--memory", "8", "-")
+    check("validate: and in one bundle", bundle[0] == 0 and "100,000 objects: 100,000 valid" in bundle[1] and bundle[3] < few[3] * 1.2 + 5, bundle)
+    # Rules over several objects, codes, strictness.
+    (tmp / "twice.jsonl").write_text(good + "\n" + json.dumps(indicator(1, name="other")) + "\n")
+    expect("validate: two contents of one version", 1, "stix", "validate", tmp / "twice.jsonl", out="S22-version-content")
+    expect("validate: the code disabled", 0, "stix", "validate", "--disable", "S22-version-content", tmp / "twice.jsonl")
+    expect("validate: a code that there is not", 2, "stix", "validate", "--disable", "S99-x", tmp / "twice.jsonl", err="stix-codes")
+    expect("validate: custom content", 0, "stix", "validate", "-", stdin=json.dumps(indicator(1, x_a=1)), out="S15-custom-property")
+    expect("validate: custom content, strictly", 1, "stix", "validate", "--strict", "-", stdin=json.dumps(indicator(1, x_a=1)))
+    expect("validate: a pattern that is none", 1, "stix", "validate", "-", stdin=json.dumps(indicator(1, pattern="[x")), out="S41-pattern")
+    expect("validate: the other files are read though one is not there", 2, "stix", "validate", tmp / "none.json", tmp / "bad.json", out="S20-modified")
+    expect("id: right", 0, "stix", "id", "-", stdin='{"type":"ipv4-addr","id":"ipv4-addr--28bb3599-77cd-5a82-a950-b5bc3caf07c4","value":"198.51.100.3"}', out="28bb3599")
+    expect("id: another", 1, "stix", "id", "-", stdin='{"type":"mutex","id":"mutex--28bb3599-77cd-5a82-a950-b5bc3caf07c4","name":"__CLEANSWEEP__"}', out="f93fe911-e545-5239-b9b0-597840d0c871")
+    shown = {"type": "bundle", "id": "bundle--00000000-0000-4000-8000-000000000001", "objects": [
+        indicator(7, confidence=101, created_by_ref="identity--00000000-0000-4000-8000-000000000001", object_marking_refs=["marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"]),
+        {"type": "identity", "id": "identity--00000000-0000-4000-8000-000000000001", "name": "CERT Nowhere"}]}
+    one = indicator(7)["id"]
+    for part in ("TLP:RED", "CERT Nowhere", "n7.example", "S13-range", "2026-01-01T00:00:00.000Z"):
+        expect(f"show: {part}", 0, "stix", "show", "-", "--id", one, stdin=json.dumps(shown), out=part)
+    r = expect("show: for programs", 0, "-o", "json", "stix", "show", "-", "--id", one, stdin=json.dumps(shown))
+    check("show: markings and references by name", (o := json.loads(r.stdout))["markings"][0]["name"] == "TLP:RED" and any(x.get("name") == "CERT Nowhere" for x in o["references"]), r.stdout)
+    expect("show: which of several", 1, "stix", "show", "-", stdin=json.dumps(shown), err="--id")
+    expect("show: not there", 1, "stix", "show", "-", "--id", "tool--x", stdin=json.dumps(shown), err="tool--x")
+
+
 def main(tmp):
     tmp = pathlib.Path(tmp)
     expect("--version names version and commit", 0, "--version", out="entente 0.")
@@ -53,8 +143,30 @@ def main(tmp):
     expect("validate: a good object", 0, "stix", "validate", tmp / "good.json")
     expect("validate: modified before created", 1, "stix", "validate", tmp / "bad.json")
     expect("validate: a file that is not there", 2, "stix", "validate", tmp / "none.json", err="none.json")
+    stix_commands(tmp)
     expect("pattern: a good one", 0, "pattern", "check", "[domain-name:value = 'x.example']")
     expect("pattern: a bad one", 1, "pattern", "check", "[domain-name:value = ]")
+    expect("pattern: a bad regular expression", 1, "pattern", "check", "[domain-name:value MATCHES '(a']", out="1:28")
+    expect("pattern equal: written otherwise", 0, "pattern", "equal", "[a:b IN (1, 2)]", "[a:b = 2] OR [a:b = 1]", out="equal")
+    expect("pattern equal: no", 1, "pattern", "equal", "[a:b = 1]", "[a:b = 2]")
+    expect("pattern equal: not a pattern", 1, "pattern", "equal", "[a:b = 1]", "[a:b = ]", err="second pattern: 1:8")
+    pattern_match(tmp)
+    # MISP: there and back, and a list of what was not carried, one JSON object per line.
+    everything = pathlib.Path(__file__).parent.parent / "src/misp/testdata/everything.json"
+    r = expect("import: the list on standard output if the bundle goes to a file", 0, "import", "--from", "misp", everything, "--out", tmp / "bundle.json", "-o", "json")
+    lines = [json.loads(line) for line in r.stdout.splitlines()]
+    counts = lines[-1]["imported"]
+    check("import: every attribute is somewhere", counts["attributes"] > 50 and counts["attributes"] == sum(
+        counts[k] for k in ("as_indicator", "as_observed", "as_other", "as_note", "beside", "left_out")), counts)
+    check("import: what was not carried has path, type and reason", len(lines) > 10 and all(x["path"] and x["type"] and x["reason"] for x in lines[:-1]))
+    expect("import: what comes out is valid strictly", 0, "stix", "validate", "--strict", tmp / "bundle.json")
+    expect("export: back to MISP", 0, "export", "--to", "misp", tmp / "bundle.json", "--out", tmp / "event.json")
+    once = (tmp / "bundle.json").read_text()
+    expect("import: what was exported", 0, "import", "--from", "misp", tmp / "event.json", "--out", tmp / "again.json")
+    check("import: there and back is the same", (tmp / "again.json").read_text() == once)
+    expect("import: not MISP", 2, "import", "--from", "misp", tmp / "good.json", err="no MISP event")
+    expect("import: a file that is not there", 2, "import", "--from", "misp", tmp / "none.json", err="none.json")
+    expect("import: a form that we do not know", 2, "import", "--from", "fax", everything)
     expect("agreement check: not JSON", 1, "agreement", "check", tmp / "broken.json")
     expect("agreement check: not there", 2, "agreement", "check", tmp / "none.json", err="none.json")
 
@@ -100,6 +212,7 @@ def main(tmp):
         check("the good ones were published, the bad one is named", f["published"] == 2 and f["failed"] == 1 and f["failures"][0]["id"].endswith("11"), r.stdout)
         expect("publish again: nothing new, nothing wrong", 0, "publish", tmp / "good.json", "--dir", node)
         check("what was good is there, and nothing else", inbox() == before + 3, inbox())
+        expect("publish --as misp", 0, "publish", "--as", "misp", everything, "--dir", node, err="proposal")
         (tmp / "token").write_text("wrong\n")
         expect("a wrong token", 2, "node", "status", "--dir", node, "--token-file", tmp / "token")
         expect("a wrong pin", 2, "node", "status", "--url", f"https://127.0.0.1:{port}", "--pin", "00" * 32, "--token-file", node / "keys" / "admin.token")

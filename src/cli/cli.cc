@@ -44,10 +44,14 @@ int run(int argc, char** argv) {
   add_publish_commands(app, cx);
   add_agreement_commands(app, cx);
   add_peer_commands(app, cx);
+  add_convert_commands(app, cx);
   add_stix_commands(app, cx);
+  add_pattern_commands(app, cx);
   add_sensor_commands(app, cx);
+  add_hunt_command(app, cx);
   add_ledger_commands(app, cx);
   add_access_commands(app, cx);
+  add_taxii_commands(app, cx);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

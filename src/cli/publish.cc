@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "base/uuid.h"
 #include "cli/internal/commands.h"
+#include "cli/internal/convert.h"
 #include "cli/internal/lists.h"
 #include "cli/internal/node_client.h"
 #include "cli/internal/table.h"
@@ -43,6 +44,12 @@ Result<int> publish(Context& cx, PublishOptions o) {
     o.list.creator = json::find_string(status.root(), "identity").value_or("");
   }
   texts.reserve(o.files.size());
+  if (o.list.as == "misp") {
+    TRY(const misp::Import events, read_misp(o.files, texts));
+    for (const auto& object : events.objects) made.push_back(json::write(object));
+    print_not_carried(stderr, cx.json, events.not_carried);
+    o.files.clear();
+  }
   for (const auto& f : o.files) {
     auto text = read_input(f);
     if (!text.ok()) return std::move(text).error();
@@ -197,8 +204,8 @@ void add_publish_commands(CLI::App& app, Context& cx) {
   c->add_option("FILE", p->files, "STIX bundle, envelope, object or JSON lines; '-' is standard input")->required();
   p->target.add_options(*c);
   c->add_option("--collection", p->collection, "collection of /local/")->capture_default_str();
-  c->add_option("--as", p->list.as, "the file is a list of these, one a line, made into indicators")
-      ->check(CLI::IsMember({"domains", "addresses", "urls", "hashes", "emails", "phishing-json"}));
+  c->add_option("--as", p->list.as, "the file is a list of these, one a line, made into indicators; or MISP events")
+      ->check(CLI::IsMember({"domains", "addresses", "urls", "hashes", "emails", "phishing-json", "misp"}));
   c->add_option("--tlp", p->list.tlp, "marking of made indicators")
       ->check(CLI::IsMember({"clear", "green", "amber", "amber+strict", "red"}))
       ->capture_default_str();

@@ -1,4 +1,4 @@
-// sensor run|example, lease list|lift|why, hunt
+// sensor run|example, lease list|lift|why
 #include "sensor/sensor.h"
 
 #include <csignal>
@@ -14,8 +14,6 @@
 #include "cli/internal/commands.h"
 #include "cli/internal/node_client.h"
 #include "cli/internal/table.h"
-#include "detect/hunt.h"
-#include "detect/load.h"
 #include "json/node.h"
 #include "sensor/config.h"
 #include "sensor/control.h"
@@ -110,43 +108,6 @@ Result<int> leases(Context& cx, const LeaseOptions& o, const char* cmd, const ch
   return 0;
 }
 
-struct HuntOptions {
-  std::vector<std::string> indicators, inputs;
-};
-
-Result<int> hunt(Context& cx, const HuntOptions& o) {
-  TRY(const auto loaded, detect::load_indicators(o.indicators));
-  const bool terminal = isatty(STDERR_FILENO) != 0;
-  for (const auto& note : loaded.notes) std::fprintf(stderr, "entente: %s\n", note.c_str());
-  if (loaded.indicators == 0)
-    return invalid("there is no indicator to look for", o.indicators.front(),
-                   "give STIX indicators, a CSV with a column of URLs, or a list with one value a line");
-  if (!loaded.not_at_all.empty() || !loaded.partly.empty()) {
-    std::fprintf(stderr, "entente: %s patterns cannot be looked up and %s only in part (%s: %s)\n",
-                 grouped(loaded.not_at_all.size()).c_str(), grouped(loaded.partly.size()).c_str(),
-                 (loaded.not_at_all.empty() ? loaded.partly : loaded.not_at_all).front().id.c_str(),
-                 (loaded.not_at_all.empty() ? loaded.partly : loaded.not_at_all).front().why.c_str());
-  }
-  detect::HuntOptions options;
-  if (terminal) {
-    options.progress = [](const detect::HuntProgress& p) {
-      std::fprintf(stderr, "\r%s MB, %s records, %s matches", grouped(p.bytes >> 20).c_str(),
-                   grouped(p.records).c_str(), grouped(p.matches).c_str());
-    };
-  }
-  const auto report = detect::hunt(
-      o.inputs, *loaded.index, [](const detect::HuntMatch& m) { std::puts(detect::to_json(m).c_str()); }, options);
-  if (terminal) std::fputs("\n", stderr);
-  for (const auto& note : report.notes) std::fprintf(stderr, "entente: %s\n", note.c_str());
-  for (const auto& e : report.errors) print_error(e);
-  if (!cx.json) {
-    std::fprintf(stderr, "%s indicators; %s records in %s inputs; %s matches\n", grouped(loaded.indicators).c_str(),
-                 grouped(report.records).c_str(), grouped(report.inputs).c_str(), grouped(report.matches).c_str());
-  }
-  if (!report.errors.empty()) return 2;
-  return report.matches > 0 ? 0 : 1;
-}
-
 }  // namespace
 
 void add_sensor_commands(CLI::App& app, Context& cx) {
@@ -185,15 +146,6 @@ void add_sensor_commands(CLI::App& app, Context& cx) {
   which(c);
   c->add_option("LEASE", o->lease, "number, as in L17");
   c->callback([&cx, o] { finish(cx, leases(cx, *o, "why", "leases")); });
-
-  auto h = std::make_shared<HuntOptions>();
-  c = app.add_subcommand("hunt", "match indicators over logs and captures; one JSON line per match (exit 1: none)");
-  c->add_option("--indicators", h->indicators, "STIX, CSV or lists; may be given several times")
-      ->required()
-      ->allow_extra_args(false);
-  c->add_option("INPUT", h->inputs, "Zeek, Suricata, JSON lines, text, pcap; gzip and zstd too; '-' is standard input")
-      ->required();
-  c->callback([&cx, h] { finish(cx, hunt(cx, *h)); });
 }
 
 }  // namespace entente::cli

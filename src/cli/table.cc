@@ -23,7 +23,7 @@ size_t display_width(const std::string& utf8) {
       std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-void Table::print() const {
+void Table::print(std::FILE* to) const {
   const size_t n = headings_.size();
   std::vector<size_t> width(n, 0);
   std::vector<bool> right(n, !rows_.empty());
@@ -49,7 +49,7 @@ void Table::print() const {
       }
     }
     out += '\n';
-    std::fputs(out.c_str(), stdout);
+    std::fputs(out.c_str(), to);
   };
   line(headings_);
   for (const auto& r : rows_) line(r);

@@ -1,15 +1,23 @@
 #include "detect/hunt.h"
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <thread>
 
 #include <fmt/format.h>
 
 #include "base/bytes.h"
 #include "detect/internal/input.h"
 #include "detect/internal/line_hunter.h"
+#include "detect/internal/table.h"
 #include "detect/packets.h"
 #include "json/json.h"
+#include "packet/flows.h"
 #include "packet/pcap.h"
 
 namespace entente::detect {
@@ -39,7 +47,7 @@ class CaptureHunter {
   CaptureHunter(const CaptureHunter&) = delete;
   CaptureHunter& operator=(const CaptureHunter&) = delete;
 
-  void feed(std::string_view bytes) {
+  void feed(std::string_view bytes, size_t /*pad*/) {
     report_.bytes += bytes.size();
     note(reader_.feed(bytes));
   }
@@ -68,7 +76,7 @@ class CaptureHunter {
     const bool url = o.kind == ObservableKind::kUrl;
     for (const Hit& hit : hits_) {
       if (url && hit.atom != pattern::AtomKind::kUrl) continue;
-      const Indicator& i = index_.indicator(hit.indicator);
+      const Indicator i = index_.indicator(hit.indicator);
       ++report_.matches;
       sink_({.indicator = i.id,
              .pattern = i.pattern,
@@ -91,10 +99,74 @@ class CaptureHunter {
   packet::CaptureReader reader_;
 };
 
+// Flow records: their addresses.
+class FlowHunter {
+ public:
+  FlowHunter(const std::string& source, const Index& index, const Sink& sink, HuntReport& report)
+      : source_(source), index_(index), sink_(sink), report_(report), reader_([this](const packet::FlowRecord& r) {
+          record(r);
+        }) {}
+  FlowHunter(const FlowHunter&) = delete;
+  FlowHunter& operator=(const FlowHunter&) = delete;
+
+  void feed(std::string_view bytes, size_t /*pad*/) {
+    report_.bytes += bytes.size();
+    note(reader_.feed(bytes));
+  }
+  void finish() {
+    note(reader_.finish());
+    report_.records += reader_.records();
+    const auto count = [&](uint64_t n, std::string_view what) {
+      if (n > 0) report_.notes.push_back(fmt::format("{}: {} {}", source_, n, what));
+    };
+    count(reader_.without_template(), "sets of flow records were passed over: their template is not in the file");
+    count(reader_.malformed(), "sets of flow records are malformed");
+  }
+
+ private:
+  void note(const Status& s) {
+    if (!s.ok()) report_.notes.push_back(source_ + ": " + s.error().text());
+  }
+  void record(const packet::FlowRecord& r) {
+    look_up(r, r.src, "src_ip");
+    look_up(r, r.dst, "dst_ip");
+    look_up(r, r.next_hop, "next_hop");
+  }
+  void look_up(const packet::FlowRecord& r, const packet::Address& address, std::string_view field) {
+    if (!address.is_set()) return;
+    const Table& table = index_.table();
+    if (address.v6 ? !table.concerns_v6(address) : !table.concerns_v4(address.v4_value())) return;
+    char text[packet::kAddressTextMax];
+    const std::string_view value(text, packet::write_text(address, text));
+    const auto kind = address.v6 ? ObservableKind::kIpv6 : ObservableKind::kIpv4;
+    hits_.clear();
+    index_.match({kind, value, {}}, hits_);
+    for (const Hit& hit : hits_) {
+      const Indicator i = index_.indicator(hit.indicator);
+      ++report_.matches;
+      sink_({.indicator = i.id,
+             .pattern = i.pattern,
+             .type = name(kind),
+             .value = std::string(value),
+             .source = source_,
+             .field = std::string(field),
+             .record = r.number,
+             .time = r.begin ? to_text(*r.begin) : std::string()});
+    }
+  }
+
+  const std::string& source_;
+  const Index& index_;
+  const Sink& sink_;
+  HuntReport& report_;
+  std::vector<Hit> hits_;
+  packet::FlowReader reader_;
+};
+
 template <class Hunter>
 Status pump(Hunter& hunter, Input& input, std::string_view piece, const std::function<void()>& progress) {
   while (!piece.empty()) {
-    hunter.feed(piece);
+    hunter.feed(piece, Input::kPad);
     progress();
     TRY(piece, input.read());
   }
@@ -113,6 +185,9 @@ Status hunt_input(const std::string& path, const Index& index, const Sink& sink,
   if (packet::looks_like_capture(head)) {
     CaptureHunter hunter(source, index, sink, report);
     status = pump(hunter, *input, head, told);
+  } else if (packet::looks_like_flows(head)) {
+    FlowHunter hunter(source, index, sink, report);
+    status = pump(hunter, *input, head, told);
   } else {
     LineHunter hunter(source, index, sink, options, report);
     status = pump(hunter, *input, head, told);
@@ -121,6 +196,115 @@ Status hunt_input(const std::string& path, const Index& index, const Sink& sink,
     report.notes.push_back(source + ": " + input->fault() + ": what came before it was searched");
   return status;
 }
+
+void add(HuntReport& sum, HuntReport&& more) {
+  sum.inputs += more.inputs;
+  sum.bytes += more.bytes;
+  sum.records += more.records;
+  sum.parsed += more.parsed;
+  sum.matches += more.matches;
+  for (auto& note : more.notes) sum.notes.push_back(std::move(note));
+  for (auto& error : more.errors) sum.errors.push_back(std::move(error));
+  add(sum.packets, more.packets);
+}
+
+// Folders stand for all files below them, in the order of their names.
+struct Listing {
+  std::vector<std::string> files;
+  std::vector<Error> errors;
+};
+Listing list_inputs(const std::vector<std::string>& inputs) {
+  namespace fs = std::filesystem;
+  Listing out;
+  for (const auto& input : inputs) {
+    std::error_code ec;
+    if (input == "-" || !fs::is_directory(input, ec)) {
+      out.files.push_back(input);
+      continue;
+    }
+    std::vector<std::string> below;
+    auto it = fs::recursive_directory_iterator(input, fs::directory_options::skip_permission_denied, ec);
+    for (; !ec && it != fs::recursive_directory_iterator(); it.increment(ec))
+      if (it->is_regular_file(ec)) below.push_back(it->path());
+    std::sort(below.begin(), below.end());
+    out.files.insert(out.files.end(), below.begin(), below.end());
+    if (ec)
+      out.errors.push_back(
+          Error{ErrorKind::kIo, "cannot read the folder: " + ec.message(), input, "check the permissions"});
+  }
+  return out;
+}
+
+// Files are hunted at the same time, but matches are told file by file: what is found in a later one waits, and beyond
+// kMostWaiting its thread does. Files are begun in order, so that the first one that is not done is always at work.
+class Turns {
+ public:
+  Turns(const std::vector<std::string>& files, const Sink& sink, const HuntOptions& options)
+      : sink_(sink), options_(options), files_(files.size()) {
+    if (!options.progress) return;
+    for (const auto& file : files) {
+      std::error_code ec;
+      const auto size = file == "-" ? 0 : std::filesystem::file_size(file, ec);
+      if (!ec) total_ += size;
+    }
+  }
+  Turns(const Turns&) = delete;
+  Turns& operator=(const Turns&) = delete;
+
+  void give(size_t i, const HuntMatch& match) {
+    std::unique_lock lock(mutex_);
+    if (i != now_ && files_[i].waiting.size() >= kMostWaiting) turn_.wait(lock, [&] { return i == now_; });
+    if (i != now_) return files_[i].waiting.push_back(match);
+    flush(i);
+    sink_(match);
+  }
+  void progress(size_t i, uint64_t bytes, const HuntReport& report) {
+    if (!options_.progress) return;
+    const std::lock_guard lock(mutex_);
+    sum_.bytes += bytes - files_[i].bytes;
+    sum_.records += report.records - files_[i].records;
+    sum_.matches += report.matches - files_[i].matches;
+    files_[i].bytes = bytes;
+    files_[i].records = report.records;
+    files_[i].matches = report.matches;
+    sum_.input = now_;
+    sum_.total_bytes = total_;
+    options_.progress(sum_);
+  }
+  void finish(size_t i, const HuntReport& report) {
+    progress(i, files_[i].bytes, report);
+    const std::lock_guard lock(mutex_);
+    files_[i].done = true;
+    while (now_ < files_.size() && files_[now_].done) {
+      flush(now_);
+      ++now_;
+    }
+    if (now_ < files_.size()) flush(now_);
+    turn_.notify_all();
+  }
+
+ private:
+  static constexpr size_t kMostWaiting = 65536;
+  struct File {
+    std::vector<HuntMatch> waiting;
+    uint64_t bytes = 0, records = 0, matches = 0;
+    bool done = false;
+  };
+
+  void flush(size_t i) {
+    for (const HuntMatch& m : files_[i].waiting) sink_(m);
+    files_[i].waiting = {};
+  }
+
+  const Sink& sink_;
+  const HuntOptions& options_;
+  std::mutex mutex_;
+  std::condition_variable turn_;
+  std::vector<File> files_;
+  size_t now_ = 0;
+  uint64_t total_ = 0;
+  HuntProgress sum_;
+};
 
 }  // namespace
 
@@ -146,19 +330,31 @@ std::string to_json(const HuntMatch& m) {
 
 HuntReport hunt(const std::vector<std::string>& inputs, const Index& index, const Sink& sink,
                 const HuntOptions& options) {
-  HuntReport report;
-  uint64_t before = 0;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    uint64_t taken = 0;
-    const auto progress = [&](uint64_t bytes) {
-      taken = bytes;
-      if (options.progress) options.progress({i, before + taken, report.records, report.matches});
-    };
-    if (auto status = hunt_input(inputs[i], index, sink, options, report, progress); !status.ok())
-      report.errors.push_back(std::move(status).error());
-    before += taken;
+  const Listing listing = list_inputs(inputs);
+  Turns turns(listing.files, sink, options);
+  std::vector<HuntReport> reports(listing.files.size());
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    for (size_t i = next++; i < listing.files.size(); i = next++) {
+      const Sink mine = [&, i](const HuntMatch& m) { turns.give(i, m); };
+      HuntReport& report = reports[i];
+      const auto progress = [&](uint64_t bytes) { turns.progress(i, bytes, report); };
+      if (auto status = hunt_input(listing.files[i], index, mine, options, report, progress); !status.ok())
+        report.errors.push_back(std::move(status).error());
+      turns.finish(i, report);
+    }
+  };
+  size_t threads = options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+  threads = std::min(threads, std::max<size_t>(listing.files.size(), 1));
+  {
+    std::vector<std::jthread> others;
+    for (size_t i = 1; i < threads; ++i) others.emplace_back(work);
+    work();
   }
-  return report;
+  HuntReport sum;
+  for (auto& report : reports) add(sum, std::move(report));
+  sum.errors.insert(sum.errors.end(), listing.errors.begin(), listing.errors.end());
+  return sum;
 }
 
 HuntReport hunt_text(std::string_view text, const std::string& source, const Index& index, const Sink& sink,

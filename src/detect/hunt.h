@@ -1,10 +1,11 @@
-// `entente hunt`: matches an index over logs and captures of any of the known forms, recognised by content:
-// Zeek TSV and JSON, Suricata EVE and other JSON lines, plain text, pcap and pcapng; each also gzip or zstd; "-" is
-// standard input.
+// `entente hunt`: matches an index over logs and captures of any of the known forms, recognised by content: Zeek TSV
+// and JSON, Suricata EVE and other JSON lines, query logs of BIND and Unbound, plain text, NetFlow v5, v9 and IPFIX,
+// pcap and pcapng; each also gzip or zstd; "-" is standard input.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,10 @@
 #include "packet/decode.h"
 
 namespace entente::detect {
+
+enum class Kernel : uint8_t { kScalar, kAvx2, kAvx512 };
+[[nodiscard]] const char* name(Kernel kernel);
+[[nodiscard]] const std::vector<Kernel>& kernels();  // that this processor runs, the fastest last
 
 struct HuntMatch {
   std::string indicator;  // id
@@ -28,18 +33,22 @@ struct HuntMatch {
 [[nodiscard]] std::string to_json(const HuntMatch& match);
 
 struct HuntProgress {
-  size_t input = 0;    // which of the inputs, from 0
-  uint64_t bytes = 0;  // taken from all inputs so far, before decompression
+  size_t input = 0;          // inputs that are done, folders counted by their files
+  uint64_t bytes = 0;        // taken from all inputs so far, before decompression
+  uint64_t total_bytes = 0;  // of all inputs whose size is known
   uint64_t records = 0;
   uint64_t matches = 0;
 };
 
 struct HuntOptions {
   std::function<void(const HuntProgress&)> progress = {};  // about once per MiB
-  size_t max_line_bytes = 10u << 20;                       // longer lines are passed over and counted
+  size_t threads = 0;                 // inputs that are read at the same time; 0: as many as there are processors
+  size_t max_line_bytes = 10u << 20;  // longer lines are passed over and counted
   // Parse every line (exact field semantics for every character escape) instead of only those in which raw text shows a
   // candidate.
   bool parse_all = false;
+  // Instruction set of the scanner; the best of this processor if not set. For tests and measurements.
+  std::optional<Kernel> kernel = {};
 };
 
 struct HuntReport {
@@ -55,6 +64,8 @@ struct HuntReport {
   packet::Counters packets;
 };
 
+// Folders stand for all files below them. Inputs are read in parallel, but `sink` and `progress` are called by one
+// thread at a time, and matches come in the order of the inputs and within them of the records.
 // A match is given once per indicator, field and record; addresses in captures once per flow. Validity times are not
 // looked at: logs are history.
 [[nodiscard]] HuntReport hunt(const std::vector<std::string>& inputs, const Index& index,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "detect/internal/facts.h"
 #include "detect/internal/table.h"
 
 namespace entente::detect {
@@ -10,8 +11,7 @@ namespace {
 
 class TableIndex final : public Index {
  public:
-  TableIndex(Table table, std::vector<Indicator> indicators)
-      : table_(std::move(table)), indicators_(std::move(indicators)) {}
+  TableIndex(Table table, Facts facts) : table_(std::move(table)), facts_(std::move(facts)) {}
 
   void match(const Observable& seen, std::vector<Hit>& out) const override {
     const Query query(seen, table_.has_below());
@@ -26,45 +26,43 @@ class TableIndex final : public Index {
     }
   }
 
-  bool concerns(const Observable& seen) const override { return table_.concerns(Query(seen, table_.has_below())); }
-  Shape shape() const override { return {table_.has_urls(), table_.has_emails(), table_.has_single_labels()}; }
-  const Indicator& indicator(uint32_t number) const override { return indicators_.at(number); }
-  size_t indicators() const override { return indicators_.size(); }
+  const Table& table() const override { return table_; }
+  Indicator indicator(uint32_t number) const override { return facts_.get(number, table_.entries()); }
+  size_t indicators() const override { return table_.entries().rows(); }
   size_t key_bytes() const override { return table_.memory_bytes(); }
-  size_t memory_bytes() const override {
-    size_t n = table_.memory_bytes() + indicators_.capacity() * sizeof(Indicator);
-    const auto heap = [](const std::string& s) { return s.capacity() > 15 ? s.capacity() + 1 : 0; };
-    for (const Indicator& i : indicators_) n += heap(i.id) + heap(i.pattern) + heap(i.version);
-    return n;
-  }
+  size_t memory_bytes() const override { return table_.memory_bytes() + facts_.memory_bytes(); }
 
  private:
   Table table_;
-  std::vector<Indicator> indicators_;
+  Facts facts_;
 };
 
 }  // namespace
 
 struct Builder::State {
   TableBuilder table;
-  std::vector<Indicator> indicators;
+  Facts facts;
+  uint32_t rows = 0;
 };
 
 Builder::Builder() : state_(std::make_unique<State>()) {}
 Builder::~Builder() = default;
 
-uint32_t Builder::add(Indicator indicator, const std::vector<pattern::Atom>& atoms) {
+uint32_t Builder::add(const Indicator& indicator, const std::vector<pattern::Atom>& atoms) {
   assert(!atoms.empty());
-  const auto number = static_cast<uint32_t>(state_->indicators.size());
-  state_->indicators.push_back(std::move(indicator));
-  for (const pattern::Atom& atom : atoms) state_->table.add(number, atom);
-  return number;
+  state_->table.begin_row();
+  for (const pattern::Atom& atom : atoms) state_->table.add(atom);
+  state_->table.end_rows();
+  state_->facts.add(indicator, state_->table.entries());
+  return state_->rows++;
 }
 
-size_t Builder::size() const { return state_->indicators.size(); }
+size_t Builder::size() const { return state_->rows; }
+bool Builder::full() const { return state_->table.full(); }
 
 std::shared_ptr<const Index> Builder::build() && {
-  auto index = std::make_shared<TableIndex>(std::move(state_->table).build(), std::move(state_->indicators));
+  state_->facts.finish();
+  auto index = std::make_shared<TableIndex>(std::move(state_->table).build(), std::move(state_->facts));
   *state_ = {};
   return index;
 }

@@ -16,6 +16,8 @@
 
 namespace entente::detect {
 
+class Table;  // internal/table.h
+
 // What is kept of an indicator beside its atoms.
 struct Indicator {
   std::string id = {};  // "indicator--…"
@@ -39,18 +41,12 @@ class Index {
   // Domains: case, trailing dot and 0x20 are normalised; kDomain matches the name alone, kDomainTree it and all below,
   // kDomainBelow only below. A URL observable is looked up as URL and its host as domain or address.
   virtual void match(const Observable& seen, std::vector<Hit>& out) const = 0;
-  // False: no record that contains this value can match because of it. True for the host of a URL atom too. Cheap: this
-  // is what a scanner of raw text asks for each word before a line is parsed. Thread-safe.
-  [[nodiscard]] virtual bool concerns(const Observable& seen) const = 0;
-  // What such a scanner has to look out for beside addresses, names of several labels and hashes.
-  struct Shape {
-    bool urls = false, emails = false, single_labels = false;
-  };
-  [[nodiscard]] virtual Shape shape() const = 0;
-  [[nodiscard]] virtual const Indicator& indicator(uint32_t number) const = 0;
+  // The parts that a scanner of raw text asks without an Observable; for this layer.
+  [[nodiscard]] virtual const Table& table() const = 0;
+  [[nodiscard]] virtual Indicator indicator(uint32_t number) const = 0;
   [[nodiscard]] virtual size_t indicators() const = 0;
-  // Everything, and of that what is looked up (filter, table, key text) without id, pattern and other facts of the
-  // indicators.
+  // Everything, and of that what is looked up (filters, table, keys) without ids, patterns that do not follow from the
+  // keys, and other facts of the indicators.
   [[nodiscard]] virtual size_t memory_bytes() const = 0;
   [[nodiscard]] virtual size_t key_bytes() const = 0;
 };
@@ -60,7 +56,9 @@ class Builder {
   Builder();
   ~Builder();
   // Returns the number. Requires: atoms not empty.
-  uint32_t add(Indicator indicator, const std::vector<pattern::Atom>& atoms);
+  uint32_t add(const Indicator& indicator, const std::vector<pattern::Atom>& atoms);
+  // No room for more: 4 GiB of keys, some 150 million indicators.
+  [[nodiscard]] bool full() const;
   [[nodiscard]] size_t size() const;
   [[nodiscard]] std::shared_ptr<const Index> build() &&;
 
@@ -76,11 +74,12 @@ class Live {
   Live();
   ~Live();
   // Adds or replaces by indicator id.
-  void add(Indicator indicator, std::vector<pattern::Atom> atoms);
+  void add(const Indicator& indicator, const std::vector<pattern::Atom>& atoms);
   void remove(std::string_view indicator_id);
-  // fn is called for each hit that is valid at `at`.
+  // fn is called for each hit that is valid at `at`; what it is given lives during the call.
   void match(const Observable& seen, Time at, const std::function<void(const Indicator&, pattern::AtomKind)>& fn) const;
   [[nodiscard]] size_t size() const;
+  [[nodiscard]] size_t memory_bytes() const;
   // Waits until the background has folded all that was added so far, for measurements and tests.
   void settle();
 

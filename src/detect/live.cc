@@ -6,10 +6,11 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
-#include <unordered_map>
+#include <vector>
 
 #include "detect/index.h"
 #include "detect/internal/epoch.h"
+#include "detect/internal/facts.h"
 #include "detect/internal/table.h"
 
 namespace entente::detect {
@@ -17,34 +18,63 @@ namespace {
 
 constexpr size_t kFoldAtOnce = 256;  // runs that are smaller are folded by add() itself
 
-struct Row {
-  Indicator indicator;
-  std::vector<pattern::Atom> atoms;
-  std::atomic<bool> gone{false};  // removed or replaced: a tombstone
-};
-using Rows = std::vector<std::shared_ptr<Row>>;
-
 struct Run {
   Table table;
-  Rows rows;
+  Facts facts;
+  // Tombstones, a bit per row: removed or replaced.
+  mutable std::vector<std::atomic<uint64_t>> gone;
+  mutable size_t gone_count = 0;  // guarded by the writers' mutex
+
+  Run(Table t, Facts f) : table(std::move(t)), facts(std::move(f)), gone(rows() / 64 + 1) {}
+  [[nodiscard]] size_t rows() const { return table.entries().rows(); }
+  [[nodiscard]] bool is_gone(uint32_t row) const {
+    return (gone[row / 64].load(std::memory_order_acquire) >> (row % 64) & 1) != 0;
+  }
+  void bury(uint32_t row) const {
+    const uint64_t bit = uint64_t{1} << (row % 64);
+    if ((gone[row / 64].fetch_or(bit, std::memory_order_acq_rel) & bit) == 0) ++gone_count;
+  }
 };
 using Runs = std::vector<std::shared_ptr<const Run>>;
 
+// Ids longer than the table can hold are cut to what is left of them and their hash.
+std::string packed(std::string_view id) {
+  std::string out = pack_id(id);
+  if (!out.empty()) return out;
+  return '\2' + std::string(id.substr(0, 200)) + std::to_string(std::hash<std::string_view>{}(id));
+}
+
+std::shared_ptr<const Run> make_run(const Indicator& indicator, const std::vector<pattern::Atom>& atoms) {
+  TableBuilder table;
+  Facts facts;
+  table.begin_row();
+  for (const auto& atom : atoms) table.add(atom);
+  table.add_id(packed(indicator.id));
+  facts.add(indicator, table.entries(), !pack_id(indicator.id).empty());
+  facts.finish();
+  return std::make_shared<const Run>(std::move(table).build(), std::move(facts));
+}
+
+// Without the tombstones.
 std::shared_ptr<const Run> make_run(const Runs& parts) {
-  auto run = std::make_shared<Run>();
-  size_t n = 0;
-  for (const auto& part : parts) n += part->rows.size();
-  run->rows.reserve(n);
-  TableBuilder builder;
+  TableBuilder table;
+  Facts facts;
   for (const auto& part : parts) {
-    for (const auto& row : part->rows) {
-      if (row->gone.load(std::memory_order_acquire)) continue;
-      for (const auto& atom : row->atoms) builder.add(static_cast<uint32_t>(run->rows.size()), atom);
-      run->rows.push_back(row);
-    }
+    uint32_t row = UINT32_MAX;
+    bool skip = false;
+    part->table.entries().each([&](uint32_t, const Entries::Entry& e) {
+      if (e.first) {
+        skip = part->is_gone(++row);
+        if (!skip) {
+          table.begin_row();
+          facts.copy(part->facts, row);
+        }
+      }
+      if (!skip) table.add(e);
+    });
   }
-  run->table = std::move(builder).build();
-  return run;
+  facts.finish();
+  return std::make_shared<const Run>(std::move(table).build(), std::move(facts));
 }
 
 }  // namespace
@@ -62,9 +92,9 @@ struct Live::State {
   mutable std::mutex mutex;  // writers; guards all below
   std::condition_variable wake, settled;
   Runs runs;
-  std::unordered_map<std::string, std::shared_ptr<Row>> by_id;
-  size_t gone = 0;  // rows in runs that are tombstones
-  Runs busy;        // what the background folds now: add() leaves them alone
+  size_t size = 0;
+  Runs busy;                         // what the background folds now: add() leaves them alone
+  std::vector<std::string> missing;  // packed ids that were buried in `busy` meanwhile
   bool stop = false;
   std::thread background{[this] { fold_for_ever(); }};
 
@@ -83,62 +113,71 @@ struct Live::State {
 
   void publish() { epoch.exchange(std::make_unique<const Snapshot>(runs)); }
 
-  void add(Indicator indicator, std::vector<pattern::Atom> atoms) {
-    auto row = std::make_shared<Row>();
-    row->indicator = std::move(indicator);
-    row->atoms = std::move(atoms);
+  void add(const Indicator& indicator, const std::vector<pattern::Atom>& atoms) {
+    auto one = make_run(indicator, atoms);
+    const std::string id = packed(indicator.id);
     const std::lock_guard lock(mutex);
-    auto& slot = by_id[row->indicator.id];
-    const auto replaced = std::exchange(slot, row);
-
-    auto one = std::make_shared<Run>();
-    TableBuilder builder;
-    for (const auto& atom : row->atoms) builder.add(0, atom);
-    one->rows.push_back(row);
-    one->table = std::move(builder).build();
+    const auto before = find(id);
     runs.push_back(std::move(one));
+    publish();
+    if (before.run != nullptr) {  // after its successor is visible: there is no moment without either
+      bury(before, id);
+    } else {
+      ++size;
+    }
     // As in a binary counter: the tail of runs that are not larger than what comes after them becomes one.
     size_t from = runs.size() - 1, sum = 1;
-    while (from > 0 && runs[from - 1]->rows.size() <= sum && runs[from - 1]->rows.size() < kFoldAtOnce &&
+    while (from > 0 && runs[from - 1]->rows() <= sum && runs[from - 1]->rows() < kFoldAtOnce &&
            !is_busy(runs[from - 1]))
-      sum += runs[--from]->rows.size();
+      sum += runs[--from]->rows();
     if (from + 1 < runs.size()) {
       auto folded = make_run({runs.begin() + static_cast<std::ptrdiff_t>(from), runs.end()});
-      gone -= sum - folded->rows.size();
       runs.resize(from);
-      runs.push_back(std::move(folded));
+      if (folded->rows() > 0) runs.push_back(std::move(folded));
+      publish();
     }
-    publish();
-    if (replaced) bury(*replaced);  // after its successor is visible: there is no moment without either
     if (busy.empty() && !choose().empty()) wake.notify_one();
   }
 
-  void bury(Row& row) {
-    row.gone.store(true, std::memory_order_release);
-    ++gone;
+  struct Place {
+    std::shared_ptr<const Run> run;
+    uint32_t row = 0;
+  };
+  // Where the id is and not buried; at most one place.
+  [[nodiscard]] Place find(const std::string& id) const {
+    for (size_t i = runs.size(); i-- > 0;)
+      if (const auto row = runs[i]->table.row_of_id(id); row && !runs[i]->is_gone(*row)) return {runs[i], *row};
+    return {};
+  }
+
+  void bury(const Place& place, const std::string& id) {
+    place.run->bury(place.row);
+    if (is_busy(place.run)) missing.push_back(id);
   }
 
   void remove(std::string_view id) {
+    const std::string key = packed(id);
     const std::lock_guard lock(mutex);
-    const auto it = by_id.find(std::string(id));
-    if (it == by_id.end()) return;
-    bury(*it->second);
-    by_id.erase(it);
+    const auto place = find(key);
+    if (place.run == nullptr) return;
+    bury(place, key);
+    --size;
     if (busy.empty() && !choose().empty()) wake.notify_one();
   }
 
   // The runs that the background should fold now; none if it may rest.
   [[nodiscard]] Runs choose() const {
-    size_t rows = 0;
+    size_t rows = 0, gone = 0;
     Runs large;
     for (const auto& run : runs) {
-      rows += run->rows.size();
-      if (run->rows.size() >= kFoldAtOnce) large.push_back(run);
+      rows += run->rows();
+      gone += run->gone_count;
+      if (run->rows() >= kFoldAtOnce) large.push_back(run);
     }
     if (gone > 64 && gone * 4 > rows) return runs;  // a quarter is tombstones
-    std::sort(large.begin(), large.end(), [](const auto& a, const auto& b) { return a->rows.size() < b->rows.size(); });
+    std::sort(large.begin(), large.end(), [](const auto& a, const auto& b) { return a->rows() < b->rows(); });
     size_t take = 0, sum = 0;
-    while (take < large.size() && (take == 0 || large[take]->rows.size() <= 2 * sum)) sum += large[take++]->rows.size();
+    while (take < large.size() && (take == 0 || large[take]->rows() <= 2 * sum)) sum += large[take++]->rows();
     large.resize(take < 2 ? 0 : take);
     return large;
   }
@@ -157,13 +196,14 @@ struct Live::State {
         }
         continue;
       }
-      size_t before = 0;
-      for (const auto& run : busy) before += run->rows.size();
       lock.unlock();
       auto folded = make_run(busy);
       lock.lock();
-      gone -= before - folded->rows.size();
-      Runs next{std::move(folded)};
+      for (const auto& id : missing)
+        if (const auto row = folded->table.row_of_id(id)) folded->bury(*row);
+      missing.clear();
+      Runs next;
+      if (folded->rows() > 0) next.push_back(std::move(folded));
       for (const auto& run : runs)
         if (!is_busy(run)) next.push_back(run);
       runs = std::move(next);
@@ -176,14 +216,20 @@ struct Live::State {
 Live::Live() : state_(std::make_unique<State>()) {}
 Live::~Live() = default;
 
-void Live::add(Indicator indicator, std::vector<pattern::Atom> atoms) {
-  state_->add(std::move(indicator), std::move(atoms));
-}
+void Live::add(const Indicator& indicator, const std::vector<pattern::Atom>& atoms) { state_->add(indicator, atoms); }
 void Live::remove(std::string_view indicator_id) { state_->remove(indicator_id); }
 
 size_t Live::size() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->by_id.size();
+  return state_->size;
+}
+
+size_t Live::memory_bytes() const {
+  const std::lock_guard lock(state_->mutex);
+  size_t n = 0;
+  for (const auto& run : state_->runs)
+    n += run->table.memory_bytes() + run->facts.memory_bytes() + run->gone.size() * 8;
+  return n;
 }
 
 void Live::settle() {
@@ -201,12 +247,13 @@ void Live::match(const Observable& seen, Time at,
     hits.clear();
     run->table.match(query, hits);
     for (size_t i = 0; i < hits.size(); ++i) {
-      const Row& row = *run->rows[hits[i].row];
+      const uint32_t row = hits[i].row;
       const bool known = std::any_of(hits.begin(), hits.begin() + static_cast<std::ptrdiff_t>(i),
-                                     [&](const RowHit& h) { return h.row == hits[i].row; });
-      if (known || row.gone.load(std::memory_order_acquire)) continue;
-      if (at < row.indicator.valid_from || at >= row.indicator.valid_until) continue;
-      fn(row.indicator, hits[i].kind);
+                                     [&](const RowHit& h) { return h.row == row; });
+      if (known || run->is_gone(row)) continue;
+      const auto valid = run->facts.validity(row);
+      if (at < valid.from || at >= valid.until) continue;
+      fn(run->facts.get(row, run->table.entries()), hits[i].kind);
     }
   }
 }

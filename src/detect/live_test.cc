@@ -60,6 +60,118 @@ RC_GTEST_PROP(Live, AnswersLikeAMapAtEveryMoment, ()) {
   }
 }
 
+// Of every kind, with validity, through all folds: what is given is what was added, to the last member.
+TEST(Live, WhatIsGivenIsWhatWasAddedOfEveryKind) {
+  struct Known {
+    Indicator indicator;
+    pattern::Atom atom;
+  };
+  const auto observe = [](const pattern::Atom& a) -> std::pair<ObservableKind, std::string> {
+    switch (a.kind) {
+      case AtomKind::kIpv4:
+        return {ObservableKind::kIpv4, a.value};
+      case AtomKind::kIpv6:
+        return {ObservableKind::kIpv6, a.value};
+      case AtomKind::kCidr4:
+        return {ObservableKind::kIpv4, a.value.substr(0, a.value.rfind('.')) + ".77"};
+      case AtomKind::kDomainBelow:
+        return {ObservableKind::kDomain, "x." + a.value};
+      case AtomKind::kUrl:
+        return {ObservableKind::kUrl, a.value};
+      case AtomKind::kMd5:
+        return {ObservableKind::kHash, a.value};
+      case AtomKind::kEmail:
+        return {ObservableKind::kEmail, a.value};
+      default:
+        return {ObservableKind::kDomain, a.value};
+    }
+  };
+  std::mt19937 random(7);
+  const auto atom = [&](int n) -> pattern::Atom {
+    const std::string text = std::to_string(n), octet = std::to_string(n % 250);
+    switch (n % 8) {
+      case 0:
+        return {AtomKind::kIpv4, "192.0.2." + octet, {}};
+      case 1:
+        return {AtomKind::kIpv6, "2001:db8::" + octet, {}};
+      case 2:
+        return {AtomKind::kCidr4, "10." + octet + ".0.0/24", {}};
+      case 3:
+        return {AtomKind::kDomainBelow, "b" + text + ".example", {}};
+      case 4:
+        return {AtomKind::kUrl, "http://h" + text + ".example/a", {}};
+      case 5:
+        return {AtomKind::kMd5, std::string(32 - text.size(), 'a') + text, {}};
+      case 6:
+        return {AtomKind::kEmail, "u" + text + "@example.org", {}};
+      default:
+        return {AtomKind::kDomain, "d" + text + ".example", {}};
+    }
+  };
+  Live live;
+  std::map<std::string, Known> model;
+  const char* ids[] = {"indicator--00000000-0000-4000-8000-", "indicator--", "other "};
+  for (int step = 0; step < 6000; ++step) {
+    const int n = static_cast<int>(random() % 900);
+    std::string id = ids[n % 3] + std::string(12 - std::to_string(n).size(), '0') + std::to_string(n);
+    if (n % 3 == 1) id += std::string(static_cast<size_t>(n), 'x');  // up to far beyond what a packed id can hold
+    if (random() % 5 == 0) {
+      live.remove(id);
+      model.erase(id);
+      continue;
+    }
+    Known k{.indicator = {.id = id,
+                          .pattern = "[pattern " + std::to_string(random() % 100) + "]",
+                          .version = "v" + std::to_string(random() % 50),
+                          .valid_from = {static_cast<int64_t>(random() % 3) * 100},
+                          .valid_until = {random() % 2 == 0 ? INT64_MAX : 150},
+                          .confidence = static_cast<int>(random() % 102) - 1,
+                          .tag = static_cast<uint32_t>(random())},
+            .atom = atom(static_cast<int>(random() % 900))};
+    live.add(k.indicator, {k.atom});
+    model[id] = std::move(k);
+  }
+  const auto compare = [&] {
+    EXPECT_EQ(live.size(), model.size());
+    for (const Time at : {Time{50}, Time{120}, Time{1000}}) {
+      for (const auto& [id, k] : model) {
+        const auto [kind, text] = observe(k.atom);
+        size_t found = 0;
+        live.match({kind, text, {}}, at, [&](const Indicator& i, AtomKind atom_kind) {
+          ASSERT_TRUE(model.contains(i.id)) << i.id;
+          const Known& expected = model[i.id];
+          EXPECT_EQ(i.pattern, expected.indicator.pattern);
+          EXPECT_EQ(i.version, expected.indicator.version);
+          EXPECT_EQ(i.valid_from, expected.indicator.valid_from);
+          EXPECT_EQ(i.valid_until, expected.indicator.valid_until);
+          EXPECT_EQ(i.confidence, expected.indicator.confidence);
+          EXPECT_EQ(i.tag, expected.indicator.tag);
+          EXPECT_EQ(atom_kind, expected.atom.kind);
+          EXPECT_TRUE(at >= i.valid_from && at < i.valid_until);
+          found += i.id == id ? 1 : 0;
+        });
+        const bool valid = at >= k.indicator.valid_from && at < k.indicator.valid_until;
+        EXPECT_EQ(found, valid ? 1u : 0u) << id << " " << text;
+      }
+    }
+  };
+  compare();
+  live.settle();
+  compare();
+}
+
+TEST(Live, AnIndicatorTakesLittleMemory) {
+  Live live;
+  char id[64];
+  for (int i = 0; i < 50'000; ++i) {
+    std::snprintf(id, sizeof id, "indicator--%08x-0000-4000-8000-%012x", i * 7919, i);
+    live.add({.id = id, .pattern = "[domain-name:value = '" + domain_of(i) + "']", .tag = static_cast<uint32_t>(i)},
+             {{AtomKind::kDomain, domain_of(i), {}}});
+  }
+  live.settle();
+  EXPECT_LT(live.memory_bytes(), 90u * 50'000);
+}
+
 TEST(Live, OnlyValidIndicatorsAreGiven) {
   Live live;
   add(live, 1, 1, {100}, {200});

@@ -4,10 +4,11 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <libpsl.h>
 
 #include "base/bytes.h"
 #include "base/time.h"
-#include "base/uuid.h"
+#include "detect/internal/facts.h"
 #include "detect/internal/input.h"
 #include "detect/internal/tokens.h"
 #include "json/json.h"
@@ -76,6 +77,15 @@ std::vector<size_t> columns_of(std::string_view line) {
   return out;
 }
 
+// Below "co.jp" or "github.io" is everybody: a list that names one means the name alone.
+bool is_public_suffix(const std::string& name) {
+  static const psl_ctx_t* const kList = [] {
+    const psl_ctx_t* newest = psl_latest(nullptr);
+    return newest != nullptr ? newest : psl_builtin();
+  }();
+  return kList != nullptr && psl_is_public_suffix(kList, name.c_str()) == 1;
+}
+
 class Loader {
  public:
   explicit Loader(const LoadOptions& options) : options_(options) {}
@@ -135,10 +145,10 @@ class Loader {
     i.valid_from = time("valid_from", Time{});
     i.valid_until = time("valid_until", Time{INT64_MAX});
     i.confidence = static_cast<int>(std::clamp<int64_t>(json::find_int(root, "confidence").value_or(-1), -1, 100));
-    add(std::move(i));
+    add(i);
   }
 
-  bool add(Indicator i) {
+  bool add(const Indicator& i) {
     const auto parsed = pattern::Pattern::parse(i.pattern);
     if (!parsed.ok()) {
       out_.not_at_all.push_back({i.id, parsed.error().text()});
@@ -147,7 +157,11 @@ class Loader {
     auto atoms = pattern::equality_atoms(*parsed);
     if (!atoms.complete) (atoms.any_of.empty() ? out_.not_at_all : out_.partly).push_back({i.id, atoms.why});
     if (atoms.any_of.empty()) return false;
-    builder_.add(std::move(i), atoms.any_of);
+    if (builder_.full()) {
+      out_.not_at_all.push_back({i.id, "there are too many indicators: hunt with a part of them at a time"});
+      return false;
+    }
+    builder_.add(i, atoms.any_of);
     return true;
   }
 
@@ -182,10 +196,8 @@ class Loader {
   bool value(std::string_view v) {
     auto pattern = pattern_of_value(v, options_);
     if (!pattern.ok()) return false;
-    static const Uuid kSpace =
-        *parse_uuid("6f4e2f0a-5f0b-5d39-9d0c-2b7f0f6f5c11");  // of values in lists: the same value, the same id
-    Indicator i{.id = "indicator--" + name_uuid(kSpace, *pattern).text(), .pattern = *pattern};
-    return add(std::move(i));
+    Indicator i{.id = list_id(*pattern), .pattern = *pattern};
+    return add(i);
   }
 
   LoadOptions options_;
@@ -208,6 +220,7 @@ Result<std::string> pattern_of_value(std::string_view given, const LoadOptions& 
     return "[" + test(six ? "ipv6-addr:value" : "ipv4-addr:value", block ? "ISSUBSET" : "=", a.value) + "]";
   };
   if (v.size() > 8000) return invalid("too long for an indicator");
+  if (!valid_utf8(v)) return invalid("not UTF-8: " + printable(v, 80));
   if (const auto a = pattern::normal_address(v)) return address(*a);
   if (const size_t colon = v.rfind(':'); colon != std::string_view::npos && v.find("://") == std::string_view::npos) {
     // Address and port: a pattern of one value cannot hold the port.
@@ -244,7 +257,7 @@ Result<std::string> pattern_of_value(std::string_view given, const LoadOptions& 
   const bool number = name && name->find_last_not_of("0123456789") != std::string::npos &&
                       (*name)[name->find_last_not_of("0123456789")] == '.';
   if (!name || number) return invalid("no address, name, URL, digest or e-mail address: " + printable(v, 80));
-  if (!options.names_and_below) return "[" + test("domain-name:value", "=", *name) + "]";
+  if (!options.names_and_below || is_public_suffix(*name)) return "[" + test("domain-name:value", "=", *name) + "]";
   return "[" + test("domain-name:value", "=", *name) + " OR " + test("domain-name:value", "LIKE", "%." + *name) + "]";
 }
 

@@ -17,7 +17,9 @@
 namespace entente::detect {
 
 struct LoadOptions {
-  bool names_and_below = false;  // a name of a list also stands for everything below it; its pattern then says so
+  // A name of a list also stands for everything below it; its pattern then says so. Not of a public suffix ("co.jp",
+  // "github.io"), below which is everybody.
+  bool names_and_below = false;
 };
 
 struct Loaded {

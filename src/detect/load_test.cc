@@ -62,6 +62,12 @@ TEST(Load, ANameMayStandForEverythingBelowItAndItsPatternSaysSo) {
             "[domain-name:value = 'evil.example' OR domain-name:value LIKE '%.evil.example']");
 }
 
+TEST(Load, BelowAPublicSuffixIsEverybody) {
+  for (const char* name : {"co.jp", "github.io"})
+    EXPECT_EQ(*pattern_of_value(name, {.names_and_below = true}), "[domain-name:value = '" + std::string(name) + "']");
+  EXPECT_NE(pattern_of_value("evil.co.jp", {.names_and_below = true})->find("LIKE"), std::string::npos);
+}
+
 TEST(Load, ListsWithCommentsAndCsvWithAHeader) {
   const auto list = load_indicators({write("list",
                                            "\xef\xbb\xbf# a comment\r\n\r\nevil.example # why\r\n198.51.100.7\t# "
@@ -111,7 +117,7 @@ TEST(Load, StixIndicatorsAndWhatAnIndexCannotLookUp) {
     EXPECT_EQ(loaded->revoked, 1u);
     EXPECT_EQ(loaded->other_languages, 1u);
     EXPECT_EQ(loaded->other_objects, 1u);
-    const Indicator& first = loaded->index->indicator(0);
+    const Indicator first = loaded->index->indicator(0);
     EXPECT_EQ(to_text(first.valid_from), "2026-01-01T00:00:00.000000Z");
     EXPECT_EQ(first.confidence, 70);
     EXPECT_EQ(matches(*loaded, ObservableKind::kDomain, "b.example"), 1u);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/uuid.h"
+#include "exchange/receipts.h"
 #include "exchange/wire.h"
 #include "pattern/pattern.h"
 #include "stix/validate.h"
@@ -69,13 +70,10 @@ void Admission::admit(const Uuid& collection, const RowMeta& meta, const std::st
   auto raws = json::split_array(envelope, "objects");
   if (!raws.ok()) return done(raws.error());
 
-  struct Waiting {
-    taxii::StatusInfo status;
-    std::vector<taxii::ItemResult> sent;  // in the order of the adds
-  };
-  auto w = std::make_shared<Waiting>();
-  w->status.id = random_uuid().text();
-  w->status.request_time = cx_.clock.now();
+  auto submission = std::make_shared<Submission>();
+  submission->status_id = random_uuid().text();
+  submission->caller = meta.by;
+  submission->request_time = cx_.clock.now();
   store::Change change;
   const std::string row_meta = meta.text();
   size_t i = 0;
@@ -89,32 +87,17 @@ void Admission::admit(const Uuid& collection, const RowMeta& meta, const std::st
     if (!problem.empty()) {
       if (item.id.empty() && object.is_object()) item.id = json::find_string(object, "id").value_or("");
       item.message = std::move(problem);
-      w->status.failures.push_back(std::move(item));
+      submission->failures.push_back(std::move(item));
       continue;
     }
-    change.add(collection, summary, std::string(raw), row_meta);
-    w->sent.push_back(std::move(item));
+    // T65: the same object in another order of members or with other blanks is the same object.
+    change.add_canonical(collection, summary, std::string(raw), row_meta, json::canonical(object));
+    submission->sent.push_back(std::move(item));
   }
-  w->status.total = i;
-  if (w->sent.empty()) {
-    w->status.failure = w->status.failures.size();
-    return done(std::move(w->status));
-  }
-  cx_.store.commit(std::move(change), [w, done = std::move(done)](Result<store::Outcome> outcome) {
+  note_status(change, *submission);
+  cx_.store.commit(std::move(change), [submission, done = std::move(done)](Result<store::Outcome> outcome) {
     if (!outcome.ok()) return done(outcome.error());
-    for (size_t k = 0; k < w->sent.size(); ++k) {
-      const auto added = k < outcome->added.size() ? outcome->added[k] : store::Added::kConflict;
-      if (added == store::Added::kConflict) {
-        w->sent[k].message =
-            "another object with this id and version is already stored; the first one is kept: send a new version";
-        w->status.failures.push_back(std::move(w->sent[k]));
-      } else {
-        w->status.successes.push_back(std::move(w->sent[k]));
-      }
-    }
-    w->status.success = w->status.successes.size();
-    w->status.failure = w->status.failures.size();
-    done(std::move(w->status));
+    done(settle(std::move(*submission), *outcome));
   });
 }
 

@@ -5,11 +5,11 @@
 
 #include "exchange/exchange.h"
 #include "exchange/names.h"
+#include "exchange/receipts.h"
 
 namespace entente::exchange {
 namespace {
 
-constexpr size_t kStatusesKept = 100'000;
 constexpr std::string_view kLocal = "/local/";
 constexpr std::string_view kActs = "/acts/";
 
@@ -37,7 +37,7 @@ Error no_such_collection() {
 Result<taxii::Caller> Exchange::authenticate(const net::Request& request) {
   const std::string_view authorization = request.header("Authorization");
   if (!authorization.empty()) {
-    TRY(const Person person, directory_->authenticate(authorization));
+    TRY(const Person person, directory_->authenticate(authorization, request.remote));
     return taxii::Caller{"person " + std::string(to_text(person.role)) + " " + person.name};
   }
   if (!request.peer_spki.empty()) {
@@ -162,6 +162,7 @@ Result<taxii::Page> Exchange::page(const taxii::Caller& caller, const std::strin
   store::Query q;
   q.added_after = filter.added_after;
   q.upto = filter.upto;
+  q.resume = filter.resume;
   q.limit = filter.limit;
   q.ids = filter.ids;
   q.types = filter.types;
@@ -174,8 +175,9 @@ Result<taxii::Page> Exchange::page(const taxii::Caller& caller, const std::strin
     const Time bound = evidence_->visible_upto();
     if (bound.us != INT64_MAX) q.upto = q.upto ? std::min(*q.upto, bound) : bound;
   }
-  TRY(const store::Page rows, cx_.store.page(a.collection, q));
   taxii::Page out;
+  out.snapshot = cx_.store.last_time();
+  TRY(const store::Page rows, cx_.store.page(a.collection, q));
   out.more = rows.more;
   out.items.reserve(rows.rows.size());
   for (const auto& r : rows.rows) out.items.push_back({r.id, r.version, r.date_added});
@@ -206,41 +208,22 @@ void Exchange::add(const taxii::Caller& caller, const std::string& root, const s
   RowMeta meta;
   meta.by = caller.id;
   const Uuid collection = a->collection;
-  admission_->admit(
-      collection, meta, body,
-      [this, collection, id = caller.id, done = std::move(done)](Result<taxii::StatusInfo> status) mutable {
-        // On the committer's thread: hand over at once.
-        if (status.ok() && status->success > 0) signal_work();
-        cx_.post([this, collection, id = std::move(id), done = std::move(done), status = std::move(status)]() mutable {
-          if (status.ok()) {
-            const std::lock_guard lock(status_mutex_);
-            if (status_order_.size() < kStatusesKept) {
-              status_order_.push_back(status->id);
-            } else {
-              statuses_.erase(status_order_[status_head_]);
-              status_order_[status_head_] = status->id;
-              status_head_ = (status_head_ + 1) % kStatusesKept;
-            }
-            taxii::StatusInfo kept = *status;
-            if (kept.successes.size() > 100) kept.successes.clear();  // the list is optional (T63); the counts stay
-            statuses_[status->id] = {std::move(kept), id};
-          }
-          // Waiters first: who gets the answer may take this exchange down.
-          if (status.ok() && status->success > 0) notifier_->notify(collection);
-          done(std::move(status));
-        });
-      });
+  admission_->admit(collection, meta, body,
+                    [this, collection, done = std::move(done)](Result<taxii::StatusInfo> status) mutable {
+                      // On the committer's thread: hand over at once.
+                      if (status.ok() && status->success > 0) signal_work();
+                      cx_.post([this, collection, done = std::move(done), status = std::move(status)]() mutable {
+                        // Waiters first: who gets the answer may take this exchange down.
+                        if (status.ok() && status->success > 0) notifier_->notify(collection);
+                        done(std::move(status));
+                      });
+                    });
 }
 
 Result<taxii::StatusInfo> Exchange::status(const taxii::Caller& caller, const std::string& root,
                                            const std::string& status_id) {
   if (root != kLocal) return make_error(ErrorKind::kNotFound, "there is no such status");
-  const std::lock_guard lock(status_mutex_);
-  const auto it = statuses_.find(status_id);
-  // Somebody else's status looks like none (T69).
-  if (it == statuses_.end() || it->second.caller != caller.id)
-    return make_error(ErrorKind::kNotFound, "there is no such status");
-  return it->second.info;
+  return find_status(cx_.store, status_id, caller.id);
 }
 
 Status Exchange::remove(const taxii::Caller& caller, const std::string& root, const std::string& collection_id,

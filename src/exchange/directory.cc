@@ -173,7 +173,36 @@ Result<Person> Directory::check_basic(std::string_view user, std::string_view pa
   return Person{std::string(user), *role};
 }
 
-Result<Person> Directory::authenticate(std::string_view authorization) {
+namespace {
+
+// Guesses are counted for what one owner usually has: an IPv4 address, the /64 of an IPv6 one.
+std::string guesser(std::string_view remote) {
+  std::string_view host = remote.substr(0, remote.rfind(':'));
+  if (!host.starts_with('[')) return std::string(host);
+  host.remove_prefix(1);
+  if (host.ends_with(']')) host.remove_suffix(1);
+  if (host.starts_with("::ffff:")) return std::string(host);
+  size_t colons = 0;
+  for (size_t i = 0; i < host.size(); ++i) {
+    if (host[i] != ':') continue;
+    if (host.substr(i).starts_with("::")) return std::string(host.substr(0, i));
+    if (++colons == 4) return std::string(host.substr(0, i));
+  }
+  return std::string(host);
+}
+
+}  // namespace
+
+bool Directory::is_quick(std::string_view authorization) const {
+  const size_t space = authorization.find(' ');
+  if (space == std::string_view::npos || ascii_lower(authorization.substr(0, space)) != "basic") return true;
+  const std::string key(view(hmac_sha256(cache_key_, authorization)));
+  const std::lock_guard lock(mutex_);
+  const auto it = verified_.find(key);
+  return it != verified_.end() && it->second.until_us > cx_.clock.steady_us();
+}
+
+Result<Person> Directory::authenticate(std::string_view authorization, std::string_view remote) {
   const size_t space = authorization.find(' ');
   if (space == std::string_view::npos) return not_known();
   const std::string scheme = ascii_lower(authorization.substr(0, space));
@@ -197,7 +226,17 @@ Result<Person> Directory::authenticate(std::string_view authorization) {
   const std::string password = pair->substr(colon + 1);
   // An account's name with a token as password also works: for clients that only know Basic.
   if (auto person = check_token(password); person.ok()) return person;
-  TRY(Person person, check_basic(pair->substr(0, colon), password));
+  const std::string from = guesser(remote);
+  if (!remote.empty() && !guesses_.would(from, now)) {
+    return make_error(ErrorKind::kUnavailable, "too many wrong passwords from this address", {},
+                      "wait " + std::to_string(guesses_.wait_seconds(from, now)) + " s");
+  }
+  auto checked = check_basic(pair->substr(0, colon), password);
+  if (!checked.ok()) {
+    if (!remote.empty()) (void)guesses_.take(from, now);
+    return std::move(checked).error();
+  }
+  Person person = *std::move(checked);
   const std::lock_guard lock(mutex_);
   if (verified_.size() >= kCacheMax) verified_.clear();
   verified_[key] = {person, now + kCacheUs};

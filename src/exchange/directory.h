@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/throttle.h"
 #include "exchange/context.h"
 
 namespace entente::exchange {
@@ -51,8 +52,13 @@ class Directory {
   };
   [[nodiscard]] std::vector<Token> tokens() const;
 
-  // Value of an Authorization header. kUnauthenticated says nothing about what was wrong with it.
-  Result<Person> authenticate(std::string_view authorization);
+  // Value of an Authorization header. kUnauthenticated says nothing about what was wrong with it. kUnavailable: this
+  // address (`remote`, "host:port") has guessed too often and must wait. Only guesses at passwords are counted, by
+  // address and never by account: nobody can lock an account for its owner, and who has a token, a certificate or has
+  // logged in before is not touched.
+  Result<Person> authenticate(std::string_view authorization, std::string_view remote = {});
+  // Can authenticate() answer without working out a password hash (50 ms)?
+  [[nodiscard]] bool is_quick(std::string_view authorization) const;
 
   Status put_peer(const Peer& peer);
   [[nodiscard]] std::vector<Peer> peers() const;
@@ -71,6 +77,7 @@ class Directory {
     Person person;
     int64_t until_us;
   };
+  Throttle guesses_{0.2, 20};  // twenty wrong passwords at once, then one in five seconds
   mutable std::mutex mutex_;
   std::map<std::string, Cached> verified_;
   std::string decoy_hash_;

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "exchange/names.h"
+#include "exchange/receipts.h"
 #include "exchange/wire.h"
 #include "json/node.h"
 
@@ -52,7 +53,7 @@ Result<std::unique_ptr<Exchange>> Exchange::open(Context& context) {
     RowMeta meta;
     meta.by = "node";
     store::Change change;
-    change.add(own, summary, text, meta.text());
+    change.add_canonical(own, summary, text, meta.text(), json::canonical(doc.root()));
     auto done = context.store.commit_wait(std::move(change));
     if (!done.ok()) return std::move(done).error();
   }
@@ -166,7 +167,7 @@ Result<Recalled> Exchange::recall(const std::string& id, std::string_view reason
   RowMeta meta;
   meta.by = "recall: " + printable(reason, 120);
   store::Change change;
-  change.add(newest->collection, summary, text, meta.text());
+  change.add_canonical(newest->collection, summary, text, meta.text(), json::canonical(revoked.root()));
   auto done = cx_.store.commit_wait(std::move(change));
   if (!done.ok()) return std::move(done).error();
   Recalled out{id, version, {}};
@@ -214,6 +215,19 @@ bool Exchange::wait_for_work(int64_t timeout_ms) {
 }
 
 void Exchange::tick() {
+  // T69: kept for two days, so that whoever asks after one is answered whatever the clocks.
+  constexpr int64_t kHourUs = 3'600'000'000;
+  const int64_t now = cx_.clock.steady_us();
+  if (now - statuses_swept_us_.load() > kHourUs) {
+    statuses_swept_us_ = now;
+    cx_.post([this] {
+      for (;;) {
+        auto n = forget_statuses(cx_.store, cx_.clock.now(), 48 * kHourUs);
+        if (!n.ok()) say_error("old statuses stay: {}", n.error().text());
+        if (!n.ok() || *n == 0 || closed_) return;
+      }
+    });
+  }
   notifier_->tick(cx_.clock.steady_us());
   if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());
 }

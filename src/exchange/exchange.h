@@ -60,6 +60,11 @@ class Exchange final : public taxii::Backend {
   Context& context() { return cx_; }
   [[nodiscard]] size_t waiting() const { return notifier_->waiting(); }
 
+  // Is who asks known without working out a password hash? If not, ask on a thread that may wait.
+  [[nodiscard]] bool quick_to_know(const net::Request& request) const {
+    return directory_->is_quick(request.header("Authorization"));
+  }
+
   // taxii::Backend
   Result<taxii::Caller> authenticate(const net::Request& request) override;
   std::string title() override;
@@ -111,16 +116,7 @@ class Exchange final : public taxii::Backend {
   std::condition_variable work_ready_;
   bool work_ = true;
   std::atomic<bool> closed_ = false;
-
-  // Statuses of the last day, newest last; by id, with who may ask.
-  struct Kept {
-    taxii::StatusInfo info;
-    std::string caller;
-  };
-  std::mutex status_mutex_;
-  std::map<std::string, Kept> statuses_;
-  std::vector<std::string> status_order_;
-  size_t status_head_ = 0;
+  std::atomic<int64_t> statuses_swept_us_ = 0;  // steady time
 };
 
 }  // namespace entente::exchange

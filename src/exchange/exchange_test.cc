@@ -182,6 +182,85 @@ TEST_F(TwoNodes, RestartsLoseAndRepeatNothing) {
   EXPECT_EQ(world["IN"].exchange->receiver().health("JP").refused, 0U);
 }
 
+// A guesser waits; nobody else does, the owner of the account least of all.
+TEST_F(TwoNodes, WrongPasswordsAreCountedByAddressNeverByAccount) {
+  Directory& d = world["IN"].exchange->directory();
+  ASSERT_OK(d.add_account("alice", Role::kAnalyst, "a long password"));
+  const auto token = d.new_token("tool", Role::kAnalyst, 0);
+  ASSERT_OK(token);
+  const std::string right = "Basic " + base64("alice:a long password");
+  const std::string wrong = "Basic " + base64("alice:not the password");
+  EXPECT_FALSE(d.is_quick(right));
+  ErrorKind last = ErrorKind::kUnauthenticated;
+  int guesses = 0;
+  while (last == ErrorKind::kUnauthenticated && guesses < 50) {
+    last = d.authenticate(wrong, "192.0.2.1:" + std::to_string(1000 + guesses)).error().kind;
+    ++guesses;
+  }
+  EXPECT_EQ(last, ErrorKind::kUnavailable);
+  EXPECT_EQ(guesses, 21);
+  // The guesser's address waits even with the right password; that tells it nothing.
+  EXPECT_EQ(d.authenticate(right, "192.0.2.1:9").error().kind, ErrorKind::kUnavailable);
+  EXPECT_TRUE(d.authenticate(right, "192.0.2.2:9").ok());
+  EXPECT_TRUE(d.is_quick(right));
+  // Who is known already is not touched, from wherever.
+  EXPECT_TRUE(d.authenticate(right, "192.0.2.1:9").ok());
+  EXPECT_TRUE(d.authenticate("Bearer " + *token, "192.0.2.1:9").ok());
+  world.clock.advance_us(6'000'000);
+  EXPECT_EQ(d.authenticate(wrong, "192.0.2.1:9").error().kind, ErrorKind::kUnauthenticated);
+  EXPECT_EQ(d.authenticate(wrong, "192.0.2.1:9").error().kind, ErrorKind::kUnavailable);
+  // One /64 is one guesser.
+  for (int i = 0; i < 20; ++i) (void)d.authenticate(wrong, "[2001:db8:0:1::" + std::to_string(i + 1) + "]:9");
+  EXPECT_EQ(d.authenticate(wrong, "[2001:db8:0:1:ffff::1]:9").error().kind, ErrorKind::kUnavailable);
+  EXPECT_EQ(d.authenticate(wrong, "[2001:db8:0:2::1]:9").error().kind, ErrorKind::kUnauthenticated);
+}
+
+// T69: a status outlives the process that gave it, is its submitter's alone, and ends after two days.
+TEST_F(TwoNodes, AStatusIsKeptAcrossRestartsForTwoDays) {
+  TestNode& in = world["IN"];
+  const taxii::Caller me{"person admin test"};
+  const auto good = make_indicator("status.example", world.clock.now());
+  const auto status = in.publish({good, R"({"type":"indicator","id":"indicator--no"})", good});
+  ASSERT_OK(status);
+  EXPECT_EQ(status->success, 2U);
+  EXPECT_EQ(status->failure, 1U);
+  in.crash_files();
+  ASSERT_OK(in.reopen());
+  const auto kept = in.exchange->status(me, "/local/", status->id);
+  ASSERT_OK(kept);
+  EXPECT_EQ(kept->total, 3U);
+  EXPECT_EQ(kept->success, 2U);
+  ASSERT_EQ(kept->failures.size(), 1U);
+  EXPECT_EQ(kept->failures[0].message, status->failures[0].message);
+  ASSERT_EQ(kept->successes.size(), 2U);
+  EXPECT_EQ(kept->successes[0].id, status->successes[0].id);
+  EXPECT_EQ(kept->successes[0].version, status->successes[0].version);
+  EXPECT_FALSE(in.exchange->status({"person admin other"}, "/local/", status->id).ok());
+  constexpr int64_t kHour = 3'600'000'000;
+  world.clock.advance_us(25 * kHour);
+  in.exchange->tick();
+  EXPECT_TRUE(in.exchange->status(me, "/local/", status->id).ok());
+  world.clock.advance_us(25 * kHour);
+  in.exchange->tick();
+  EXPECT_EQ(in.exchange->status(me, "/local/", status->id).error().kind, ErrorKind::kNotFound);
+}
+
+// The counts of a large envelope are kept; its lists, which are optional, are not (T63).
+TEST_F(TwoNodes, TheStatusOfALargeEnvelopeKeepsItsCounts) {
+  std::vector<std::string> objects;
+  for (int i = 0; i < 150; ++i)
+    objects.push_back(make_indicator("n" + std::to_string(i) + ".example", world.clock.now()));
+  objects.push_back("{}");
+  const auto status = world["IN"].publish(objects);
+  ASSERT_OK(status);
+  EXPECT_EQ(status->successes.size(), 150U);
+  const auto kept = world["IN"].exchange->status({"person admin test"}, "/local/", status->id);
+  ASSERT_OK(kept);
+  EXPECT_EQ(kept->success, 150U);
+  EXPECT_TRUE(kept->successes.empty());
+  EXPECT_EQ(kept->failures.size(), 1U);
+}
+
 TEST_F(TwoNodes, WhatTheLedgerCannotHoldIsNotSent) {
   in_force();
   ASSERT_OK(world["JP"].publish({make_indicator("first.example", world.clock.now())}));

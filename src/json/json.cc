@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -52,8 +53,12 @@ class Walk {
       }
       case simdjson::dom::element_type::UINT64:
         return integer();
+      case simdjson::dom::element_type::DOUBLE: {
+        // Its canonical form (RFC 8785) has neither point nor exponent up to 10^21: an integer that would be refused.
+        const double d = std::fabs(v.get_double().value_unsafe());
+        return d <= static_cast<double>(kMaxInt) || d >= 1e21 || integer();
+      }
       case simdjson::dom::element_type::STRING:
-      case simdjson::dom::element_type::DOUBLE:
       case simdjson::dom::element_type::BOOL:
       case simdjson::dom::element_type::NULL_VALUE:
         return true;

@@ -36,7 +36,8 @@ class Document {
   ~Document();
 
   // Strict: valid UTF-8, no byte order mark, no duplicate names in one object (after unescaping), no lone surrogates,
-  // integers within ±(2^53-1), finite numbers, depth <= max_depth, nothing after the value. Errors name line:column
+  // integers within ±(2^53-1) in whatever notation (from 10^21 on a number is no integer any more: RFC 8785 writes it
+  // with an exponent), finite numbers, depth <= max_depth, nothing after the value. Errors name line:column
   // where known, else the JSON pointer.
   Status parse(std::string_view text, const Limits& limits = {});
   [[nodiscard]] Value root() const;

@@ -62,6 +62,24 @@ RC_GTEST_PROP(Http1, CutsDoNotMatter, ()) {
   RC_ASSERT(got[2].method == "GET" && got[2].path == "/last");
 }
 
+// Found by fuzz/http: Beast lets a head over the limit pass if it comes in one piece.
+TEST(Http1, AHeadOverTheLimitIsRefusedHoweverItComes) {
+  for (const size_t pad : {size_t{0}, size_t{1}, size_t{100}}) {
+    const std::string start = "GET / HTTP/1.1\r\nHost: x\r\nX: ";
+    const std::string text = start + std::string(1024 - start.size() - 4 + pad, 'a') + "\r\n\r\n";
+    for (const size_t piece : {size_t{1}, size_t{100}, text.size()}) {
+      internal::RequestParser parser({.header_bytes = 1024, .body_bytes = 1});
+      auto last = internal::Parse::kMore;
+      std::string in;
+      for (size_t at = 0; at < text.size() && last == internal::Parse::kMore; at += piece) {
+        in += text.substr(at, piece);
+        last = parser.feed(in);
+      }
+      EXPECT_EQ(last, pad == 0 ? internal::Parse::kDone : internal::Parse::kHeaderLimit) << pad << " in " << piece;
+    }
+  }
+}
+
 TEST(Http1, Date) { EXPECT_EQ(internal::http_date(784111777), "Sun, 06 Nov 1994 08:49:37 GMT"); }
 
 TEST(Http1, RequestsThatWouldBreakOut) {

@@ -67,7 +67,7 @@ Result<NodeConfig> load_config(const std::string& dir) {
   const toml::table limits = section("limits");
   const toml::table policy = section("policy");
   CHECK_OK(known(node, {"party", "name", "listen", "public_url", "threads", "open_metrics"}, file, "[node]"));
-  CHECK_OK(known(limits, {"max_body_mb", "max_connections", "cache_mb"}, file, "[limits]"));
+  CHECK_OK(known(limits, {"max_body_mb", "max_connections", "cache_mb", "requests_per_second"}, file, "[limits]"));
   CHECK_OK(known(policy, {"withhold_types", "max_tlp"}, file, "[policy]"));
   c.party = node["party"].value_or(std::string());
   c.name = node["name"].value_or(std::string());
@@ -86,6 +86,13 @@ Result<NodeConfig> load_config(const std::string& dir) {
   if (connections < 1 || connections > 1'000'000)
     return bad(file, "[limits] max_connections is not between 1 and 1000000");
   if (cache_mb < 8 || cache_mb > 1'000'000) return bad(file, "[limits] cache_mb is not between 8 and 1000000");
+  c.requests_per_second = limits["requests_per_second"].value_or(0.0);
+  if (!(c.requests_per_second >= 0 && c.requests_per_second <= 1e6))
+    return bad(file, "[limits] requests_per_second is not between 0 (no limit) and 1000000");
+  if (!c.public_url.empty() &&
+      (!c.public_url.starts_with("https://") || c.public_url.find_first_of("?# ") != std::string::npos))
+    return bad(file, "[node] public_url does not begin with https://");
+  while (c.public_url.ends_with('/')) c.public_url.pop_back();
   c.max_body_bytes = static_cast<size_t>(body_mb) << 20;
   c.max_connections = static_cast<size_t>(connections);
   c.cache_mb = static_cast<size_t>(cache_mb);

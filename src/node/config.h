@@ -21,6 +21,7 @@ struct NodeConfig {
   size_t max_body_bytes = 64u << 20;
   size_t max_connections = 16384;
   size_t cache_mb = 64;
+  double requests_per_second = 0;  // of one TAXII caller; 0 = no limit
   // Local policy: can only narrow what agreements allow.
   std::vector<std::string> withhold_types;
   std::string max_tlp;

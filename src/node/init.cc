@@ -44,12 +44,15 @@ std::string config_text(const InitOptions& o) {
          "listen = " +
          quote(o.listen) +
          "   # address and port of HTTPS; partners and own people use the same port\n"
+         "# public_url = \"https://taxii.example\"  # where clients reach the node, if not under the name that they "
+         "ask for\n"
          "threads = 2              # I/O threads\n"
          "open_metrics = true      # /metrics without login for clients on this machine\n\n"
          "[limits]\n"
          "max_body_mb = 64         # largest request body\n"
          "max_connections = 16384\n"
-         "cache_mb = 64            # block cache of the store\n\n"
+         "cache_mb = 64            # block cache of the store\n"
+         "# requests_per_second = 50  # of one TAXII caller, over ten seconds; without: no limit\n\n"
          "[policy]                 # can only narrow what the agreements allow\n"
          "# withhold_types = [\"threat-actor\"]\n"
          "# max_tlp = \"amber\"\n";

@@ -21,6 +21,7 @@ namespace {
 constexpr std::chrono::milliseconds kDrain{3000};
 constexpr std::chrono::milliseconds kTick{50};
 constexpr unsigned kPoolThreads = 3;
+constexpr size_t kPasswordQueue = 100;
 
 // The acting keys of our own party block: no agreement may give us others.
 Result<agreement::Pins> own_pins(Files& files, const NodeConfig& config) {
@@ -47,6 +48,7 @@ struct Node::State {
   store::Store store;
   std::unique_ptr<log::Log> log;
   std::unique_ptr<Pool> pool;
+  std::unique_ptr<Pool> passwords;
   std::unique_ptr<exchange::Context> context;
   std::unique_ptr<exchange::Exchange> exchange;
   std::unique_ptr<taxii::Service> taxii;
@@ -70,6 +72,7 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config) {
   TRY(s.log, log::open_rocks(ro, s.store, s.clock, s.metrics));
   s.store.attach(*s.log);
   s.pool = std::make_unique<Pool>(kPoolThreads);
+  s.passwords = std::make_unique<Pool>(1);
 
   exchange::Config ec;
   ec.party = config.party;
@@ -90,6 +93,8 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config) {
   TRY(s.exchange, exchange::Exchange::open(*s.context));
   taxii::Options to;
   to.cursor_key = std::move(cursor_key);
+  to.public_origin = config.public_url;
+  to.requests_per_second = config.requests_per_second;
   to.root_prefixes = {"/local/", "/acts/", "/agreements/"};
   s.taxii = std::make_unique<taxii::Service>(*s.exchange, to, s.clock);
   s.partners = std::make_unique<Partners>(*s.exchange, s.config);
@@ -108,7 +113,17 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config) {
   TRY(s.server, net::serve(
                     so,
                     [&s](net::Request request, net::Reply reply) {
-                      if (s.taxii->owns(request.path)) return s.taxii->handle(std::move(request), std::move(reply));
+                      // A password costs some 50 ms of work: on a thread of its own, so that guessers delay nobody
+                      // else.
+                      if (!s.exchange->quick_to_know(request)) {
+                        if (s.passwords->size() >= kPasswordQueue) return reply({503, {{"Retry-After", "5"}}, ""});
+                        s.passwords->post([&s, request = std::move(request), reply = std::move(reply)]() mutable {
+                          if (s.taxii->speaks(request)) return s.taxii->handle(std::move(request), std::move(reply));
+                          s.api->handle(request, reply);
+                        });
+                        return;
+                      }
+                      if (s.taxii->speaks(request)) return s.taxii->handle(std::move(request), std::move(reply));
                       // Everything else may wait for a commit or a password hash: not on an I/O thread.
                       s.pool->post([&s, request = std::move(request), reply = std::move(reply)] {
                         s.api->handle(request, reply);
@@ -144,6 +159,7 @@ void Node::stop() {
   if (s.release_thread.joinable()) s.release_thread.join();
   if (s.tick_thread.joinable()) s.tick_thread.join();
   s.server.reset();
+  s.passwords.reset();
   s.pool.reset();
 }
 

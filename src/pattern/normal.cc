@@ -67,7 +67,8 @@ std::string normal_percent(std::string_view text) {
       else
         put(static_cast<unsigned char>(v));
       i += 2;
-    } else if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f) {
+    } else if (c == '%' || static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f) {
+      // Also a percent sign that begins no escape: bare, it could begin one with what is decoded behind it.
       put(static_cast<unsigned char>(c));
     } else {
       out += c;

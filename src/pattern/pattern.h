@@ -21,6 +21,7 @@ class Pattern {
   // Canonical text: parse(print(p)) gives the same tree.
   [[nodiscard]] std::string print() const;
   [[nodiscard]] const Ast& ast() const { return *ast_; }
+  [[nodiscard]] const std::shared_ptr<const Ast>& shared_ast() const { return ast_; }
   // What was accepted though the standard does not allow it ("1:20: a leading plus is not allowed …").
   [[nodiscard]] const std::vector<std::string>& warnings() const;
 

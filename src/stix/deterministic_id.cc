@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "stix/internal/contributing.h"
 #include "stix/object.h"
 
 namespace entente::stix {
@@ -54,6 +55,20 @@ std::optional<std::string> one_hash(const json::Value& hashes) {
 }
 
 }  // namespace
+
+bool internal::has_contributing(const json::Value& sco) {
+  const auto type = json::find_string(sco, "type");
+  for (const auto& entry : kContributing) {
+    if (entry.type != type) continue;
+    for (const auto property : entry.properties) {
+      const auto value = property.empty() ? std::nullopt : json::find(sco, property);
+      if (value && (property != "hashes" || (value->is_object() && value->get_object().value_unsafe().size() > 0))) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
 
 std::optional<std::string> deterministic_id(const json::Value& sco) {
   const auto type = json::find_string(sco, "type");

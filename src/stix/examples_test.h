@@ -59,7 +59,7 @@ inline std::map<std::string, std::string> right_objects() {
       R"("extension_types":["property-extension"])");
   add("marking-definition", "4",
       R"(,"created":"2020-01-01T00:00:00.000Z","extensions":{"extension-definition--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f":)"
-      R"({"extension_type":"property-extension","x":1}})",
+      R"({"extension_type":"property-extension","level":1}})",
       "");
 
   // Observables: the id must be that of the contributing properties for there to be no warning; tests set it.

@@ -52,6 +52,10 @@ Node right(const Property& p) {
     case Kind::kTimestamp:
     case Kind::kMilliseconds:
       return "2020-01-01T00:00:00.000Z";
+    case Kind::kSeconds:
+      return "2020-01-01T00:00:00Z";
+    case Kind::kCharset:
+      return "UTF-8";
     case Kind::kReference:
       return target_of(p) + "--" + kUuid;
     case Kind::kMarkingReference:
@@ -151,6 +155,18 @@ std::vector<Wrong> wrong(const Property& p) {
     case Kind::kMilliseconds:
       text("2020-01-01", "S5-timestamp");
       text("2020-01-01T00:00:00Z", "S5-milliseconds");
+      break;
+    case Kind::kSeconds:
+      text("2020-01-01", "S5-timestamp");
+      text("2020-01-01T00:00:00.0Z", "S37-form");
+      break;
+    case Kind::kCharset:
+      text("", "S37-form");
+      text("Some Words", "S37-form");
+      break;
+    case Kind::kRelationshipType:
+      text("", "S38-relationship-type");
+      text("Uses It", "S38-relationship-type");
       break;
     case Kind::kReference:
       text("nobody", "S6-id");

@@ -20,12 +20,22 @@ struct Change::State {
 Change::Change() : state_(std::make_shared<State>()) {}
 
 void Change::add(const Uuid& collection, const stix::Summary& summary, std::string raw, std::string_view meta) {
+  const Digest digest = sha256(raw);
+  put_add(collection, summary, std::move(raw), meta, digest);
+}
+
+void Change::add_canonical(const Uuid& collection, const stix::Summary& summary, std::string raw, std::string_view meta,
+                           std::string_view canonical) {
+  put_add(collection, summary, std::move(raw), meta, sha256(canonical));
+}
+
+void Change::put_add(const Uuid& collection, const stix::Summary& summary, std::string raw, std::string_view meta,
+                     const Digest& digest) {
   Op op;
   op.kind = OpKind::kAdd;
   op.collection = collection;
   op.info = {summary.type,    summary.id, summary.version, summary.version_time, summary.spec_version,
              summary.revoked, {}};
-  const Digest digest = sha256(raw);
   std::memcpy(op.info.digest.data(), digest.data(), op.info.digest.size());
   op.meta = meta;
   state_->put(op);
@@ -62,6 +72,15 @@ void Change::remove(const Uuid& collection, std::string_view id, std::string_vie
 void Change::set(std::string_view space, std::string_view key, std::string_view value) {
   Op op;
   op.kind = OpKind::kSet;
+  op.space = space;
+  op.key = key;
+  op.value = value;
+  state_->put(op);
+}
+
+void Change::note(std::string_view space, std::string_view key, std::string_view value) {
+  Op op;
+  op.kind = OpKind::kNote;
   op.space = space;
   op.key = key;
   op.value = value;

@@ -30,6 +30,17 @@ uint64_t read_u64(const Result<std::string>& value) {
 
 }  // namespace
 
+Result<Note> read_note(std::string_view setting) {
+  ByteReader r(setting);
+  Note out;
+  out.value = r.bytes();
+  const std::string_view time = r.take(8);
+  if (!r.ok()) return damaged("note");
+  out.outcome.first_time.us = read_time(time);
+  decode_added(r.rest(), out.outcome);
+  return out;
+}
+
 struct Store::State {
   std::atomic<log::Log*> log = nullptr;
 };

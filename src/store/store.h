@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/crypto.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "base/uuid.h"
@@ -27,8 +28,8 @@ enum class Added : uint8_t {
   kConflict
 };  // duplicate: same octets of the same version; conflict: other octets of it (T66)
 
-// First 16 octets of the SHA-256 of an object's raw octets: tells a duplicate from a conflict without reading them
-// again.
+// First 16 octets of the SHA-256 of what makes an object the same: its raw octets, or its canonical form. Tells a
+// duplicate from a conflict without reading them again.
 using ItemDigest = std::array<char, 16>;
 
 // One transaction. Either all of it is in the log, or nothing. Operations take effect in the order of the calls; the
@@ -40,6 +41,9 @@ class Change {
   // Puts an object into a collection. `meta` is kept with the row (origin, agreement, label…: exchange's own small
   // format). `raw` is stored as it came. An exact duplicate in this collection changes nothing (T65).
   void add(const Uuid& collection, const stix::Summary& summary, std::string raw, std::string_view meta = {});
+  // The same, where objects whose `canonical` text is the same are duplicates, however their raw octets differ.
+  void add_canonical(const Uuid& collection, const stix::Summary& summary, std::string raw, std::string_view meta,
+                     std::string_view canonical);
   // Puts an object that is already in the log (under any collection) into this collection, without storing it again.
   void share(const Uuid& collection, const struct Row& row, std::string_view meta = {});
   // Takes an object out of a collection: one version, or all if version is "".
@@ -47,6 +51,9 @@ class Change {
   // Settings: (space, key) -> value; spaces are exchange's.
   void set(std::string_view space, std::string_view key, std::string_view value);
   void erase(std::string_view space, std::string_view key);
+  // A setting that also keeps what came of the adds and shares before it in this change: for who must be able to tell
+  // later. Read it with read_note().
+  void note(std::string_view space, std::string_view key, std::string_view value);
   // Refuses the whole change with kConflict unless (space, key) has this value ("" = absent) at commit:
   // compare-and-set.
   void expect(std::string_view space, std::string_view key, std::string_view value);
@@ -58,6 +65,8 @@ class Change {
   [[nodiscard]] log::Record take() &&;
 
  private:
+  void put_add(const Uuid& collection, const stix::Summary& summary, std::string raw, std::string_view meta,
+               const Digest& digest);
   struct State;
   std::shared_ptr<State> state_;
 };
@@ -68,6 +77,13 @@ struct Outcome {
   std::vector<Added> added;   // one per add, in order
   std::vector<Added> shared;  // one per share, in order
 };
+
+// A setting that was written by Change::note.
+struct Note {
+  std::string value;
+  Outcome outcome;  // without seq
+};
+[[nodiscard]] Result<Note> read_note(std::string_view setting);
 
 // One object version in one collection.
 struct Row {
@@ -88,6 +104,9 @@ struct Row {
 struct Query {
   std::optional<Time> added_after;  // exclusive
   std::optional<Time> upto;         // inclusive; snapshot bound of a cursor
+  std::optional<Time>
+      resume;  // rows up to here were given already. Unlike added_after this is no filter: which version
+               // is first or last is chosen as on the first page, so that pages are parts of one answer
   size_t limit = 1000;
   std::vector<std::string> ids;
   std::vector<std::string> types;

@@ -158,7 +158,7 @@ struct Model {
       const auto& [first, last] = ends.at(r.thing.id);
       const bool match = q.all || (q.first && r.instant() == first) || (q.last && r.instant() == last) ||
                          std::find(q.exact.begin(), q.exact.end(), r.instant()) != q.exact.end();
-      if (match) out.push_back(r);
+      if (match && (!q.resume || r.date > q.resume->us)) out.push_back(r);
     }
     more = out.size() > q.limit;
     if (more) out.resize(q.limit);
@@ -223,6 +223,7 @@ Query random_query(const Model& model, const std::vector<Time>& cuts) {
   };
   if (number(2) == 0) q.added_after = some_time();
   if (number(2) == 0) q.upto = some_time();
+  if (number(3) == 0) q.resume = some_time();
   q.limit = number(4) == 0 ? static_cast<size_t>(number(4)) + 1 : 1000;
   if (number(3) == 0 && !model.rows.empty()) {
     for (int i = number(3); i >= 0; --i) q.ids.push_back(pick(model.rows).thing.id);
@@ -355,6 +356,50 @@ TEST(StoreModel, AgreesOnDisk) {
 }
 TEST(StoreModel, AgreesOnDiskWithManyVersions) {
   some_rounds(4, [] { live(true, true); });
+}
+
+// A note keeps what came of the adds before it: with the objects, in one change, also after a restart.
+TEST(Note, TellsTheOutcomeLater) {
+  for (const bool rocks : {false, true}) {
+    Node node(rocks);
+    const Thing a{"indicator", "indicator--1", "2026-01-01T00:00:00.000Z", "2.1", false, "{\"a\":1}"};
+    const Thing b{"indicator", "indicator--2", "2026-01-01T00:00:00.000Z", "2.1", false, "{\"b\":1}"};
+    Change first;
+    first.add(collection_at(1), a.summary(), a.raw);
+    ASSERT_TRUE(node.store->commit_wait(std::move(first)).ok());
+    Change change;
+    change.add(collection_at(1), a.summary(), a.raw);
+    change.add(collection_at(1), b.summary(), b.raw);
+    change.add(collection_at(1), a.summary(), "{\"a\":2}");
+    change.note("notes", "n", "what was meant");
+    const auto outcome = node.store->commit_wait(std::move(change));
+    ASSERT_TRUE(outcome.ok());
+    node.restart();
+    const auto note = read_note(node.store->get("notes", "n").value());
+    ASSERT_TRUE(note.ok());
+    EXPECT_EQ(note->value, "what was meant");
+    EXPECT_THAT(note->outcome.added, ElementsAre(Added::kDuplicate, Added::kAdded, Added::kConflict));
+    EXPECT_EQ(note->outcome.added, outcome->added);
+    EXPECT_EQ(note->outcome.first_time, outcome->first_time);
+    EXPECT_TRUE(node.check().empty());
+    for (const std::string bad : {"", "\x00\x00\x00\x09", "abc"}) EXPECT_FALSE(read_note(bad).ok());
+  }
+}
+
+// T65: another order of members is no other object.
+TEST(Change, TheCanonicalFormDecidesWhatIsTheSame) {
+  Node node(false);
+  const Thing a{"indicator", "indicator--1", "2026-01-01T00:00:00.000Z", "2.1", false, "{\"a\":1,\"b\":2}"};
+  Change change;
+  change.add_canonical(collection_at(1), a.summary(), a.raw, "", "{\"a\":1,\"b\":2}");
+  change.add_canonical(collection_at(1), a.summary(), "{ \"b\":2, \"a\":1 }", "", "{\"a\":1,\"b\":2}");
+  change.add_canonical(collection_at(1), a.summary(), "{\"a\":1,\"b\":3}", "", "{\"a\":1,\"b\":3}");
+  const auto outcome = node.store->commit_wait(std::move(change));
+  ASSERT_TRUE(outcome.ok());
+  EXPECT_THAT(outcome->added, ElementsAre(Added::kAdded, Added::kDuplicate, Added::kConflict));
+  const auto rows = node.store->find(collection_at(1), "indicator--1");
+  ASSERT_EQ(rows->size(), 1u);
+  EXPECT_EQ(node.store->raw(rows->front()).value(), a.raw);  // as the first one wrote it (T68)
 }
 
 }  // namespace

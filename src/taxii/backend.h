@@ -37,7 +37,9 @@ struct CollectionInfo {
 
 struct Filter {
   std::optional<Time> added_after;
-  std::optional<Time> upto;
+  std::optional<Time> upto;    // nothing newer belongs to this answer
+  std::optional<Time> resume;  // what was added up to here was given on earlier pages; no filter: first and last are
+                               // chosen as on page one (T42, T55)
   size_t limit = 1000;
   std::vector<std::string> ids, types, spec_versions;
   bool all = false, first = false, last = true;
@@ -55,6 +57,7 @@ struct Page {
   std::string body;  // objects only: raw texts joined by ',' ready for splicing into the envelope; empty for manifest
                      // and versions
   bool more = false;
+  Time snapshot;  // newest date that the backend has given out: what is older belongs to a sequence that begins here
 };
 
 struct ItemResult {

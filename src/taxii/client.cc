@@ -1,11 +1,13 @@
 #include "taxii/client.h"
 
 #include <algorithm>
+#include <charconv>
 #include <condition_variable>
 #include <map>
 #include <mutex>
 
 #include "base/bytes.h"
+#include "base/crypto.h"
 #include "json/json.h"
 #include "taxii/internal/media.h"
 
@@ -17,6 +19,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPatience{60'000};
 constexpr milliseconds kPollLimit{120'000};
+constexpr milliseconds kLongestPause{60'000};
 constexpr uint64_t kUnknownLimit = 1u << 20;  // for a server that does not tell its max_content_length
 constexpr size_t kMaxEnvelope = 32u << 20;    // we never send more at once, whatever the server would take
 constexpr size_t kFrame = 14;                 // {"objects":[]}
@@ -126,6 +129,23 @@ std::optional<Time> time_header(const net::Response& r, std::string_view name) {
   return *t;
 }
 
+// Between half and all of it, so that clients that failed together do not come back together.
+milliseconds jittered(milliseconds delay) {
+  const std::string octets = random_bytes(4);
+  ByteReader random(octets);
+  const int64_t half = delay.count() / 2;
+  return milliseconds(half + static_cast<int64_t>(random.u32()) * half / UINT32_MAX);
+}
+
+// Retry-After in seconds (RFC 9110 §10.2.3; the form with a date is passed over), at most kLongestPause.
+std::optional<milliseconds> retry_after(std::string_view text) {
+  int64_t n = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (text.empty() || end != text.data() + text.size() || n < 0) return std::nullopt;
+  if (ec != std::errc()) return kLongestPause;
+  return std::min<milliseconds>(std::chrono::seconds(std::min<int64_t>(n, 3600)), kLongestPause);
+}
+
 }  // namespace
 
 struct Client::State {
@@ -136,21 +156,43 @@ struct Client::State {
   std::condition_variable wake;
   bool cancelled = false;
 
-  Result<net::Response> send(const std::string& method, const std::string& path, net::Headers headers, std::string body,
-                             milliseconds patience) {
-    if (!path.starts_with('/') || path.starts_with("//")) return invalid("not a path of the server", printable(path));
+  Retries retries;
+  std::string previous_page;  // SHA-256 of the page before, if more was to follow
+
+  Result<net::Response> send_once(const std::string& method, const std::string& path, const net::Headers& headers,
+                                  const std::string& body, milliseconds patience) {
     net::Request r;
     r.method = method;
     r.path = path;
-    r.headers = std::move(headers);
-    r.body = std::move(body);
+    r.headers = headers;
+    r.body = body;
     if (!authorization.empty()) r.headers.emplace_back("Authorization", authorization);
     return transport->send(r, patience);
+  }
+
+  Result<net::Response> send(const std::string& method, const std::string& path, const net::Headers& headers,
+                             const std::string& body, milliseconds patience) {
+    if (!path.starts_with('/') || path.starts_with("//")) return invalid("not a path of the server", printable(path));
+    milliseconds delay = retries.first;
+    for (int attempt = 0;; ++attempt) {
+      auto answer = send_once(method, path, headers, body, patience);
+      const bool said_later = answer.ok() && (answer->status == 429 || answer->status == 503);
+      const bool failed = said_later || (answer.ok() ? answer->status >= 500 && answer->status != 501
+                                                     : answer.error().kind == ErrorKind::kUnavailable);
+      // A POST that may have been done is not sent twice without need; the server said that it was not.
+      if (!failed || attempt >= retries.times || (method != "GET" && !said_later)) return answer;
+      milliseconds wait = jittered(delay);
+      if (said_later) {
+        if (const auto seconds = retry_after(answer->header("Retry-After"))) wait = std::max(wait, *seconds);
+      }
+      delay = std::min<milliseconds>(delay * 2, kLongestPause);
+      if (!pause(wait)) return make_error(ErrorKind::kUnavailable, "cancelled", path);
+    }
   }
   // A JSON resource: answers only 200 and, for odd servers, 206 (R7).
   Result<net::Response> fetch(const std::string& path, net::Headers headers = {}, milliseconds patience = kPatience) {
     headers.emplace_back("Accept", kTaxii);  // T14
-    TRY(net::Response r, send("GET", path, std::move(headers), {}, patience));
+    TRY(net::Response r, send("GET", path, headers, {}, patience));
     if (r.status != 200 && r.status != 206) return refusal(r, path);
     return r;
   }
@@ -159,7 +201,7 @@ struct Client::State {
     return !wake.wait_for(lock, time, [&] { return cancelled; });
   }
   uint64_t limit_of(const std::string& root);
-  Result<StatusInfo> post_envelope(const std::string& root, const std::string& path, std::string body);
+  Result<StatusInfo> post_envelope(const std::string& root, const std::string& path, const std::string& body);
 };
 
 // T79: an envelope stays below what the root takes.
@@ -175,10 +217,10 @@ uint64_t Client::State::limit_of(const std::string& root) {
   return limit;
 }
 
-Result<StatusInfo> Client::State::post_envelope(const std::string& root, const std::string& path, std::string body) {
+Result<StatusInfo> Client::State::post_envelope(const std::string& root, const std::string& path,
+                                                const std::string& body) {
   TRY(const net::Response r,
-      send("POST", path, {{"Accept", std::string(kTaxii)}, {"Content-Type", std::string(kTaxii)}}, std::move(body),
-           kPatience));
+      send("POST", path, {{"Accept", std::string(kTaxii)}, {"Content-Type", std::string(kTaxii)}}, body, kPatience));
   if (r.status < 200 || r.status > 202) return refusal(r, path);  // T82
   TRY(StatusInfo status, parse_status(r.body));
   milliseconds delay{50};
@@ -290,7 +332,11 @@ Result<std::shared_ptr<Fetched>> Client::objects(const std::string& root, const 
   }
   // T80: a sequence of pages must come nearer to its end.
   if (out->more) {
-    const bool same = !out->next.empty() && out->next == get.next;
+    // Some servers keep one cursor for all pages and move it on themselves (medallion). Then the pages must differ.
+    const std::string digest = sha256_hex(out->body);
+    const bool repeats = out->objects.empty() || digest == state_->previous_page;
+    const bool same = !out->next.empty() && out->next == get.next && repeats;
+    state_->previous_page = digest;
     const bool stuck = out->next.empty() && (!out->last || (get.added_after && *out->last <= *get.added_after));
     if (same || stuck)
       return invalid("the server's pages do not advance", path, "tell its operator; what came before is kept");
@@ -320,18 +366,35 @@ Result<StatusInfo> Client::add(const std::string& root, const std::string& colle
     }
     body += "]}";
     if (i == begin) body = "{  }";  // T20: no empty list
-    TRY(StatusInfo part, state_->post_envelope(base, path, std::move(body)));
+    TRY(StatusInfo part, state_->post_envelope(base, path, body));
     merge(out, std::move(part));
   } while (i < raw_objects.size());
   return out;
 }
 
+Result<StatusInfo> Client::status(const std::string& root, const std::string& status_id) {
+  TRY(const net::Response r, state_->fetch(with_slash(root) + "status/" + net::url_encode(status_id) + "/"));
+  return parse_status(r.body);
+}
+
+Status Client::remove(const std::string& root, const std::string& collection, const std::string& object_id,
+                      const std::string& match_version) {
+  std::string path =
+      with_slash(root) + "collections/" + net::url_encode(collection) + "/objects/" + net::url_encode(object_id) + "/";
+  if (!match_version.empty()) path += "?match[version]=" + net::url_encode(match_version);
+  TRY(const net::Response r, state_->send("DELETE", path, {{"Accept", std::string(kTaxii)}}, {}, kPatience));
+  if (r.status < 200 || r.status > 204) return refusal(r, path);
+  return {};
+}
+
+void Client::set_retries(Retries retries) { state_->retries = retries; }
+
 Result<net::Response> Client::get(const std::string& path, const std::string& accept) {
   return state_->send("GET", path, {{"Accept", accept}}, {}, kPatience);
 }
 
-Result<net::Response> Client::post(const std::string& path, std::string body, const std::string& content_type) {
-  return state_->send("POST", path, {{"Accept", "*/*"}, {"Content-Type", content_type}}, std::move(body), kPatience);
+Result<net::Response> Client::post(const std::string& path, const std::string& body, const std::string& content_type) {
+  return state_->send("POST", path, {{"Accept", "*/*"}, {"Content-Type", content_type}}, body, kPatience);
 }
 
 void Client::cancel() {

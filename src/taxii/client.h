@@ -53,12 +53,26 @@ class Client {
     int wait_seconds = 0;       // Prefer: wait
   };
   Result<std::shared_ptr<Fetched>> objects(const std::string& root, const std::string& collection, const Get& get);
-  // POSTs one envelope; returns its status, polled to completion.
+  // One object's status, or kNotFound.
+  Result<StatusInfo> status(const std::string& root, const std::string& status_id);
+  // Deletes the last version of an object, or those that match[version] names.
+  Status remove(const std::string& root, const std::string& collection, const std::string& object_id,
+                const std::string& match_version = {});
+  // POSTs envelopes, as many as max_content_length asks for; returns their statuses as one, polled to completion.
   Result<StatusInfo> add(const std::string& root, const std::string& collection,
                          const std::vector<std::string_view>& raw_objects);
   // Any path of the server, as JSON or octets (ledger, API).
   Result<net::Response> get(const std::string& path, const std::string& accept);
-  Result<net::Response> post(const std::string& path, std::string body, const std::string& content_type);
+  Result<net::Response> post(const std::string& path, const std::string& body, const std::string& content_type);
+
+  // How often a request that failed for now (no connection, time-out, 429, 500 and above) is sent again: a GET always,
+  // a POST only if the server said 429 or 503, so that it did nothing. Waits twice as long each time, at random between
+  // half and all of it, or as long as Retry-After says (at most a minute). Default: never.
+  struct Retries {
+    int times = 0;
+    std::chrono::milliseconds first{250};
+  };
+  void set_retries(Retries retries);
 
   void cancel();
 

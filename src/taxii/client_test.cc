@@ -148,6 +148,51 @@ TEST(TaxiiClient, T80_PagesThatDoNotAdvanceAreAnError) {
   EXPECT_FALSE(stuck.objects("/r/", "c", later).ok());
 }
 
+// medallion keeps one cursor for all pages and moves it on itself.
+TEST(TaxiiClient, T80_OneCursorForAllPagesIsNoCircleWhilePagesDiffer) {
+  int asked = 0;
+  Client c = against([&](const net::Request&) {
+    const std::string id = std::to_string(std::min(++asked, 3));
+    return canned(R"({"more":true,"next":"x","objects":[{"id":")" + id + R"("}]})");
+  });
+  Client::Get get;
+  EXPECT_TRUE(c.objects("/r/", "c", get).ok());
+  get.next = "x";
+  EXPECT_TRUE(c.objects("/r/", "c", get).ok());
+  EXPECT_TRUE(c.objects("/r/", "c", get).ok());
+  EXPECT_FALSE(c.objects("/r/", "c", get).ok());  // the third page again
+}
+
+// R11: what failed for now is asked again, a bounded number of times; a POST only where the server said that it did
+// nothing.
+TEST(TaxiiClient, RetriesAreBoundedAndPostsAreNotRepeatedWithoutNeed) {
+  int asked = 0;
+  int good_after = 0;
+  int refuse_with = 503;
+  Client c = against([&](const net::Request& r) {
+    ++asked;
+    if (asked <= good_after) return canned("{}", refuse_with, {{"Retry-After", "0"}});
+    if (r.method == "POST") return canned(R"({"id":"1","status":"complete","total_count":0})", 202);
+    return canned(R"({"title":"t"})");
+  });
+  c.set_retries({.times = 3, .first = 1ms});
+  const auto tries = [&](int bad, int status, bool post) {
+    asked = 0;
+    good_after = bad;
+    refuse_with = status;
+    return post ? c.post("/r/", "{}", "application/json").ok() && asked == bad + 1
+                : c.discover().ok() && asked == bad + 1;
+  };
+  for (const int status : {429, 500, 502, 503}) EXPECT_TRUE(tries(3, status, false)) << status;
+  EXPECT_FALSE(tries(4, 503, false));
+  EXPECT_EQ(asked, 4);
+  EXPECT_FALSE(tries(1, 404, false));
+  EXPECT_EQ(asked, 1);
+  EXPECT_TRUE(tries(2, 429, true));
+  (void)tries(1, 500, true);
+  EXPECT_EQ(asked, 1);
+}
+
 TEST(TaxiiClient, T81_OtherOriginsAreLeftOut) {
   Client c = against([](const net::Request&) {
     return canned(

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/bytes.h"
+#include "base/crypto.h"
+#include "base/throttle.h"
 #include "taxii/internal/media.h"
 #include "taxii/internal/query.h"
 #include "taxii/internal/resource.h"
@@ -28,15 +31,48 @@ std::optional<std::string_view> below(std::string_view path, std::string_view ro
   return rest.substr(1);
 }
 
+// "https://HOST" as the client wrote it; "" if it wrote none, or no host that could stand in a URL (T27).
+std::string host_origin(const net::Request& request) {
+  const std::string_view host = request.header("Host");
+  const bool plain = !host.empty() && host.size() <= 255 && std::ranges::all_of(host, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view(".-:[]").find(c) != std::string_view::npos;
+  });
+  return plain ? "https://" + std::string(host) : std::string();
+}
+
+// RFC 9110 §13.1.2: what a poller already has is not sent again. For resources that are asked for often and change
+// seldom; pages of objects have added_after for that.
+net::Response unless_known(net::Response response, const net::Request& request) {
+  if (response.status != 200) return response;
+  const std::string tag = "\"" + sha256_hex(response.body).substr(0, 32) + "\"";
+  response.headers.emplace_back("ETag", tag);
+  // It depends on who asks: no shared cache may keep it.
+  response.headers.emplace_back("Cache-Control", "private, no-cache");
+  for (std::string_view known : split_list(request.header("If-None-Match"))) {
+    if (known.starts_with("W/")) known.remove_prefix(2);
+    if (known != tag && known != "*") continue;
+    response.status = 304;
+    response.body.clear();
+    break;
+  }
+  return response;
+}
+
 bool is_read(const std::string& method) { return method == "GET" || method == "HEAD"; }
 
 }  // namespace
 
 struct Service::State {
-  State(Backend& b, Options o, Clock& c) : backend(b), options(std::move(o)), clock(c) {}
+  State(Backend& b, Options o, Clock& c)
+      : backend(b),
+        options(std::move(o)),
+        clock(c),
+        rate(std::max(options.requests_per_second, 1e-9), std::max(1.0, 10 * options.requests_per_second)) {}
   Backend& backend;
   Options options;
   Clock& clock;
+  Throttle rate;  // by caller
 
   // One request on its way, with all that later steps need.
   struct Call {
@@ -49,7 +85,7 @@ struct Service::State {
   };
 
   void handle(const std::shared_ptr<State>& self, net::Request request, net::Reply reply);
-  net::Response discovery(const Caller& caller);
+  net::Response discovery(const Caller& caller, const net::Request& request);
   net::Response collections(const Call& call);
   void in_collection(const std::shared_ptr<State>& self, Call call);
   void read(const std::shared_ptr<State>& self, Call call, Endpoint endpoint);
@@ -63,6 +99,12 @@ struct Service::State {
 void Service::State::handle(const std::shared_ptr<State>& self, net::Request request, net::Reply reply) {
   auto caller = backend.authenticate(request);
   if (!caller.ok()) return reply(error_answer(caller.error()));
+  if (options.requests_per_second > 0 && !rate.take(caller->id, clock.steady_us())) {  // T76, R11
+    net::Response r = error_answer(429, "Too many requests", "You ask more often than this server allows.");
+    std::erase_if(r.headers, [](const auto& h) { return h.first == "Retry-After"; });
+    r.headers.emplace_back("Retry-After", std::to_string(rate.wait_seconds(caller->id, clock.steady_us())));
+    return reply(std::move(r));
+  }
   const std::string_view path = request.path;
   const bool is_discovery = without_slash(path) == "/taxii2";  // T25
   Call call;
@@ -92,25 +134,26 @@ void Service::State::handle(const std::shared_ptr<State>& self, net::Request req
   if (!accepts_taxii(request.headers)) {
     return reply(error_answer(406, "Not acceptable", "This server answers with " + std::string(kTaxii) + "."));
   }
-  if (is_discovery) return reply(discovery(*caller));
+  if (is_discovery) return reply(unless_known(discovery(*caller, request), request));
   call.request = std::move(request);
   call.reply = std::move(reply);
   switch (call.route.resource) {
     case Resource::kRoot:
-      return call.reply(answer(200, root_json(call.root)));
+      return call.reply(unless_known(answer(200, root_json(call.root)), call.request));
     case Resource::kStatus: {
       auto status = backend.status(call.caller, call.root.path, call.route.item);  // T69
       return call.reply(status.ok() ? answer(200, status_json(*status)) : error_answer(status.error()));
     }
     case Resource::kCollections:
-      return call.reply(collections(call));
+      return call.reply(unless_known(collections(call), call.request));
     default:
       return in_collection(self, std::move(call));
   }
 }
 
-net::Response Service::State::discovery(const Caller& caller) {
-  return answer(200, discovery_json(backend.title(), backend.contact(), backend.roots(caller)));
+net::Response Service::State::discovery(const Caller& caller, const net::Request& request) {
+  const std::string origin = options.public_origin.empty() ? host_origin(request) : options.public_origin;
+  return answer(200, discovery_json(backend.title(), backend.contact(), backend.roots(caller), origin));
 }
 
 net::Response Service::State::collections(const Call& call) {
@@ -127,7 +170,8 @@ void Service::State::in_collection(const std::shared_ptr<State>& self, Call call
   });
   if (it == list->end()) return call.reply(error_answer(404, "Not found", "There is no such collection here."));
   call.collection = std::move(*it);
-  if (call.route.resource == Resource::kCollection) return call.reply(answer(200, collection_json(call.collection)));
+  if (call.route.resource == Resource::kCollection)
+    return call.reply(unless_known(answer(200, collection_json(call.collection)), call.request));
   if (call.request.method == "POST") return add(std::move(call));
   if (call.request.method == "DELETE") {
     const net::Reply reply = call.reply;
@@ -213,15 +257,15 @@ net::Response Service::State::page(const Call& call, Endpoint endpoint, const Qu
     if (page.more) {  // T41, T42, T44
       Cursor cursor;
       cursor.position = *last;
-      cursor.upto = query.filter.upto.value_or(std::max(*last, clock.now()));
-      cursor.added_after = query.asked_after;
+      cursor.upto = query.filter.upto.value_or(std::max({*last, page.snapshot, clock.now()}));
+      cursor.added_after = query.filter.added_after;
       cursor.filter = query.filter;
       if (!call.route.item.empty()) cursor.filter.ids.clear();  // the path says it
       next = seal(cursor, scope, options.cursor_key);
     }
-  } else if (query.filter.added_after) {
+  } else {
     // T39: nothing was added after this, so this is where a client that stores the header goes on from. Never "now".
-    first = last = query.filter.added_after;
+    first = last = std::max(query.filter.added_after, query.filter.resume);
   }
   std::string body;
   if (want_body) {
@@ -286,6 +330,11 @@ bool Service::owns(std::string_view path) const {
   }
   const auto roots = state_->backend.roots(Caller{});
   return std::ranges::any_of(roots, [&](const RootInfo& r) { return below(path, r.path).has_value(); });
+}
+
+bool Service::speaks(const net::Request& request) const {
+  return owns(request.path) ||
+         ascii_lower(request.header("Accept")).find("application/taxii+json") != std::string::npos;
 }
 
 void Service::handle(net::Request request, net::Reply reply) {

@@ -265,6 +265,74 @@ TEST_F(Taxii, T41_MoreComesWithNextOnObjectsManifestAndVersions) {
   }
 }
 
+// T42, T55: pages by next are parts of one answer. Which version is the last is not decided anew on each page.
+TEST_F(Taxii, T42_PagesByNextAreOneAnswer) {
+  for (const char* month : {"01", "03"})
+    backend_.put(MemoryBackend::indicator(1, "2026-" + std::string(month) + "-01T00:00:00.000Z"));
+  for (int i = 2; i < 9; ++i) backend_.put(MemoryBackend::indicator(i));
+  backend_.put(MemoryBackend::indicator(1, "2026-02-01T00:00:00.000Z"));  // back-filled late
+  backend_.put(MemoryBackend::indicator(9));
+  for (const char* which : {"last", "first", "all", "first,last"}) {
+    const std::string query = kBase + "manifest/?match[version]=" + which;
+    const auto whole = ids(get(query));
+    for (int limit = 1; limit < 6; ++limit) {
+      std::vector<std::string> got;
+      std::string cursor;
+      do {
+        const auto r = get(query + "&limit=" + std::to_string(limit) + (cursor.empty() ? "" : "&next=" + cursor));
+        for (const auto& id : ids(r)) got.push_back(id);
+        cursor = next(r);
+      } while (!cursor.empty());
+      EXPECT_EQ(got, whole) << which << " by " << limit;
+    }
+  }
+}
+
+TEST_F(Taxii, AKnownResourceIsNotSentAgain) {
+  for (const std::string path : {"/taxii2/", "/local/", "/local/collections/", kBase.c_str()}) {
+    const auto first = get(path);
+    const std::string tag(first.header("ETag"));
+    ASSERT_FALSE(tag.empty()) << path;
+    for (const std::string& known : {tag, "\"x\", " + tag, "W/" + tag, std::string("*")}) {
+      const auto again = ask("GET", path, {{"If-None-Match", known}});
+      EXPECT_EQ(again.status, 304) << known;
+      EXPECT_TRUE(again.body.empty());
+      EXPECT_EQ(again.header("ETag"), tag);
+    }
+    EXPECT_EQ(ask("GET", path, {{"If-None-Match", "\"x\""}}).status, 200);
+  }
+  EXPECT_EQ(ask("GET", "/local/collections/none/", {{"If-None-Match", "*"}}).status, 404);
+}
+
+TEST_F(Taxii, RootsAreListedWhereTheClientAsked) {
+  const auto roots = [&](const std::string& host) {
+    const auto d = doc(ask("GET", "/taxii2/", {{"Host", host}}));
+    return std::string(json::find_string(d.root(), "default").value_or(""));
+  };
+  EXPECT_EQ(roots("taxii.example:8443"), "https://taxii.example:8443/local/");
+  EXPECT_EQ(roots("[2001:db8::1]:443"), "https://[2001:db8::1]:443/local/");
+  for (const char* odd : {"", "a b", "evil.example/x", "a?b", "a#b", "a@b", "\"", "a\\b"})
+    EXPECT_EQ(roots(odd), "/local/") << odd;
+  restart({.cursor_key = {}, .public_origin = "https://public.example", .root_prefixes = {}});
+  EXPECT_EQ(roots("inside:1"), "https://public.example/local/");
+}
+
+TEST_F(Taxii, T76_WhoAsksTooOftenWaitsAndNobodyElse) {
+  restart({.cursor_key = {}, .requests_per_second = 0.5, .root_prefixes = {}});  // five at once
+  int refused = 0;
+  net::Response last;
+  for (int i = 0; i < 8; ++i) {
+    const auto r = ask("GET", "/taxii2/", {{"Authorization", "greedy"}});
+    if (r.status == 429) {
+      ++refused;
+      last = r;
+    }
+  }
+  EXPECT_EQ(refused, 3);
+  EXPECT_EQ(last.header("Retry-After"), "2");
+  EXPECT_EQ(ask("GET", "/taxii2/", {{"Authorization", "modest"}}).status, 200);
+}
+
 TEST_F(Taxii, T43_ForeignOrGarbledCursorIs400) {
   for (int i = 0; i < 5; ++i) backend_.put(MemoryBackend::indicator(i));
   const std::string cursor = next(get(kBase + "objects/?limit=2"));

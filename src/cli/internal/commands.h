@@ -29,8 +29,12 @@ void add_agreement_commands(CLI::App& app, Context& cx);  // agreement
 void add_peer_commands(CLI::App& app, Context& cx);       // peer
 void add_ledger_commands(CLI::App& app, Context& cx);     // ledger
 void add_access_commands(CLI::App& app, Context& cx);     // account, token
-void add_stix_commands(CLI::App& app, Context& cx);       // stix, pattern
-void add_sensor_commands(CLI::App& app, Context& cx);     // sensor, lease, hunt
+void add_convert_commands(CLI::App& app, Context& cx);    // import, export
+void add_stix_commands(CLI::App& app, Context& cx);       // stix
+void add_pattern_commands(CLI::App& app, Context& cx);    // pattern
+void add_sensor_commands(CLI::App& app, Context& cx);     // sensor, lease
+void add_hunt_command(CLI::App& app, Context& cx);        // hunt
+void add_taxii_commands(CLI::App& app, Context& cx);      // taxii: any server
 void add_demo_command(CLI::App& app, Context& cx);        // demo
 
 }  // namespace entente::cli

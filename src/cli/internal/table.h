@@ -1,6 +1,7 @@
 // A table for people: columns as wide as what is in them, numbers to the right.
 #pragma once
 
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,7 @@ class Table {
   explicit Table(std::vector<std::string> headings) : headings_(std::move(headings)) {}
   void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
   [[nodiscard]] bool empty() const { return rows_.empty(); }
-  void print() const;  // to standard output
+  void print(std::FILE* to = stdout) const;
 
  private:
   std::vector<std::string> headings_;

@@ -14,9 +14,19 @@ namespace {
 
 constexpr size_t kPiece = 1u << 20;
 
+class Buffer {
+ public:
+  [[nodiscard]] char* data() { return octets_.data() + Input::kPad; }
+  [[nodiscard]] static constexpr size_t size() { return kPiece; }
+  [[nodiscard]] std::string_view view(size_t n) { return {data(), n}; }
+
+ private:
+  std::string octets_ = std::string(kPiece + 2 * Input::kPad, '\0');
+};
+
 class File final : public Input {
  public:
-  File(int fd, std::string path) : fd_(fd), path_(std::move(path)), buffer_(kPiece, '\0') {}
+  File(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
   ~File() override {
     if (fd_ > 0) ::close(fd_);
   }
@@ -33,10 +43,10 @@ class File final : public Input {
                           "check the file and the disk");
       if (n == 0) break;
       have += static_cast<size_t>(n);
-      if (have >= 65536) break;
+      if (have >= 262144) break;
     }
     taken_ += have;
-    return std::string_view(buffer_).substr(0, have);
+    return buffer_.view(have);
   }
   // The next read() gives this again.
   void hold(std::string_view head) { held_ = head; }
@@ -44,15 +54,13 @@ class File final : public Input {
  private:
   int fd_;
   std::string path_;
-  std::string buffer_;
+  Buffer buffer_;
   std::string_view held_;
 };
 
 class Gzip final : public Input {
  public:
-  explicit Gzip(std::unique_ptr<File> file) : file_(std::move(file)), out_(kPiece, '\0') {
-    ready_ = ::inflateInit2(&z_, 15 + 32) == Z_OK;
-  }
+  explicit Gzip(std::unique_ptr<File> file) : file_(std::move(file)) { ready_ = ::inflateInit2(&z_, 15 + 32) == Z_OK; }
   ~Gzip() override { ::inflateEnd(&z_); }
 
   Result<std::string_view> read() override {
@@ -83,20 +91,19 @@ class Gzip final : public Input {
         if (!trailing) fault_ = "compressed data is damaged";
       }
     }
-    return std::string_view(out_).substr(0, kPiece - z_.avail_out);
+    return out_.view(kPiece - z_.avail_out);
   }
 
  private:
   std::unique_ptr<File> file_;
-  std::string out_;
+  Buffer out_;
   z_stream z_{};
   bool ready_ = false, end_ = false, inside_ = false, members_ = false;
 };
 
 class Zstd final : public Input {
  public:
-  explicit Zstd(std::unique_ptr<File> file)
-      : file_(std::move(file)), out_(kPiece, '\0'), stream_(::ZSTD_createDStream()) {}
+  explicit Zstd(std::unique_ptr<File> file) : file_(std::move(file)), stream_(::ZSTD_createDStream()) {}
   ~Zstd() override { ::ZSTD_freeDStream(stream_); }
 
   Result<std::string_view> read() override {
@@ -119,12 +126,12 @@ class Zstd final : public Input {
       }
       inside_ = rc != 0;
     }
-    return std::string_view(out_).substr(0, out.pos);
+    return out_.view(out.pos);
   }
 
  private:
   std::unique_ptr<File> file_;
-  std::string out_;
+  Buffer out_;
   ZSTD_DStream* stream_;
   ZSTD_inBuffer in_{nullptr, 0, 0};
   bool end_ = false, inside_ = false;

@@ -17,6 +17,8 @@ class Input {
   Input& operator=(const Input&) = delete;
   virtual ~Input() = default;
 
+  // Octets before and after what read() gives that may be read (their values mean nothing).
+  static constexpr size_t kPad = 192;
   // The next octets, at most 1 MiB; empty at the end. The view is valid until the next call.
   virtual Result<std::string_view> read() = 0;
   // Why the end came too early, if it did ("compressed data is cut short"); all octets before it were delivered.

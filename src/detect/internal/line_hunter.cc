@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "detect/internal/dns_lines.h"
 
 namespace entente::detect {
 namespace {
@@ -86,39 +87,135 @@ void split(std::string_view text, std::string_view separator, const Fn& fn) {
 
 }  // namespace
 
-void LineHunter::feed(std::string_view bytes) {
+void LineHunter::feed(std::string_view bytes, size_t pad) {
   report_.bytes += bytes.size();
-  while (!bytes.empty()) {
-    const void* newline = std::memchr(bytes.data(), '\n', bytes.size());
-    if (newline == nullptr) {
-      if (!skipping_) carry_.append(bytes);
-      if (carry_.size() > options_.max_line_bytes) {
-        skipping_ = true;
-        carry_.clear();
-        carry_.shrink_to_fit();
-      }
-      return;
+  if (skipping_) {
+    const size_t end = bytes.find('\n');
+    if (end == std::string_view::npos) return;
+    bytes.remove_prefix(end + 1);
+    skipping_ = false;
+    ++long_lines_;
+    ++number_;
+    pad = 0;
+  }
+  if (carry_.empty()) carry_.assign(Scanner::kPad, '\n');
+  // What has no padding before it, or continues a line, goes through the carry.
+  const bool begun = carry_.size() > Scanner::kPad;
+  if (begun || pad < Scanner::kPad) {
+    const size_t from = pad < Scanner::kPad ? std::min(Scanner::kPad - pad, bytes.size()) : 0;
+    const size_t end = bytes.find('\n', from);
+    const size_t take = end == std::string_view::npos ? bytes.size() : end + 1;
+    carry_.append(bytes.substr(0, take));
+    bytes.remove_prefix(take);
+    if (bytes.empty()) return flush_carry(end == std::string_view::npos ? carry_.rfind('\n') + 1 : carry_.size());
+    flush_carry(carry_.size());
+  }
+  // As far as there is padding behind it, in place.
+  const size_t reach = bytes.size() + pad < Scanner::kPad ? 0 : bytes.size() + pad - Scanner::kPad;
+  const size_t last = reach == 0 ? std::string_view::npos : bytes.rfind('\n', std::min(reach, bytes.size()) - 1);
+  if (last != std::string_view::npos) {
+    search(bytes.substr(0, last + 1));
+    bytes.remove_prefix(last + 1);
+  }
+  carry_.append(bytes);
+  flush_carry(carry_.rfind('\n') + 1);
+}
+
+// Searches the whole lines at the beginning of the carry, `size` octets with its padding, and keeps the rest.
+void LineHunter::flush_carry(size_t size) {
+  if (size > Scanner::kPad) {
+    const size_t whole = carry_.size();
+    carry_.append(Scanner::kPad, '\0');
+    search(std::string_view(carry_).substr(Scanner::kPad, size - Scanner::kPad));
+    carry_.resize(whole);
+    carry_.erase(Scanner::kPad, size - Scanner::kPad);
+  }
+  if (carry_.size() - Scanner::kPad > options_.max_line_bytes) {
+    skipping_ = true;
+    carry_.clear();
+    carry_.shrink_to_fit();
+  }
+}
+
+// Whole lines, in blocks that stay in the L2 cache.
+void LineHunter::search(std::string_view text) {
+  constexpr size_t kBlock = 128u << 10;
+  while (!text.empty()) {
+    const size_t n = text.size() > kBlock ? text.find('\n', kBlock) + 1 : text.size();
+    block(text.substr(0, n));
+    text.remove_prefix(n);
+  }
+}
+
+Form LineHunter::form_of(std::string_view text) const {
+  if (tsv_) return Form::kTsv;
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  return begin != std::string_view::npos && text[begin] == '{' ? Form::kJson : Form::kText;
+}
+
+// May a line that the scanner found nothing in be passed over? Only what has the form it was scanned for.
+bool LineHunter::passes(std::string_view text, Form form) const {
+  if (first_ || text.size() > options_.max_line_bytes) return false;
+  switch (form) {
+    case Form::kJson:
+      return text.front() == '{' && text.back() == '}';
+    case Form::kTsv:
+      return plain_separators_ && !columns_.empty() && text.front() != '#';
+    case Form::kText: {
+      const size_t begin = text.front() == ' ' || text.front() == '\t' ? text.find_first_not_of(" \t") : 0;
+      return begin == std::string_view::npos || (text[begin] != '{' && text[begin] != '#');
     }
-    const size_t length = static_cast<size_t>(static_cast<const char*>(newline) - bytes.data());
-    const std::string_view rest = bytes.substr(0, length);
-    bytes.remove_prefix(length + 1);
-    if (skipping_) {
-      skipping_ = false;
-      ++long_lines_;
+  }
+  return false;
+}
+
+void LineHunter::block(std::string_view text) {
+  const Form form = form_of(text);
+  ends_.clear();
+  needed_.clear();
+  if (options_.parse_all) {
+    for (size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', end + 1))
+      ends_.push_back(static_cast<uint32_t>(end));
+  } else {
+    scanner_.scan(text, form, ends_, needed_);
+  }
+  uint32_t begin = 0;
+  auto next = needed_.begin();
+  for (const uint32_t end : ends_) {
+    std::string_view whole = text.substr(begin, end - begin);
+    begin = end + 1;
+    bool need = options_.parse_all;
+    for (; next != needed_.end() && *next < end; ++next) need = true;
+    if (whole.ends_with('\r')) whole.remove_suffix(1);
+    if (!need && !whole.empty() && passes(whole, form)) {
       ++number_;
-    } else if (carry_.empty()) {
-      line(rest);
+      if (!wide_) ++report_.records;
     } else {
-      carry_.append(rest);
-      line(carry_);
-      carry_.clear();
+      line(whole);
     }
   }
 }
 
+void LineHunter::resume(std::string_view before, uint64_t number) {
+  first_ = false;
+  wide_ = before.starts_with("\xff\xfe") || before.starts_with("\xfe\xff");
+  if (before.starts_with("\xef\xbb\xbf")) before.remove_prefix(3);
+  while (before.starts_with('#')) {
+    const size_t end = std::min(before.find('\n'), before.size());
+    std::string_view head = before.substr(0, end);
+    if (head.ends_with('\r')) head.remove_suffix(1);
+    if (tsv_ || head.starts_with("#separator") || head.starts_with("#fields")) tsv_header(head);
+    before.remove_prefix(std::min(end + 1, before.size()));
+  }
+  number_ = number;
+}
+
 void LineHunter::finish() {
   if (skipping_) ++long_lines_;
-  if (!carry_.empty()) line(carry_);
+  if (carry_.size() > Scanner::kPad) {
+    carry_ += '\n';
+    flush_carry(carry_.size());
+  }
   carry_.clear();
   const auto note = [&](uint64_t n, std::string_view what) {
     if (n > 0) report_.notes.push_back(fmt::format("{}: {} {}", source_, n, what));
@@ -137,7 +234,6 @@ void LineHunter::line(std::string_view text) {
     wide_ = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
     if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   }
-  if (text.ends_with('\r')) text.remove_suffix(1);
   if (text.empty() || wide_) return;
   if (text.size() > options_.max_line_bytes) {
     ++long_lines_;
@@ -154,24 +250,12 @@ void LineHunter::line(std::string_view text) {
   text_line(text);
 }
 
-// The cheap question for every line: is there a word in it that the index knows? Escapes, octets beyond ASCII and '@'
-// hide words: then the answer is yes.
-bool LineHunter::candidate(std::string_view text) {
-  if (options_.parse_all) return true;
-  unsigned odd = 0;
-  if (any_word(text, shape_.single_labels, odd,
-               [&](ObservableKind kind, std::string_view word) { return index_.concerns({kind, word, {}}); }))
-    return true;
-  return (odd & (kOddBackslash | kOddHigh)) != 0 || ((odd & kOddAt) != 0 && shape_.emails);
-}
-
 void LineHunter::json_line(std::string_view text) {
   while (!text.empty() && (text.back() == ' ' || text.back() == ',')) text.remove_suffix(1);
   if (!text.ends_with('}')) {
     ++bad_json_;
     return text_line(text);
   }
-  if (!candidate(text)) return;
   ++report_.parsed;
   simdjson::dom::element root;
   simdjson::dom::object object;
@@ -234,6 +318,11 @@ void LineHunter::tsv_header(std::string_view text) {
   if (end == std::string_view::npos) return;
   const std::string_view name = text.substr(1, end - 1), value = text.substr(end + separator_.size());
   if (name == "set_separator" && !value.empty()) set_separator_ = value;
+  // Fields that touch without a character that ends words cannot be told apart in raw text.
+  const auto ends_words = [](const std::string& s) {
+    return std::all_of(s.begin(), s.end(), [](char c) { return word::kClass[static_cast<unsigned char>(c)] == 0; });
+  };
+  plain_separators_ = ends_words(separator_) && ends_words(set_separator_);
   if (name == "empty_field") empty_ = value;
   if (name == "unset_field") unset_ = value;
   if (name == "fields") {
@@ -253,7 +342,6 @@ void LineHunter::tsv_header(std::string_view text) {
 }
 
 void LineHunter::tsv_line(std::string_view text) {
-  if (!candidate(text)) return;
   ++report_.parsed;
   const auto fields = 1 + static_cast<size_t>(std::count(text.begin(), text.end(), separator_[0]));
   if (separator_.size() == 1 && fields != columns_.size()) {
@@ -280,6 +368,13 @@ void LineHunter::tsv_line(std::string_view text) {
 }
 
 void LineHunter::text_line(std::string_view text) {
+  if (const auto dns = parse_dns_line(text)) {
+    time_ = dns->time;
+    observe("client", dns->client);
+    observe("query", dns->query);
+    observe("server", dns->server);
+    return;
+  }
   if (const auto plain = refang(text)) return observe("text", *plain);
   observe("text", text);
 }
@@ -307,7 +402,7 @@ void LineHunter::look_up(std::string_view field, ObservableKind kind, std::strin
                                   [&](const auto& t) { return t.first == hit.indicator && t.second == field; });
     if (told) continue;
     told_.emplace_back(hit.indicator, field);
-    const Indicator& indicator = index_.indicator(hit.indicator);
+    const Indicator indicator = index_.indicator(hit.indicator);
     ++report_.matches;
     sink_({.indicator = indicator.id,
            .pattern = indicator.pattern,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "detect/hunt.h"
+#include "detect/internal/scan.h"
 #include "detect/internal/tokens.h"
 #include "json/json.h"
 
@@ -19,13 +20,19 @@ class LineHunter {
              const HuntOptions& options, HuntReport& report)
       : source_(std::move(source)),
         index_(index),
-        shape_(index.shape()),
+        shape_(index.table().shape()),
+        scanner_(index.table(), options.kernel.value_or(kernels().back())),
         sink_(sink),
         options_(options),
         report_(report) {}
 
-  void feed(std::string_view bytes);  // pieces of any size
-  void finish();                      // the last line may lack its end; adds the notes
+  // Pieces of any size; `pad` octets before and after them are readable.
+  void feed(std::string_view bytes, size_t pad = 0);
+  // As if the lines of `before`, the beginning of the same input, had been read: what they say about how to read on,
+  // and the number of the line before the next.
+  void resume(std::string_view before, uint64_t number);
+  [[nodiscard]] uint64_t lines() const { return number_; }
+  void finish();  // the last line may lack its end; adds the notes
 
  private:
   struct Column {
@@ -34,13 +41,17 @@ class LineHunter {
     bool list = false;
   };
 
+  void search(std::string_view text);
+  void block(std::string_view text);
+  void flush_carry(size_t size);
+  [[nodiscard]] Form form_of(std::string_view text) const;
+  [[nodiscard]] bool passes(std::string_view line, Form form) const;
   void line(std::string_view text);
   void json_line(std::string_view text);
   void tsv_line(std::string_view text);
   void tsv_header(std::string_view text);
   void text_line(std::string_view text);
 
-  [[nodiscard]] bool candidate(std::string_view text);
   void walk(const simdjson::dom::element& e, int depth);
   void join_url(std::string_view host, std::string_view uri, std::string_view port, std::string_view uri_field);
   void observe(std::string_view field, std::string_view text);
@@ -48,19 +59,21 @@ class LineHunter {
 
   std::string source_;
   const Index& index_;
-  Index::Shape shape_;
+  Table::Shape shape_;
+  Scanner scanner_;
   const std::function<void(const HuntMatch&)>& sink_;
   const HuntOptions& options_;
   HuntReport& report_;
 
-  std::string carry_;      // the beginning of a line whose end has not come
+  std::vector<uint32_t> ends_, needed_;
+  std::string carry_;      // behind padding: lines that are to be put together, the last without its end
   bool skipping_ = false;  // inside a line that is too long
   bool first_ = true, wide_ = false;
   uint64_t number_ = 0;
   uint64_t long_lines_ = 0, bad_json_ = 0, bad_utf8_ = 0, odd_columns_ = 0;
 
   // Zeek TSV (its header says how it is written)
-  bool tsv_ = false;
+  bool tsv_ = false, plain_separators_ = true;
   std::string separator_ = "\t", set_separator_ = ",", unset_ = "-", empty_ = "(empty)";
   std::vector<Column> columns_;
   std::string scratch_;

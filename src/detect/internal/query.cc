@@ -9,10 +9,6 @@
 namespace entente::detect {
 namespace {
 
-constexpr uint64_t kLabel = 0x8ebc6af09c88c6e3;
-
-uint64_t class_seed(KeyClass cls) { return hash_seed() + (static_cast<uint64_t>(cls) + 1) * 0x9e3779b97f4a7c15; }
-
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   c = static_cast<char>(c | 0x20);
@@ -26,18 +22,13 @@ bool separates(std::string_view name, size_t dot) {
   return slashes % 2 == 0;
 }
 
-// Calls fn(offset of the suffix, hash, labels) for every suffix from the shortest on.
+// Calls fn(offset of the suffix, labels) for every suffix from the shortest on.
 template <class Fn>
 void each_suffix(std::string_view name, const Fn& fn) {
-  uint64_t h = class_seed(KeyClass::kDomain);
-  size_t end = name.size(), labels = 0;
-  for (size_t i = name.size(); i-- > 0;) {
-    if (name[i] != '.' || !separates(name, i)) continue;
-    h = hash_bytes(h ^ kLabel, name.substr(i + 1, end - i - 1));
-    fn(i + 1, h, ++labels);
-    end = i;
-  }
-  fn(size_t{0}, hash_bytes(h ^ kLabel, name.substr(0, end)), ++labels);
+  size_t labels = 0;
+  for (size_t i = name.size(); i-- > 0;)
+    if (name[i] == '.' && separates(name, i)) fn(i + 1, ++labels);
+  fn(size_t{0}, ++labels);
 }
 
 }  // namespace
@@ -47,15 +38,24 @@ uint64_t hash_seed() {
   return seed;
 }
 
-uint64_t hash_key(KeyClass cls, std::string_view octets) { return hash_bytes(class_seed(cls), octets); }
+uint64_t class_seed(KeyClass cls) { return hash_seed() + (static_cast<uint64_t>(cls) + 1) * 0x9e3779b97f4a7c15; }
 
-uint64_t hash_domain(std::string_view name) {
-  uint64_t hash = 0;
-  each_suffix(name, [&](size_t, uint64_t h, size_t) { hash = h; });
-  return hash;
+uint64_t hash_key(KeyClass cls, std::string_view octets) {
+  const uint64_t seed = class_seed(cls);
+  if (cls == KeyClass::kIpv4) {
+    const auto at = [&](size_t i) { return uint32_t{static_cast<unsigned char>(octets[i])}; };
+    return hash_v4(at(0) << 24 | at(1) << 16 | at(2) << 8 | at(3), seed);
+  }
+  if (cls == KeyClass::kIpv6) return hash_v6(octets.data(), seed);
+  return hash_bytes(seed, octets);
 }
 
-uint64_t hash_url_host(std::string_view host) { return hash_bytes(class_seed(KeyClass::kUrlHost), host); }
+uint64_t hash_name(KeyClass cls, std::string_view text) {
+  char padded[kTailPad + 256] = {};
+  if (text.size() > 256) text.remove_prefix(text.size() - 256);  // no key is longer
+  std::copy(text.begin(), text.end(), padded + kTailPad);
+  return hash_tail(padded + kTailPad + text.size(), text.size(), class_seed(cls));
+}
 
 std::string_view url_host(std::string_view host) {
   host.remove_prefix(host.find("://") + 3);
@@ -92,16 +92,22 @@ Query::Query(const Observable& seen, bool below) {
     case ObservableKind::kHash: {
       char digest[64];
       const size_t size = digest_octets(seen.text, digest);
-      std::copy_n(digest, size, name_);
-      if (size > 0) add(KeyClass::kHash, Accept::kAny, hash_key(KeyClass::kHash, {name_, size}), name_, size);
+      if (size == 0) return;
+      char* text = std::copy_n(digest, size, name_);
+      const char* end = std::copy(seen.text.begin(), seen.text.end(), text);
+      add(KeyClass::kHash, Accept::kAny, hash_tail(end, seen.text.size(), class_seed(KeyClass::kHash)), name_, size);
       return;
     }
   }
 }
 
-void Query::add(KeyClass cls, Accept accept, uint64_t hash, const char* octets, size_t size) {
-  probes_[count_++] = {
-      .hash = hash, .cls = cls, .accept = accept, .size = static_cast<uint16_t>(size), .octets = octets};
+void Query::add(KeyClass cls, Accept accept, uint64_t hash, const char* octets, size_t size, bool single) {
+  probes_[count_++] = {.hash = hash,
+                       .cls = cls,
+                       .accept = accept,
+                       .single = single,
+                       .size = static_cast<uint16_t>(size),
+                       .octets = octets};
 }
 
 void Query::address(std::string_view text) {
@@ -130,7 +136,7 @@ void Query::address(std::string_view text) {
 
 void Query::domain(std::string_view name, bool below) {
   if (name.ends_with('.')) name.remove_suffix(1);
-  if (name.empty() || name.size() > sizeof name_) return;
+  if (name.empty() || name.size() > kMaxName) return;
   bool ascii = true;
   for (size_t i = 0; i < name.size(); ++i) {
     const auto c = static_cast<unsigned char>(name[i]);
@@ -144,10 +150,21 @@ void Query::domain(std::string_view name, bool below) {
     wide_ = *std::move(labels);
     lower = wide_;
   }
-  if (!below) return add(KeyClass::kDomain, Accept::kName, hash_domain(lower), lower.data(), lower.size());
-  each_suffix(lower, [&](size_t at, uint64_t hash, size_t labels) {
+  if (!ascii) {
+    if (wide_.size() > kMaxName) return;
+    std::copy(wide_.begin(), wide_.end(), name_);
+    lower = {name_, wide_.size()};
+  }
+  const uint64_t seed = class_seed(KeyClass::kDomain);
+  const char* end = lower.data() + lower.size();
+  if (!below) {
+    return add(KeyClass::kDomain, Accept::kName, hash_tail(end, lower.size(), seed), lower.data(), lower.size(),
+               lower.find('.') == std::string_view::npos);
+  }
+  each_suffix(lower, [&](size_t at, size_t labels) {
     if (labels <= kMaxLabels)
-      add(KeyClass::kDomain, at == 0 ? Accept::kName : Accept::kBelow, hash, lower.data() + at, lower.size() - at);
+      add(KeyClass::kDomain, at == 0 ? Accept::kName : Accept::kBelow, hash_tail(end, lower.size() - at, seed),
+          lower.data() + at, lower.size() - at, labels == 1);
   });
 }
 

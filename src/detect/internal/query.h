@@ -7,19 +7,21 @@
 #include <string>
 #include <string_view>
 
+#include "detect/internal/hash.h"
 #include "detect/observable.h"
 #include "packet/address.h"
 
 namespace entente::detect {
 
-enum class KeyClass : uint8_t { kIpv4, kIpv6, kCidr4, kCidr6, kDomain, kUrl, kHash, kEmail, kUrlHost };
+enum class KeyClass : uint8_t { kIpv4, kIpv6, kCidr4, kCidr6, kDomain, kUrl, kHash, kEmail, kUrlHost, kId };
 
+[[nodiscard]] uint64_t class_seed(KeyClass cls);
+// Of the key octets of an address, a block, a normalised URL or e-mail address.
 [[nodiscard]] uint64_t hash_key(KeyClass cls, std::string_view octets);
-// Domain names are hashed label by label from the right, so that one pass gives the hash of every suffix.
-[[nodiscard]] uint64_t hash_domain(std::string_view name);
+// Of a name (also as the host of a URL) or of the hex text of a digest, in either case; copies, so that it needs no
+// padding.
+[[nodiscard]] uint64_t hash_name(KeyClass cls, std::string_view text);
 
-// Of a name or the text of an address, as the host of a URL.
-[[nodiscard]] uint64_t hash_url_host(std::string_view host);
 // The host in a normalised URL; an IPv6 address without its brackets.
 [[nodiscard]] std::string_view url_host(std::string_view url);
 
@@ -34,12 +36,13 @@ class Query {
     uint64_t hash;
     KeyClass cls;
     Accept accept;
+    bool single;  // a name of one label
     uint16_t size;
     const char* octets;
     [[nodiscard]] std::string_view view() const { return {octets, size}; }
   };
 
-  // `below`: also the names above a domain name.
+  // `below`: also the names above a domain name, the shortest first and the name itself last.
   Query(const Observable& seen, bool below);
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
@@ -53,7 +56,7 @@ class Query {
  private:
   static constexpr size_t kMaxLabels = 128;
 
-  void add(KeyClass cls, Accept accept, uint64_t hash, const char* octets, size_t size);
+  void add(KeyClass cls, Accept accept, uint64_t hash, const char* octets, size_t size, bool single = false);
   void address(std::string_view text);
   void domain(std::string_view name, bool below);
   void url(std::string_view text, bool below);
@@ -64,7 +67,9 @@ class Query {
   packet::Address address4_, address6_;
   std::string text_;  // normalised URL or e-mail address
   std::string wide_;  // a name beyond ASCII as A-labels
-  char name_[1024];   // a name in lower case, or a digest
+  static constexpr size_t kMaxName = 1024;
+  char buffer_[kTailPad + kMaxName];  // a name in lower case, or a digest and its text, behind padding
+  char* const name_ = buffer_ + kTailPad;
   std::array<Probe, kMaxLabels + 4> probes_;
 };
 

@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <cstring>
-#include <new>
-
-#include <sys/mman.h>
+#include <span>
 
 #include "base/bytes.h"
-#include "detect/internal/hash.h"
+#include "detect/internal/tokens.h"
 #include "packet/address.h"
+#include "pattern/normal.h"
 
 namespace entente::detect {
 namespace {
@@ -18,22 +16,36 @@ namespace {
 using packet::Address;
 using pattern::AtomKind;
 
-constexpr size_t kHuge = 2u << 20;
-
-// Zeroed memory; large pieces on huge pages, where half of the cost of a miss is saved (detection.md §2.3).
-void* allocate(size_t bytes) {
-  const size_t align = bytes >= 2 * kHuge ? kHuge : 64;
-  const size_t rounded = (bytes + align - 1) / align * align;
-  void* p = std::aligned_alloc(align, std::max(rounded, align));
-  if (p == nullptr) throw std::bad_alloc();  // as operator new would: memory is not input
-  if (align == kHuge) ::madvise(p, rounded, MADV_HUGEPAGE);
-  std::memset(p, 0, rounded);
-  return p;
-}
-
 uint16_t tag_of(uint64_t hash) { return static_cast<uint16_t>(hash >> 24); }
 
 std::string_view text_of(const Address& a) { return {reinterpret_cast<const char*>(a.b.data()), a.size()}; }
+
+KeyClass class_of(AtomKind kind) {
+  switch (kind) {
+    case AtomKind::kIpv4:
+      return KeyClass::kIpv4;
+    case AtomKind::kIpv6:
+      return KeyClass::kIpv6;
+    case AtomKind::kCidr4:
+      return KeyClass::kCidr4;
+    case AtomKind::kCidr6:
+      return KeyClass::kCidr6;
+    case AtomKind::kDomain:
+    case AtomKind::kDomainTree:
+    case AtomKind::kDomainBelow:
+      return KeyClass::kDomain;
+    case AtomKind::kUrl:
+      return KeyClass::kUrl;
+    case AtomKind::kMd5:
+    case AtomKind::kSha1:
+    case AtomKind::kSha256:
+    case AtomKind::kSha512:
+      return KeyClass::kHash;
+    case AtomKind::kEmail:
+      return KeyClass::kEmail;
+  }
+  return KeyClass::kDomain;
+}
 
 // Address octets with host bits cleared, and the prefix length in the last octet.
 std::string_view block_key(const Address& address, unsigned bits, char (&out)[17]) {
@@ -52,82 +64,107 @@ Octets last_of(Octets first, unsigned bits) {
   return first;
 }
 
-}  // namespace
-
-void Table::Free::operator()(void* p) const { std::free(p); }
-
-size_t Table::memory_bytes() const {
-  return bloom_words_ * 8 + bucket_count_ * sizeof(Bucket) + arena_.capacity() * 4 +
-         postings_.capacity() * sizeof(RowHit) + ranges4_.memory_bytes() + ranges6_.memory_bytes();
+// Calls fn(suffix) for every suffix of two labels and more, the shortest first.
+template <class Fn>
+void each_node(std::string_view name, const Fn& fn) {
+  size_t dot = name.rfind('.');
+  while (dot != std::string_view::npos && dot > 0) {
+    dot = name.rfind('.', dot - 1);
+    fn(name.substr(dot == std::string_view::npos ? 0 : dot + 1));
+  }
 }
 
-const Table::Key* Table::find(uint64_t hash, KeyClass cls, std::string_view octets) const {
-  if (!maybe(hash)) return nullptr;
+bool counts(AtomKind kind, Query::Accept accept) {
+  switch (accept) {
+    case Query::Accept::kAny:
+      return true;
+    case Query::Accept::kName:
+      return kind != AtomKind::kDomainBelow;
+    case Query::Accept::kBelow:
+      return kind != AtomKind::kDomain;
+  }
+  return false;
+}
+
+}  // namespace
+
+size_t Table::memory_bytes() const {
+  size_t n = bucket_count_ * sizeof(Bucket) + more_.capacity() * 8 + known16_.capacity() * 8;
+  for (const Bloom* b : {&names_, &addresses4_, &digests_, &others_}) n += b->memory_bytes();
+  return n + entries_.memory_bytes() + ranges4_.memory_bytes() + ranges6_.memory_bytes();
+}
+
+const Bloom& Table::filter(KeyClass cls) const {
+  switch (cls) {
+    case KeyClass::kDomain:
+    case KeyClass::kUrlHost:
+      return names_;
+    case KeyClass::kIpv4:
+      return addresses4_;
+    case KeyClass::kHash:
+      return digests_;
+    case KeyClass::kIpv6:
+    case KeyClass::kCidr4:
+    case KeyClass::kCidr6:
+    case KeyClass::kUrl:
+    case KeyClass::kEmail:
+    case KeyClass::kId:
+      return others_;
+  }
+  return others_;
+}
+
+uint32_t Table::find(uint64_t hash, KeyClass cls, std::string_view octets) const {
   const uint16_t tag = tag_of(hash);
   for (size_t b = fold_range(hash, bucket_count_);; b = b + 1 == bucket_count_ ? 0 : b + 1) {
     const Bucket& bucket = buckets_[b];
     for (uint32_t s = 0; s < bucket.used; ++s) {
       if (bucket.tag[s] != tag) continue;
-      const auto* key = reinterpret_cast<const Key*>(arena_.data() + bucket.ref[s]);
-      if (key->cls == cls && key->size == octets.size() && std::memcmp(key + 1, octets.data(), octets.size()) == 0)
-        return key;
+      const Entries::Entry e = entries_.at(bucket.ref[s]);
+      if (cls == KeyClass::kUrlHost) {
+        if (e.kind == AtomKind::kUrl && url_host(e.octets) == octets) return bucket.ref[s];
+      } else if (e.octets == octets && (e.id ? KeyClass::kId : class_of(e.kind)) == cls) {
+        return bucket.ref[s];
+      }
     }
-    if (bucket.used < Bucket::kSlots) return nullptr;  // a full bucket overflows into the next
+    if (bucket.used < Bucket::kSlots) return kNone;  // a full bucket overflows into the next
   }
 }
 
-void Table::take(const Key& key, Query::Accept accept, std::vector<RowHit>& out) const {
-  const auto accepted = [accept](AtomKind kind) {
-    switch (accept) {
-      case Query::Accept::kAny:
-        return true;
-      case Query::Accept::kName:
-        return kind != AtomKind::kDomainBelow;
-      case Query::Accept::kBelow:
-        return kind != AtomKind::kDomain;
-    }
-    return false;
-  };
-  if (key.kind != kMany) {
-    if (accepted(key.kind)) out.push_back({key.row, key.kind});
-    return;
-  }
-  const uint32_t count = postings_[key.row].row;
-  for (uint32_t i = 1; i <= count; ++i)
-    if (accepted(postings_[key.row + i].kind)) out.push_back(postings_[key.row + i]);
+template <class Fn>
+void Table::each_posting(uint32_t ref, const Fn& fn) const {
+  const Entries::Entry e = entries_.at(ref);
+  fn(ref, e.kind);
+  if (!e.shared) return;
+  for (auto it = std::lower_bound(more_.begin(), more_.end(), std::pair{ref, uint32_t{0}});
+       it != more_.end() && it->first == ref; ++it)
+    fn(it->second, entries_.at(it->second).kind);
+}
+
+void Table::take(uint32_t ref, Query::Accept accept, std::vector<RowHit>& out) const {
+  each_posting(ref, [&](uint32_t at, AtomKind kind) {
+    if (counts(kind, accept)) out.push_back({entries_.row_of(at), kind});
+  });
 }
 
 void Table::match(const Query& query, std::vector<RowHit>& out) const {
   if (keys_ == 0) return;
   for (const Query::Probe& p : query) {
-    if (p.accept == Query::Accept::kBelow && !has_below_) continue;
-    if (const Key* key = find(p.hash, p.cls, p.view())) take(*key, p.accept, out);
+    if (p.cls == KeyClass::kDomain) {
+      if (p.single) {
+        if (!shape_.single_labels) continue;
+      } else if (!names_.maybe(p.hash)) {
+        break;  // no key has this suffix: none has a longer one
+      }
+      if (p.accept == Query::Accept::kBelow && !has_below_) continue;
+    } else if (!filter(p.cls).maybe(p.hash)) {
+      continue;
+    }
+    if (const uint32_t ref = find(p.hash, p.cls, p.view()); ref != kNone) take(ref, p.accept, out);
   }
-  if (const Address* a = query.address4(); a != nullptr && lengths4_ != 0 && ranges4_.contains(a->v4_value()))
-    match_cidr(*a, out);
+  if (const Address* a = query.address4(); a != nullptr && in_block4(a->v4_value())) match_cidr(*a, out);
   if (const Address* a = query.address6(); a != nullptr && !lengths6_.empty() && ranges6_.contains(a->b))
     match_cidr(*a, out);
-}
-
-bool Table::concerns(const Query& query) const {
-  if (keys_ == 0) return false;
-  const auto is_url_host = [&](std::string_view text) {
-    return find(hash_url_host(text), KeyClass::kUrlHost, text) != nullptr;
-  };
-  for (const Query::Probe& p : query) {
-    if (p.accept == Query::Accept::kBelow && !has_below_) continue;
-    if (find(p.hash, p.cls, p.view()) != nullptr) return true;
-    if (has_urls_ && p.accept == Query::Accept::kName && is_url_host(p.view())) return true;
-  }
-  for (const Address* a : {query.address4(), query.address6()}) {
-    if (a == nullptr) continue;
-    if (a->v6 ? !lengths6_.empty() && ranges6_.contains(a->b) : lengths4_ != 0 && ranges4_.contains(a->v4_value()))
-      return true;
-    if (!has_urls_) continue;
-    char text[packet::kAddressTextMax];
-    if (is_url_host({text, packet::write_text(*a, text)})) return true;
-  }
-  return false;
 }
 
 // Which blocks: one probe for each prefix length that occurs. Only for addresses that are in some block.
@@ -135,8 +172,10 @@ void Table::match_cidr(const Address& address, std::vector<RowHit>& out) const {
   char octets[17];
   const auto probe = [&](unsigned bits) {
     const auto cls = address.v6 ? KeyClass::kCidr6 : KeyClass::kCidr4;
-    const std::string_view key_text = block_key(address, bits, octets);
-    if (const Key* key = find(hash_key(cls, key_text), cls, key_text)) take(*key, Query::Accept::kAny, out);
+    const std::string_view key = block_key(address, bits, octets);
+    const uint64_t hash = hash_key(cls, key);
+    if (!others_.maybe(hash)) return;
+    if (const uint32_t ref = find(hash, cls, key); ref != kNone) take(ref, Query::Accept::kAny, out);
   };
   if (address.v6) {
     for (const uint8_t bits : lengths6_) probe(bits);
@@ -146,16 +185,91 @@ void Table::match_cidr(const Address& address, std::vector<RowHit>& out) const {
   }
 }
 
-void TableBuilder::add_key(uint32_t row, AtomKind kind, KeyClass cls, uint64_t hash, std::string_view octets) {
-  const Table::Key key{.size = static_cast<uint16_t>(octets.size()), .cls = cls, .kind = kind, .row = row};
-  const size_t at = arena_.size();
-  arena_.resize(at + 2 + (octets.size() + 3) / 4);
-  std::memcpy(arena_.data() + at, &key, sizeof key);
-  std::memcpy(arena_.data() + at + 2, octets.data(), octets.size());
-  pending_.push_back({hash, static_cast<uint32_t>(at)});
+std::optional<uint32_t> Table::row_of_id(std::string_view packed) const {
+  const uint64_t hash = hash_key(KeyClass::kId, packed);
+  if (keys_ == 0 || !others_.maybe(hash)) return std::nullopt;
+  const uint32_t ref = find(hash, KeyClass::kId, packed);
+  return ref == kNone ? std::nullopt : std::optional(entries_.row_of(ref));
 }
 
-bool TableBuilder::add_block(uint32_t row, const pattern::Atom& atom) {
+bool Table::concerns_v4(uint32_t address) const {
+  if (keys_ == 0 || !in_known16(address)) return false;
+  if (in_block4(address)) return true;
+  const Address a = Address::v4(address);
+  const std::string_view octets = text_of(a);
+  const uint64_t hash = hash_key(KeyClass::kIpv4, octets);
+  if (!addresses4_.maybe(hash)) return false;
+  if (find(hash, KeyClass::kIpv4, octets) != kNone) return true;
+  char text[packet::kAddressTextMax];
+  return is_url_host(hash, {text, packet::write_text(a, text)});
+}
+
+bool Table::concerns_v6(const Address& address) const {
+  if (keys_ == 0) return false;
+  if (const auto mapped = address.mapped_v4(); mapped && concerns_v4(mapped->v4_value())) return true;
+  if (!lengths6_.empty() && ranges6_.contains(address.b)) return true;
+  const uint64_t hash = hash_key(KeyClass::kIpv6, text_of(address));
+  if (!others_.maybe(hash)) return false;
+  if (find(hash, KeyClass::kIpv6, text_of(address)) != kNone) return true;
+  char text[packet::kAddressTextMax];
+  return is_url_host(hash, {text, packet::write_text(address, text)});
+}
+
+bool Table::concerns_name(std::string_view name, bool wildcard) const {
+  if (keys_ == 0 || name.empty() || name.size() > 253) return false;
+  char lower[256];
+  for (size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
+    lower[i] = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+  }
+  const uint64_t seed = class_seed(KeyClass::kDomain);
+  const char* end = name.data() + name.size();
+  // True if the walk shall end here, then `found` is the answer.
+  bool found = false;
+  const auto at = [&](size_t from, bool single) {
+    const std::string_view suffix(lower + from, name.size() - from);
+    const uint64_t hash = hash_tail(end, suffix.size(), seed);
+    if (single ? !shape_.single_labels : !names_.maybe(hash)) return !single;
+    const bool whole = from == 0;
+    if (!whole && !has_below_) return false;
+    if (const uint32_t ref = find(hash, KeyClass::kDomain, suffix); ref != kNone) {
+      const auto accept = whole && !wildcard ? Query::Accept::kName : Query::Accept::kBelow;
+      each_posting(ref, [&](uint32_t, AtomKind kind) { found = found || counts(kind, accept); });
+    }
+    found = found || (whole && is_url_host(hash, suffix));
+    return found;
+  };
+  size_t dot = name.rfind('.');
+  if (at(dot == std::string_view::npos ? 0 : dot + 1, true)) return found;
+  while (dot != std::string_view::npos && dot > 0) {
+    dot = name.rfind('.', dot - 1);
+    if (at(dot == std::string_view::npos ? 0 : dot + 1, false)) return found;
+  }
+  return found;
+}
+
+bool Table::concerns_digest(std::string_view hex) const {
+  char digest[64];
+  if (keys_ == 0) return false;
+  const size_t size = digest_octets(hex, digest);
+  if (size == 0) return false;
+  const uint64_t hash = hash_name(KeyClass::kHash, hex);
+  return digests_.maybe(hash) && find(hash, KeyClass::kHash, {digest, size}) != kNone;
+}
+
+bool Table::concerns_email(std::string_view text) const {
+  if (keys_ == 0 || text.size() > 1000) return false;
+  const auto normal = pattern::normal_email(text);
+  if (!normal) return false;
+  const uint64_t hash = hash_key(KeyClass::kEmail, *normal);
+  return others_.maybe(hash) && find(hash, KeyClass::kEmail, *normal) != kNone;
+}
+
+void TableBuilder::add_key(AtomKind kind, KeyClass cls, uint64_t hash, std::string_view octets) {
+  pending_.push_back({hash, entries_.add(kind, octets), cls});
+}
+
+bool TableBuilder::add_block(const pattern::Atom& atom) {
   const size_t slash = atom.value.find('/');
   const auto parsed = packet::parse_address(std::string_view(atom.value).substr(0, slash));
   if (!parsed) return false;
@@ -172,6 +286,11 @@ bool TableBuilder::add_block(uint32_t row, const pattern::Atom& atom) {
     address = *mapped;
     bits -= 96;
   }
+  add_block(address, bits);
+  return true;
+}
+
+void TableBuilder::add_block(const Address& address, unsigned bits) {
   char octets[17];
   const std::string_view key = block_key(address, bits, octets);
   if (address.v6) {
@@ -180,7 +299,7 @@ bool TableBuilder::add_block(uint32_t row, const pattern::Atom& atom) {
     range.last = last_of(range.first, bits);
     blocks6_.push_back(range);
     lengths6_[bits] = true;
-    add_key(row, atom.kind, KeyClass::kCidr6, hash_key(KeyClass::kCidr6, key), key);
+    add_key(AtomKind::kCidr6, KeyClass::kCidr6, hash_key(KeyClass::kCidr6, key), key);
   } else {
     std::array<uint8_t, 4> first{};
     std::memcpy(first.data(), octets, 4);
@@ -188,19 +307,69 @@ bool TableBuilder::add_block(uint32_t row, const pattern::Atom& atom) {
     blocks4_.push_back(
         {Address::from_octets(first.data(), false).v4_value(), Address::from_octets(last.data(), false).v4_value()});
     lengths4_ |= uint64_t{1} << bits;
-    add_key(row, atom.kind, KeyClass::kCidr4, hash_key(KeyClass::kCidr4, key), key);
+    add_key(AtomKind::kCidr4, KeyClass::kCidr4, hash_key(KeyClass::kCidr4, key), key);
   }
-  return true;
 }
 
-// The host of a URL atom as a key without postings: it only tells a scanner of raw text to look closer (detection.md
+// The host of a URL is a second key of its entry, by which a scanner of raw text knows to look closer (detection.md
 // §2.6).
-void TableBuilder::add_url_host(std::string_view url) {
-  const std::string_view host = url_host(url);
-  if (!host.empty() && host.size() <= 1000) add_key(0, AtomKind::kUrl, KeyClass::kUrlHost, hash_url_host(host), host);
+void TableBuilder::add_url_host(uint32_t ref) {
+  const std::string_view host = url_host(entries_.at(ref).octets);
+  if (host.empty() || host.size() > 253) return;
+  uint64_t hash = 0;
+  if (const auto a = packet::parse_address(host)) {
+    hash = hash_key(a->v6 ? KeyClass::kIpv6 : KeyClass::kIpv4, text_of(*a));
+  } else {
+    hash = hash_name(KeyClass::kDomain, host);
+    if (host.find('.') == std::string_view::npos) {
+      shape_.single_labels = true;
+    } else if (word::judge(host, false) != ObservableKind::kDomain) {
+      shape_.odd_names = true;
+    }
+  }
+  pending_.push_back({hash, ref, KeyClass::kUrlHost});
 }
 
-bool TableBuilder::add(uint32_t row, const pattern::Atom& atom) {
+void TableBuilder::add_text(AtomKind kind, std::string_view text) {
+  const KeyClass cls = class_of(kind);
+  if (cls == KeyClass::kDomain) {
+    if (kind != AtomKind::kDomain) has_below_ = true;
+    if (text.find('.') == std::string_view::npos) shape_.single_labels = true;
+    return add_key(kind, cls, hash_name(cls, text), text);
+  }
+  add_key(kind, cls, hash_key(cls, text), text);
+  (kind == AtomKind::kUrl ? shape_.urls : shape_.emails) = true;
+  if (kind == AtomKind::kUrl && text.find("://") != std::string_view::npos) add_url_host(pending_.back().ref);
+}
+
+void TableBuilder::add_id(std::string_view packed) {
+  pending_.push_back({hash_key(KeyClass::kId, packed), entries_.add_id(packed), KeyClass::kId});
+}
+
+void TableBuilder::add(const Entries::Entry& e) {
+  if (e.empty) return;
+  if (e.id) return add_id(e.octets);
+  const KeyClass cls = class_of(e.kind);
+  switch (cls) {
+    case KeyClass::kIpv4:
+    case KeyClass::kIpv6:
+      return add_key(e.kind, cls, hash_key(cls, e.octets), e.octets);
+    case KeyClass::kCidr4:
+    case KeyClass::kCidr6:
+      return add_block(Address::from_octets(e.octets.data(), cls == KeyClass::kCidr6),
+                       static_cast<unsigned char>(e.octets.back()));
+    case KeyClass::kHash:
+      return add_key(e.kind, cls, hash_name(cls, hex(e.octets)), e.octets);
+    case KeyClass::kDomain:
+    case KeyClass::kUrl:
+    case KeyClass::kEmail:
+    case KeyClass::kUrlHost:
+    case KeyClass::kId:
+      return add_text(e.kind, e.octets);
+  }
+}
+
+bool TableBuilder::add(const pattern::Atom& atom) {
   switch (atom.kind) {
     case AtomKind::kIpv4:
     case AtomKind::kIpv6: {
@@ -208,39 +377,32 @@ bool TableBuilder::add(uint32_t row, const pattern::Atom& atom) {
       if (!parsed) return false;
       const Address address = parsed->mapped_v4().value_or(*parsed);
       const auto cls = address.v6 ? KeyClass::kIpv6 : KeyClass::kIpv4;
-      add_key(row, atom.kind, cls, hash_key(cls, text_of(address)), text_of(address));
+      add_key(address.v6 ? AtomKind::kIpv6 : AtomKind::kIpv4, cls, hash_key(cls, text_of(address)), text_of(address));
       return true;
     }
     case AtomKind::kCidr4:
     case AtomKind::kCidr6:
-      return add_block(row, atom);
+      return add_block(atom);
     case AtomKind::kDomain:
     case AtomKind::kDomainTree:
-    case AtomKind::kDomainBelow: {
-      if (atom.value.empty() || atom.value.size() > 1000) return false;
-      if (atom.kind != AtomKind::kDomain) has_below_ = true;
-      if (atom.value.find('.') == std::string::npos) has_single_labels_ = true;
-      const std::string lower = ascii_lower(atom.value);
-      add_key(row, atom.kind, KeyClass::kDomain, hash_domain(lower), lower);
+    case AtomKind::kDomainBelow:
+      if (atom.value.empty() || atom.value.size() > 253) return false;
+      add_text(atom.kind, ascii_lower(atom.value));
       return true;
-    }
     case AtomKind::kUrl:
-    case AtomKind::kEmail: {
-      if (atom.value.empty() || atom.value.size() > UINT16_MAX) return false;
-      const auto cls = atom.kind == AtomKind::kUrl ? KeyClass::kUrl : KeyClass::kEmail;
-      add_key(row, atom.kind, cls, hash_key(cls, atom.value), atom.value);
-      (atom.kind == AtomKind::kUrl ? has_urls_ : has_emails_) = true;
-      if (atom.kind == AtomKind::kUrl && atom.value.find("://") != std::string::npos) add_url_host(atom.value);
+    case AtomKind::kEmail:
+      if (atom.value.empty() || atom.value.size() > Entries::kMaxText) return false;
+      add_text(atom.kind, atom.value);
       return true;
-    }
     case AtomKind::kMd5:
     case AtomKind::kSha1:
     case AtomKind::kSha256:
     case AtomKind::kSha512: {
       char digest[64];
       const size_t size = digest_octets(atom.value, digest);
-      if (size == 0) return false;
-      add_key(row, atom.kind, KeyClass::kHash, hash_key(KeyClass::kHash, {digest, size}), {digest, size});
+      constexpr size_t kSizes[] = {16, 20, 32, 64};
+      if (size != kSizes[static_cast<size_t>(atom.kind) - static_cast<size_t>(AtomKind::kMd5)]) return false;
+      add_key(atom.kind, KeyClass::kHash, hash_name(KeyClass::kHash, atom.value), {digest, size});
       return true;
     }
   }
@@ -249,58 +411,71 @@ bool TableBuilder::add(uint32_t row, const pattern::Atom& atom) {
 
 Table TableBuilder::build() && {
   Table t;
-  arena_.shrink_to_fit();
-  t.arena_ = std::move(arena_);
+  entries_.end_rows();
+  entries_.shrink();
+  t.entries_ = std::move(entries_);
+  t.shape_ = shape_;
   t.has_below_ = has_below_;
-  t.has_urls_ = has_urls_;
-  t.has_emails_ = has_emails_;
-  t.has_single_labels_ = has_single_labels_;
   t.lengths4_ = lengths4_;
   for (size_t bits = lengths6_.size(); bits-- > 0;)
     if (lengths6_[bits]) t.lengths6_.push_back(static_cast<uint8_t>(bits));
+  for (const Range4& r : blocks4_)
+    for (uint32_t i = r.first >> 16; i <= r.last >> 16; ++i) t.known16_[i >> 6] |= uint64_t{1} << (i & 63);
   t.ranges4_ = Ranges4(std::move(blocks4_));
   t.ranges6_ = Ranges6(std::move(blocks6_));
 
-  t.bloom_words_ = pending_.size() * Table::kBloomBits / 64 + 1;
-  t.bucket_count_ = pending_.size() * 5 / 4 / Table::Bucket::kSlots + 1;  // at most 80 % full
-  t.bloom_.reset(static_cast<uint64_t*>(allocate(t.bloom_words_ * 8)));
-  t.buckets_.reset(static_cast<Table::Bucket*>(allocate(t.bucket_count_ * sizeof(Table::Bucket))));
-
-  struct More {
-    uint32_t ref;
-    RowHit posting;
-  };
-  std::vector<More> more;  // keys that several rows share
+  size_t names = 0, addresses4 = 0, digests = 0, others = 0;
   for (const Pending& p : pending_) {
-    const auto* key = reinterpret_cast<const Table::Key*>(t.arena_.data() + p.ref);
-    const std::string_view octets(reinterpret_cast<const char*>(key + 1), key->size);
-    if (const Table::Key* same = t.find(p.hash, key->cls, octets)) {
-      if (key->cls == KeyClass::kUrlHost) continue;
-      more.push_back(
-          {static_cast<uint32_t>(reinterpret_cast<const uint32_t*>(same) - t.arena_.data()), {key->row, key->kind}});
+    const Bloom* f = &t.filter(p.cls);
+    (f == &t.names_ ? names : f == &t.addresses4_ ? addresses4 : f == &t.digests_ ? digests : others) += 1;
+  }
+  // Hosts may be addresses (their filters); names share suffixes, of which there are seldom more than half as many.
+  t.names_ = Bloom(names + names / 2);
+  t.addresses4_ = Bloom(addresses4 + names / 8);
+  t.digests_ = Bloom(digests);
+  t.others_ = Bloom(others);
+  t.bucket_count_ = pending_.size() * 5 / 4 / Table::Bucket::kSlots + 1;  // at most 80 % full
+  t.buckets_ = make_zeroed<Table::Bucket>(t.bucket_count_);
+
+  const auto know = [&](uint32_t a) { t.known16_[a >> 22] |= uint64_t{1} << (a >> 16 & 63); };
+  const auto enter_filter = [&](const Pending& p, std::string_view key) {
+    if (p.cls == KeyClass::kUrlHost) {
+      if (const auto a = packet::parse_address(key)) {
+        (a->v6 ? t.others_ : t.addresses4_).add(p.hash);
+        if (!a->v6) know(a->v4_value());
+        return;
+      }
+    }
+    if (p.cls == KeyClass::kIpv4) know(Address::from_octets(key.data(), false).v4_value());
+    if (p.cls != KeyClass::kDomain && p.cls != KeyClass::kUrlHost)
+      return const_cast<Bloom&>(t.filter(p.cls)).add(p.hash);
+    each_node(key, [&](std::string_view node) { t.names_.add(hash_name(KeyClass::kDomain, node)); });
+  };
+  constexpr size_t kAhead = 16;  // a cache miss each for bucket and filter
+  for (size_t i = 0; i < pending_.size(); ++i) {
+    if (i + kAhead < pending_.size()) {
+      const uint64_t next = pending_[i + kAhead].hash;
+      __builtin_prefetch(&t.buckets_[fold_range(next, t.bucket_count_)], 1);
+      t.filter(pending_[i + kAhead].cls).prefetch(next);
+    }
+    const Pending& p = pending_[i];
+    const Entries::Entry e = t.entries_.at(p.ref);
+    const std::string_view key = p.cls == KeyClass::kUrlHost ? url_host(e.octets) : e.octets;
+    if (const uint32_t same = t.find(p.hash, p.cls, key); same != Table::kNone) {
+      if (p.cls != KeyClass::kUrlHost) t.more_.emplace_back(same, p.ref);
       continue;
     }
-    size_t b = Table::fold_range(p.hash, t.bucket_count_);
+    size_t b = fold_range(p.hash, t.bucket_count_);
     while (t.buckets_[b].used == Table::Bucket::kSlots) b = b + 1 == t.bucket_count_ ? 0 : b + 1;
     Table::Bucket& bucket = t.buckets_[b];
     bucket.tag[bucket.used] = tag_of(p.hash);
     bucket.ref[bucket.used++] = p.ref;
-    t.bloom_[Table::fold_range(p.hash, t.bloom_words_)] |= Table::bloom_bits(p.hash);
+    enter_filter(p, key);
     ++t.keys_;
   }
-
-  std::stable_sort(more.begin(), more.end(), [](const More& a, const More& b) { return a.ref < b.ref; });
-  for (size_t i = 0; i < more.size();) {
-    auto* key = reinterpret_cast<Table::Key*>(t.arena_.data() + more[i].ref);
-    const auto place = static_cast<uint32_t>(t.postings_.size());
-    t.postings_.push_back({0, key->kind});
-    t.postings_.push_back({key->row, key->kind});
-    for (const uint32_t ref = more[i].ref; i < more.size() && more[i].ref == ref; ++i)
-      t.postings_.push_back(more[i].posting);
-    t.postings_[place].row = static_cast<uint32_t>(t.postings_.size()) - place - 1;
-    key->row = place;
-    key->kind = Table::kMany;
-  }
+  for (const auto& [first, other] : t.more_) t.entries_.set_shared(first);
+  std::sort(t.more_.begin(), t.more_.end());
+  t.more_.shrink_to_fit();
   return t;
 }
 

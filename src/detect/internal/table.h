@@ -1,14 +1,21 @@
 // What the index looks up: keys of all kinds in one open-addressing table of cache-line buckets (16-bit tag and 32-bit
-// reference per slot), with a Bloom filter before it and the text of the key behind it. Equality of hashes is never a
-// match; the key is compared. Immutable once built; rows are numbers that the owner gives meaning to.
+// reference per slot), with a Bloom filter for each type before it and the key itself (Entries) behind it. Equality of
+// hashes is never a match; the key is compared. Immutable once built; rows are numbers that the owner gives meaning to.
+//
+// The filter of names holds every suffix of two labels and more of every name and URL host: from the right, a name's
+// walk ends at the first suffix that no key has, mostly the shortest.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "detect/internal/bloom.h"
+#include "detect/internal/entries.h"
 #include "detect/internal/query.h"
 #include "detect/internal/ranges.h"
 #include "pattern/pattern.h"
@@ -25,11 +32,37 @@ class Table {
   // Appends the rows that the query matches; a row may come twice if two of its atoms match.
   void match(const Query& query, std::vector<RowHit>& out) const;
   [[nodiscard]] bool has_below() const { return has_below_; }  // any kDomainTree or kDomainBelow
-  [[nodiscard]] bool has_urls() const { return has_urls_; }
-  [[nodiscard]] bool has_emails() const { return has_emails_; }
-  [[nodiscard]] bool has_single_labels() const { return has_single_labels_; }
-  // May the query match, or is its name or address the host of a URL?
-  [[nodiscard]] bool concerns(const Query& query) const;
+
+  // What a scanner of raw text has to look out for beside addresses, names of several labels and digests.
+  struct Shape {
+    bool urls = false, emails = false;
+    bool single_labels = false;  // names, or hosts of URLs, without a dot
+    bool odd_names = false;      // names, or hosts of URLs, whose last label no name in running text has ("1.2.3")
+  };
+  [[nodiscard]] const Shape& shape() const { return shape_; }
+
+  // The row that was given this id (see TableBuilder::add_id).
+  [[nodiscard]] std::optional<uint32_t> row_of_id(std::string_view packed) const;
+
+  // For the scanner: false if no record that contains this value can match because of it. True for the host of a URL
+  // too. Exact but for names that the host of a URL has and addresses in blocks that end within a prefix.
+  [[nodiscard]] bool concerns_v4(uint32_t address) const;
+  [[nodiscard]] bool concerns_v6(const packet::Address& address) const;
+  // `wildcard`: it stands for names below it only. Requires: kTailPad readable octets before the name.
+  [[nodiscard]] bool concerns_name(std::string_view name, bool wildcard) const;
+  [[nodiscard]] bool concerns_digest(std::string_view hex) const;
+  [[nodiscard]] bool concerns_email(std::string_view text) const;
+  // Its filters, to be asked in batches.
+  [[nodiscard]] const Bloom& names() const { return names_; }
+  [[nodiscard]] const Bloom& addresses4() const { return addresses4_; }
+  [[nodiscard]] const Bloom& digests() const { return digests_; }
+  // One bit per /16: is there an address, a host or a part of a block in it?
+  [[nodiscard]] bool in_known16(uint32_t address) const {
+    return (known16_[address >> 22] >> (address >> 16 & 63) & 1) != 0;
+  }
+  [[nodiscard]] bool in_block4(uint32_t address) const { return lengths4_ != 0 && ranges4_.contains(address); }
+
+  [[nodiscard]] const Entries& entries() const { return entries_; }
   [[nodiscard]] size_t keys() const { return keys_; }
   [[nodiscard]] size_t memory_bytes() const;
 
@@ -42,72 +75,66 @@ class Table {
     uint32_t ref[kSlots];
   };
   static_assert(sizeof(Bucket) == 64);
-  struct Free {
-    void operator()(void* p) const;
-  };
-  // A key in the arena: the header, then the octets, padded to four.
-  struct Key {
-    uint16_t size;
-    KeyClass cls;
-    pattern::AtomKind kind;  // of the only posting
-    uint32_t row;            // of the only posting; with kMany the place of the list in postings_
-  };
-  static_assert(sizeof(Key) == 8);
-  static constexpr auto kMany = static_cast<pattern::AtomKind>(0xff);
+  static constexpr uint32_t kNone = UINT32_MAX;
 
-  static constexpr size_t kBloomBits = 12;  // per key: about 1 % false positives with four bits in one word
-
-  [[nodiscard]] bool maybe(uint64_t hash) const {
-    const uint64_t bits = bloom_bits(hash);
-    return (bloom_[fold_range(hash, bloom_words_)] & bits) == bits;
+  [[nodiscard]] uint32_t find(uint64_t hash, KeyClass cls, std::string_view octets) const;
+  [[nodiscard]] const Bloom& filter(KeyClass cls) const;
+  [[nodiscard]] bool is_url_host(uint64_t hash, std::string_view host) const {
+    return shape_.urls && find(hash, KeyClass::kUrlHost, host) != kNone;
   }
-  static uint64_t bloom_bits(uint64_t h) {
-    return uint64_t{1} << (h & 63) | uint64_t{1} << (h >> 6 & 63) | uint64_t{1} << (h >> 12 & 63) |
-           uint64_t{1} << (h >> 18 & 63);
-  }
-  // Maps the upper part of a hash onto 0..n-1.
-  static size_t fold_range(uint64_t h, size_t n) {
-    return static_cast<size_t>(static_cast<unsigned __int128>(h) * n >> 64);
-  }
-
-  [[nodiscard]] const Key* find(uint64_t hash, KeyClass cls, std::string_view octets) const;
-  void take(const Key& key, Query::Accept accept, std::vector<RowHit>& out) const;
+  template <class Fn>
+  void each_posting(uint32_t ref, const Fn& fn) const;
+  void take(uint32_t ref, Query::Accept accept, std::vector<RowHit>& out) const;
   void match_cidr(const packet::Address& address, std::vector<RowHit>& out) const;
 
-  std::unique_ptr<uint64_t[], Free> bloom_;
-  std::unique_ptr<Bucket[], Free> buckets_;
-  size_t bloom_words_ = 0, bucket_count_ = 0, keys_ = 0;
-  std::vector<uint32_t> arena_;   // keys
-  std::vector<RowHit> postings_;  // lists: one element whose row is the count, then the postings
+  Entries entries_;
+  Bloom names_, addresses4_, digests_, others_;
+  Zeroed<Bucket> buckets_;
+  size_t bucket_count_ = 0, keys_ = 0;
+  std::vector<std::pair<uint32_t, uint32_t>> more_;  // (first entry of a key, another of the same), sorted
   Ranges4 ranges4_;
   Ranges6 ranges6_;
+  std::vector<uint64_t> known16_ = std::vector<uint64_t>(1024);
   uint64_t lengths4_ = 0;          // bit n: there is a /n
   std::vector<uint8_t> lengths6_;  // prefix lengths that occur, longest first
-  bool has_below_ = false, has_urls_ = false, has_emails_ = false, has_single_labels_ = false;
+  Shape shape_;
+  bool has_below_ = false;
 };
 
 class TableBuilder {
  public:
-  // False if the atom's value is not one of its kind; then nothing is added.
-  bool add(uint32_t row, const pattern::Atom& atom);
+  void begin_row() { entries_.begin_row(); }
+  void end_rows() { entries_.end_rows(); }
+  // To the row begun last. False if the atom's value is not one of its kind; then nothing is added.
+  bool add(const pattern::Atom& atom);
+  // The id of the row, so that the row can be found by it.
+  void add_id(std::string_view packed);
+  // An entry of another table, of whichever kind.
+  void add(const Entries::Entry& entry);
+  [[nodiscard]] const Entries& entries() const { return entries_; }
+  [[nodiscard]] bool full() const { return entries_.size_bytes() + Entries::kMaxText + 16 > Entries::kMaxBytes; }
   [[nodiscard]] Table build() &&;
 
  private:
   struct Pending {
     uint64_t hash;
     uint32_t ref;
+    KeyClass cls;
   };
-  void add_key(uint32_t row, pattern::AtomKind kind, KeyClass cls, uint64_t hash, std::string_view octets);
-  bool add_block(uint32_t row, const pattern::Atom& atom);
-  void add_url_host(std::string_view url);
+  void add_key(pattern::AtomKind kind, KeyClass cls, uint64_t hash, std::string_view octets);
+  bool add_block(const pattern::Atom& atom);
+  void add_block(const packet::Address& address, unsigned bits);
+  void add_text(pattern::AtomKind kind, std::string_view text);
+  void add_url_host(uint32_t ref);
 
   std::vector<Pending> pending_;
-  std::vector<uint32_t> arena_;
+  Entries entries_;
   std::vector<Range4> blocks4_;
   std::vector<Range6> blocks6_;
   uint64_t lengths4_ = 0;
   std::vector<bool> lengths6_ = std::vector<bool>(129);
-  bool has_below_ = false, has_urls_ = false, has_emails_ = false, has_single_labels_ = false;
+  Table::Shape shape_;
+  bool has_below_ = false;
 };
 
 }  // namespace entente::detect

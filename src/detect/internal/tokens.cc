@@ -96,6 +96,8 @@ void each_url(std::string_view text, const TokenFn& fn) {
   }
 }
 
+}  // namespace
+
 void each_email(std::string_view text, const TokenFn& fn) {
   for (size_t at = text.find('@'); at != std::string_view::npos; at = text.find('@', at + 1)) {
     size_t begin = at, end = at + 1;
@@ -113,9 +115,7 @@ void each_email(std::string_view text, const TokenFn& fn) {
   }
 }
 
-}  // namespace
-
-void each_observable(std::string_view text, const Index::Shape& shape, const TokenFn& fn) {
+void each_observable(std::string_view text, const Table::Shape& shape, const TokenFn& fn) {
   unsigned odd = 0;
   any_word(text, shape.single_labels, odd, [&](ObservableKind kind, std::string_view token) {
     fn(kind, token);

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "detect/index.h"
+#include "detect/internal/table.h"
 
 namespace entente::detect {
 
@@ -23,7 +24,10 @@ template <class Found>
 bool any_word(std::string_view text, bool single_labels, unsigned& oddities, const Found& found);
 
 // All observables of a text: words, URLs, e-mail addresses. A name beyond ASCII only if it is the whole text.
-void each_observable(std::string_view text, const Index::Shape& shape, const TokenFn& fn);
+void each_observable(std::string_view text, const Table::Shape& shape, const TokenFn& fn);
+
+// Every '@' with what may be an address around it.
+void each_email(std::string_view text, const TokenFn& fn);
 
 // Undoes the usual ways of writing an indicator so that it cannot be clicked: hxxp, [.], (.), [:], [at]. nullopt if
 // there is none.

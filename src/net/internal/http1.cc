@@ -1,5 +1,6 @@
 #include "net/internal/http1.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include <boost/beast/http/basic_parser.hpp>
@@ -34,6 +35,13 @@ class Collector : public http::basic_parser<kRequest> {
   Parse run(std::string& in) {
     if (this->is_done()) return Parse::kDone;
     const bool in_header = !this->is_header_done();
+    // Beast lets a longer head pass if it comes in one piece. A head that does not end within the limit is refused the
+    // same way however it comes.
+    if (in_header && header_bytes_ + in.size() > limits_.header_bytes) {
+      const std::string_view room(in.data(), limits_.header_bytes - std::min(header_bytes_, limits_.header_bytes));
+      if (room.find("\r\n\r\n") == std::string_view::npos && !(header_bytes_ > 0 && room.starts_with("\r\n")))
+        return Parse::kHeaderLimit;
+    }
     error_code ec;
     const size_t used = this->put({in.data(), in.size()}, ec);
     in.erase(0, used);

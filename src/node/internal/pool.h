@@ -34,6 +34,11 @@ class Pool {
     ready_.notify_one();
   }
 
+  [[nodiscard]] size_t size() {
+    const std::lock_guard lock(mutex_);
+    return queue_.size();
+  }
+
  private:
   // What is queued when it stops still runs: somebody waits for each answer.
   void run() {

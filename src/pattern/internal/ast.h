@@ -50,11 +50,18 @@ enum class Op : uint8_t {
   kExists,
 };
 
+// Where something stood in the text; not part of what two trees are compared by.
+struct Place {
+  uint32_t at = 0;
+  bool operator==(const Place&) const { return true; }
+};
+
 struct Test {
   Path path;
   Op op = Op::kEqual;
   bool negated = false;
   std::vector<Constant> constants;  // kExists: none; kIn: any number; else one
+  Place place;                      // kMatches: of the constant
   bool operator==(const Test&) const = default;
 };
 
@@ -89,6 +96,7 @@ struct Observation {
 struct Ast {
   Observation root;
   std::vector<std::string> warnings;  // accepted though the standard does not allow it
+  std::string source;                 // the text, kept only if there is a MATCHES whose expression may be wrong
   bool operator==(const Ast& other) const { return root == other.root; }
 };
 

@@ -146,6 +146,12 @@ Result<Token> Lexer::literal(TokenKind kind, size_t start, size_t quote) {
       return invalid("a quote that is not closed", place(text_, start), "end the constant with '");
     }
     char c = text_[at_];
+    if (c != '\'' && c != '\\') {
+      const size_t end = std::min(text_.find_first_of("'\\", at_), text_.size());
+      value += text_.substr(at_, end - at_);
+      at_ = end - 1;
+      continue;
+    }
     if (c == '\'') break;
     if (c == '\\') {
       c = peek(1);

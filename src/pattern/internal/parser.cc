@@ -42,7 +42,7 @@ class Parser {
   bool at_word(std::string_view keyword) { return at(TokenKind::kWord, keyword); }
   bool at_symbol(std::string_view symbol) { return at(TokenKind::kSymbol, symbol); }
   bool at(TokenKind kind, std::string_view text) {
-    if (token_.kind == kind && token_.text == text) return true;
+    if (token_.kind == kind && token_.text.front() == text.front() && token_.text == text) return true;
     expected_.push_back(text);
     return false;
   }
@@ -151,20 +151,20 @@ class Parser {
     if (at_word("WITHIN")) {
       q.kind = Qualifier::Kind::kWithin;
       CHECK_OK(advance());
-      const std::string start = here();
+      const size_t start = token_.at;
       if (!at_kind(TokenKind::kInteger, "a number") && !at_kind(TokenKind::kFloat, "a number")) return unexpected();
       TRY(q.first, constant());
       if ((q.first.kind == Constant::Kind::kInteger ? static_cast<double>(q.first.integer) : q.first.real) <= 0) {
-        return invalid("WITHIN needs more than 0 seconds", start);
+        return invalid("WITHIN needs more than 0 seconds", place(text_, start));
       }
       CHECK_OK(take_word("SECONDS"));
     } else if (at_word("REPEATS")) {
       q.kind = Qualifier::Kind::kRepeats;
       CHECK_OK(advance());
-      const std::string start = here();
+      const size_t start = token_.at;
       if (!at_kind(TokenKind::kInteger, "an integer")) return unexpected();
       TRY(q.first, constant());
-      if (q.first.integer < 1) return invalid("REPEATS needs at least 1", start);
+      if (q.first.integer < 1) return invalid("REPEATS needs at least 1", place(text_, start));
       CHECK_OK(take_word("TIMES"));
     } else if (at_word("START")) {
       q.kind = Qualifier::Kind::kStartStop;
@@ -265,10 +265,14 @@ class Parser {
     const bool order = t.op >= Op::kLess && t.op <= Op::kGreaterEqual;
     const bool text = t.op >= Op::kLike && t.op <= Op::kIsSuperset;
     if (text && !at_kind(TokenKind::kString, "a string")) return unexpected();
-    const std::string start = here();
+    const size_t start = token_.at;
     TRY(Constant c, constant());
     if (order && c.kind == Constant::Kind::kBoolean) {
-      return invalid("true and false have no order", start, "use = or !=");
+      return invalid("true and false have no order", place(text_, start), "use = or !=");
+    }
+    if (t.op == Op::kMatches) {
+      t.place.at = static_cast<uint32_t>(start);
+      if (ast_.source.empty()) ast_.source = text_;
     }
     t.constants.push_back(std::move(c));
     return {};
@@ -282,10 +286,11 @@ class Parser {
       return c.kind == Constant::Kind::kFloat ? Constant::Kind::kInteger : c.kind;
     };
     while (true) {
-      const std::string start = here();
+      const size_t start = token_.at;
       TRY(Constant c, constant());
       if (!out.empty() && family(out.front()) != family(c)) {
-        return invalid("a set with constants of different types", start, "use members of one type (§9.6)");
+        return invalid("a set with constants of different types", place(text_, start),
+                       "use members of one type (§9.6)");
       }
       out.push_back(std::move(c));
       if (at_symbol(")")) return advance();
@@ -429,11 +434,23 @@ bool is_keyword(std::string_view word) {
   return !word.empty() && std::find(kKeywords.begin(), kKeywords.end(), word) != kKeywords.end();
 }
 
+// Where a text stops being UTF-8.
+static size_t first_bad_octet(std::string_view text) {
+  size_t at = 0;
+  while (at < text.size()) {
+    size_t n = 1;
+    while (n <= 4 && !valid_utf8(text.substr(at, n))) ++n;
+    if (n > 4) break;
+    at += n;
+  }
+  return at;
+}
+
 Result<Ast> parse_ast(std::string_view text) {
   constexpr size_t kMaxBytes = 64 * 1024;
   if (text.size() > kMaxBytes)
-    return make_error(ErrorKind::kTooLarge, "a pattern over 64 KiB", "", "split it with OR into several");
-  if (!valid_utf8(text)) return invalid("a pattern that is not UTF-8");
+    return make_error(ErrorKind::kTooLarge, "a pattern over 64 KiB", "1:1", "split it with OR into several");
+  if (!valid_utf8(text)) return invalid("a pattern that is not UTF-8", place(text, first_bad_octet(text)));
   return Parser(text).run();
 }
 

@@ -1,5 +1,6 @@
 #include "stix/internal/checker.h"
 
+#include "stix/internal/contributing.h"
 #include "stix/internal/forms.h"
 #include "stix/timestamp.h"
 
@@ -185,18 +186,32 @@ void Checker::common(const Members& members) {
   }
 
   const Type* known = find_type(type_);
-  if (known == nullptr || known->cls != Class::kSco || id_.size() < 36) return;
+  if (known == nullptr || known->cls != Class::kSco) return;
+  // An observable may have versions, by properties that its table does not list; then they are what they are elsewhere,
+  // or nobody could tell which version is the last.
+  for (const std::string_view name : {"created", "modified"}) {
+    const auto value = json::find(root_, name);
+    if (!value) continue;
+    const auto text = json::find_string(root_, name);
+    const Frame here{nullptr, name};
+    if (!text || !parse_timestamp(*text)) report(Rule::kTimestamp, &here, {"not a timestamp"});
+  }
+  if (json::find(root_, "revoked") && !json::find_bool(root_, "revoked")) {
+    const Frame here{nullptr, "revoked"};
+    report(Rule::kJsonType, &here, {"must be true or false"});
+  }
+  if (id_.size() < 36) return;
   const bool versioned = json::find(root_, "modified").has_value() || json::find(root_, "created").has_value() ||
                          json::find(root_, "created_by_ref").has_value() || json::find(root_, "revoked").has_value();
-  if (!warnings() && !versioned) return;
   const int version = uuid_form(id_.substr(id_.size() - 36)).version;
+  if (!warnings() && !versioned && (version == 4 || has_contributing(root_))) return;
   const auto due = deterministic_id(root_);
   const Frame at{nullptr, "id"};
   if (versioned && due && *due == id_) {
     report(Rule::kVersionedSco, &at,
            {"an observable with created, modified, created_by_ref or revoked must not have the deterministic id"});
   } else if (!due && version != 4) {
-    report(Rule::kUuidVersion, &at, {"without a contributing property the UUID should be of version 4"});
+    report(Rule::kRandomUuid, &at, {"without a contributing property the UUID must be of version 4"});
   } else if (due && !versioned && version != 5) {
     report(Rule::kUuidVersion, &at, {"the UUID should be of version 5: ", *due});
   } else if (due && !versioned && *due != id_) {
@@ -235,6 +250,14 @@ void Checker::unknown_member(std::string_view name, const json::Value& value, co
                       : many ? value.is_array()
                              : true;
     if (!fits) report(Rule::kReferenceForm, at, {name, " should hold ", one ? "an identifier" : "identifiers"});
+    const bool hexadecimal = name.ends_with("_hex");
+    if (hexadecimal || name.ends_with("_bin")) {
+      std::string_view digits;
+      const bool coded = value.get_string().get(digits) == simdjson::SUCCESS &&
+                         (hexadecimal ? is_hex_lower(digits) : is_base64(digits));
+      if (!coded)
+        report(Rule::kEncodedForm, at, {name, " should hold ", hexadecimal ? "hexadecimal digits" : "base64"});
+    }
   }
   anything(value, at);
 }
@@ -361,6 +384,7 @@ void Checker::text(const Property& p, std::string_view value, const Frame* at) {
   switch (p.kind) {
     case Kind::kTimestamp:
     case Kind::kMilliseconds:
+    case Kind::kSeconds:
       return timestamp(p, value, at);
     case Kind::kId:
       return own_id(value, at);
@@ -409,7 +433,10 @@ void Checker::text(const Property& p, std::string_view value, const Frame* at) {
     case Kind::kMime:
       if (warnings()) form(is_mime(value), p, "a media type", at, Rule::kFormAdvice);
       return;
+    case Kind::kCharset:
+      return form(is_charset(value), p, "the name of a character set", at);
     case Kind::kRelationshipType:
+      if (value.empty()) return report(Rule::kRelationshipType, at, {"relationship_type is empty"});
       for (const char c : value) {
         if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-') {
           return report(Rule::kRelationshipType, at, {"\"", value, "\" has characters other than a-z 0-9 and hyphen"});
@@ -437,6 +464,7 @@ void Checker::timestamp(const Property& p, std::string_view value, const Frame* 
   if (p.kind == Kind::kMilliseconds && value.size() < 24) {
     report(Rule::kMilliseconds, at, {p.name, " needs three digits after the dot"});
   }
+  if (p.kind == Kind::kSeconds) form(value.size() == 20, p, "precise to the second, without a fraction", at);
 }
 
 }  // namespace entente::stix::internal

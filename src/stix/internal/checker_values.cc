@@ -204,6 +204,15 @@ void Checker::extension(std::string_view key, const json::Value& value, const Fr
     report(Rule::kExtensionType, at, {"the extension needs extension_type"});
   } else if (!type->is_string() || !has_word(kExtensionType.terms, type->get_string().value_unsafe())) {
     report(Rule::kEnum, &here, {"extension_type is not in ", kExtensionType.name, ": ", kExtensionType.terms});
+  } else if (warnings() && type->get_string().value_unsafe() == "toplevel-property-extension" &&
+             value.get_object().value_unsafe().size() > 1) {
+    report(Rule::kToplevelEntry, at, {"this entry has more than extension_type"});
+  }
+  for (const auto& member : json::as_object(value)) {
+    // `id` is shorter than names of one's own may be (§7.3.2); the OASIS schema lets it pass, and the field writes it.
+    if (is_property_name(member.key) || member.key == "id") continue;
+    const Frame inner{at, member.key};
+    report(Rule::kPropertyName, &inner, {"\"", member.key, "\" is not a property name"});
   }
   anything(value, at);
 }
@@ -220,6 +229,9 @@ void Checker::contents(const json::Value& value, const Frame* at) {
     } else if (!empty_object(member.value, &here, "a translation")) {
       for (const auto& translated : json::as_object(member.value)) {
         const Frame inner{&here, translated.key};
+        if (!is_property_name(translated.key)) {
+          report(Rule::kContents, &inner, {"\"", translated.key, "\" is not a property name"});
+        }
         if (translated.value.is_number() || translated.value.is_bool()) {
           report(Rule::kContents, &inner, {"only text is translated"});
         } else {

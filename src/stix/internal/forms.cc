@@ -192,6 +192,10 @@ bool is_mime(std::string_view text) {
   return slash != std::string_view::npos && slash != 0 && slash + 1 < text.size() && text.find(' ') > slash;
 }
 
+bool is_charset(std::string_view text) {
+  return text.size() >= 2 && text.size() <= 250 && all(text, kLower | kUpper | kDigit, "/.+_:()-");
+}
+
 bool is_registry_key(std::string_view text) {
   const auto hive = text.substr(0, text.find('\\'));
   for (const std::string_view alias : {"hklm", "hkcu", "hkcr", "hku", "hkcc"}) {

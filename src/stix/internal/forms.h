@@ -31,6 +31,7 @@ struct UuidForm {
 [[nodiscard]] bool is_email(std::string_view text);     // RFC 5322 addr-spec, without comments
 [[nodiscard]] bool is_cpe23(std::string_view text);
 [[nodiscard]] bool is_mime(std::string_view text);
+[[nodiscard]] bool is_charset(std::string_view text);       // form of a name of the IANA registry
 [[nodiscard]] bool is_registry_key(std::string_view text);  // full name of the hive, §6.17
 [[nodiscard]] bool is_semver(std::string_view text);        // MAJOR.MINOR.PATCH…
 [[nodiscard]] bool is_cve(std::string_view text);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -21,6 +22,7 @@ enum class Kind : uint8_t {
   kFloat,
   kTimestamp,
   kMilliseconds,  // created, modified
+  kSeconds,       // a timestamp without a fraction
   kType,          // the object's own type, known already
   kId,            // the object's own id
   kSpecVersion,
@@ -51,6 +53,7 @@ enum class Kind : uint8_t {
   kEmail,
   kCpe,
   kMime,
+  kCharset,
   kRegistryKey,
   kRelationshipType,
 };
@@ -185,7 +188,7 @@ class Shape {
     for (size_t at = hash(property);; at = (at + 1) % kSlots) {
       const uint8_t entry = slots_[at];
       if (entry == 0) return -1;
-      if (properties_[entry - 1]->name == property) return entry - 1;
+      if (same(properties_[entry - 1]->name, property)) return entry - 1;
     }
   }
 
@@ -201,6 +204,31 @@ class Shape {
 
  private:
   static constexpr size_t kSlots = 128;
+
+  // Names are short: without the call that == makes.
+  static constexpr bool same(std::string_view a, std::string_view b) {
+    if (a.size() != b.size()) return false;
+    if consteval {
+      return a == b;
+    } else {
+      const auto word = [](const char* p, auto v) {
+        std::memcpy(&v, p, sizeof(v));
+        return v;
+      };
+      const char* p = a.data();
+      const char* q = b.data();
+      size_t n = a.size();
+      if (n < 4) return p[0] == q[0] && p[n / 2] == q[n / 2] && p[n - 1] == q[n - 1];
+      if (n < 8) {
+        return word(p, uint32_t{}) == word(q, uint32_t{}) && word(p + n - 4, uint32_t{}) == word(q + n - 4, uint32_t{});
+      }
+      for (; n > 8; n -= 8, p += 8, q += 8) {
+        if (word(p, uint64_t{}) != word(q, uint64_t{})) return false;
+        if (n < 16) return word(p + n - 8, uint64_t{}) == word(q + n - 8, uint64_t{});
+      }
+      return word(p, uint64_t{}) == word(q, uint64_t{});
+    }
+  }
 
   static constexpr size_t hash(std::string_view s) {
     const auto u = [&](size_t i) { return static_cast<size_t>(static_cast<unsigned char>(s[i])); };

@@ -77,7 +77,7 @@ constexpr std::array kPebinaryTable = {
     text("imphash"),
     hexadecimal("machine_hex"),
     integer("number_of_sections", 0),
-    time("time_date_stamp"),
+    of(Kind::kSeconds, "time_date_stamp"),
     hexadecimal("pointer_to_symbol_table_hex"),
     integer("number_of_symbols", 0),
     integer("size_of_optional_header", 0),

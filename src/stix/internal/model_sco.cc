@@ -29,8 +29,9 @@ constexpr std::array kArtifactChecks = {
 constexpr std::array kAutonomousSystemTable = {integer("number").must(), text("name"), text("rir")};
 
 constexpr std::array kDirectoryTable = {
-    text("path").must(), text("path_enc"), time("ctime"),
-    time("mtime"),       time("atime"),    list(to("contains_refs", "file directory")),
+    text("path").must(), of(Kind::kCharset, "path_enc"),
+    time("ctime"),       time("mtime"),
+    time("atime"),       list(to("contains_refs", "file directory")),
 };
 
 constexpr std::array kDomainNameTable = {
@@ -76,7 +77,7 @@ constexpr std::array kFileTable = {
     hashes("hashes"),
     integer("size", 0),
     text("name"),
-    text("name_enc"),
+    of(Kind::kCharset, "name_enc"),
     hexadecimal("magic_number_hex"),
     of(Kind::kMime, "mime_type"),
     time("ctime"),

@@ -64,6 +64,14 @@ Status Applier::run(std::string& outcome) {
       case OpKind::kSet:
         batch_.put(kSettings, setting_key(op.space, op.key), op.value);
         break;
+      case OpKind::kNote: {
+        std::string value;
+        put_bytes(value, op.value);
+        put_time(value, entry_.first_time.us);
+        value += outcome;
+        batch_.put(kSettings, setting_key(op.space, op.key), value);
+        break;
+      }
       case OpKind::kErase:
         batch_.erase(kSettings, setting_key(op.space, op.key));
         break;

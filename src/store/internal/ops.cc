@@ -25,6 +25,7 @@ void put_op(std::string& out, const Op& op) {
       put_u32(out, op.instant.ns);
       return;
     case OpKind::kSet:
+    case OpKind::kNote:
     case OpKind::kExpect:
       put_bytes(out, op.space);
       put_bytes(out, op.key);
@@ -75,6 +76,7 @@ bool OpReader::next(Op& op) {
       break;
     }
     case OpKind::kSet:
+    case OpKind::kNote:
     case OpKind::kExpect:
       op.space = r_.bytes();
       op.key = r_.bytes();

@@ -12,7 +12,16 @@ namespace entente::store {
 
 inline constexpr uint8_t kOpsFormat = 1;
 
-enum class OpKind : uint8_t { kAdd = 1, kShare = 2, kRemove = 3, kSet = 4, kErase = 5, kExpect = 6, kAppend = 7 };
+enum class OpKind : uint8_t {
+  kAdd = 1,
+  kShare = 2,
+  kRemove = 3,
+  kSet = 4,
+  kErase = 5,
+  kExpect = 6,
+  kAppend = 7,
+  kNote = 8
+};
 
 // One operation; only the members of its kind are set.
 struct Op {
@@ -28,9 +37,9 @@ struct Op {
     kNone = 2
   } which = Which::kAll;    // remove; none: no version has this text
   stix::Timestamp instant;  // remove
-  std::string_view space;   // set, erase, expect; append: the sequence
-  std::string_view key;     // set, erase, expect
-  std::string_view value;   // set, expect, append
+  std::string_view space;   // set, note, erase, expect; append: the sequence
+  std::string_view key;     // set, note, erase, expect
+  std::string_view value;   // set, note, expect, append
 };
 
 void put_op(std::string& out, const Op& op);

@@ -60,10 +60,11 @@ PageReader::PageReader(const log::View& view, const Uuid& collection, const Quer
       collection_(collection),
       query_(query),
       after_(query.added_after ? query.added_after->us : kNever),
-      upto_(query.upto ? query.upto->us : kForever) {}
+      upto_(query.upto ? query.upto->us : kForever),
+      from_(std::max(after_, query.resume ? query.resume->us : kNever)) {}
 
 Result<Page> PageReader::run() {
-  if (after_ >= upto_) return Page{};
+  if (from_ >= upto_) return Page{};
   return query_.ids.empty() ? walk() : by_id();
 }
 
@@ -140,7 +141,7 @@ Result<Page> PageReader::by_id() {
   for (const auto& id : ids) {
     TRY(const auto entries, object_versions(view_, object_in(object_key(id), collection_)));
     for (const auto& e : entries) {
-      if (!in_window(e.date)) continue;
+      if (!in_window(e.date) || e.date <= from_) continue;
       const std::string key = row_key(collection_, e.date);
       auto value = view_.get(kRows, key);
       if (!value.ok()) return value.error().kind == ErrorKind::kNotFound ? damaged("row") : value.error();
@@ -163,7 +164,7 @@ Result<Page> PageReader::walk() {
   Page page;
   page.rows.reserve(std::min(query_.limit, kReserve) + 1);
   Status status;
-  const int64_t from = after_ == kNever ? kNever : after_ + 1;
+  const int64_t from = from_ == kNever ? kNever : from_ + 1;
   const std::string end = upto_ == kForever ? after_prefix(collection_.raw()) : row_key(collection_, upto_ + 1);
   CHECK_OK(view_.scan(kRows, row_key(collection_, from), end, [&](std::string_view key, std::string_view value) {
     RowHead head;

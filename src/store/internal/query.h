@@ -38,6 +38,7 @@ class PageReader {
   const Query& query_;
   const int64_t after_;
   const int64_t upto_;
+  const int64_t from_;  // rows up to here are not given; they count in the choice of versions all the same
   std::unordered_map<std::string, Window> windows_;
 };
 

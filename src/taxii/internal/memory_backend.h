@@ -90,11 +90,12 @@ class MemoryBackend final : public Backend {
       it->second.second = std::max(it->second.second, r.instant);
     }
     Page out;
+    out.snapshot = newest_;
     for (const Row& r : rest) {
       const auto& [first, last] = ends[r.id];
       const bool wanted = f.all || (f.first && r.instant == first) || (f.last && r.instant == last) ||
                           std::ranges::find(f.exact, r.instant) != f.exact.end();
-      if (!wanted) continue;
+      if (!wanted || (f.resume && r.date_added <= *f.resume)) continue;
       if (out.items.size() == f.limit) {
         out.more = true;
         break;

@@ -150,7 +150,6 @@ Result<Query> parse_filters(std::string_view query, Endpoint endpoint, const Lim
       out.gave_version = true;
     }
   }
-  out.asked_after = out.filter.added_after;
   normalise(out.filter.ids);
   normalise(out.filter.types);
   normalise(out.filter.spec_versions);
@@ -218,7 +217,8 @@ Status resume(Query& query, const Cursor& cursor) {
   if (!agrees) return bad("next belongs to a query with other filters", "next", "repeat the filters or leave them out");
   Filter filter = kept;
   filter.limit = given.limit;
-  filter.added_after = cursor.position;
+  filter.added_after = cursor.added_after;
+  filter.resume = cursor.position;
   filter.upto = cursor.upto;
   // R3: some clients move added_after forward and keep next. Both are obeyed; going back is not possible with this
   // cursor.
@@ -226,10 +226,9 @@ Status resume(Query& query, const Cursor& cursor) {
     if (cursor.added_after && *given.added_after < *cursor.added_after) {
       return bad("next belongs to a query with a later added_after", "next", "repeat the filters or leave them out");
     }
-    filter.added_after = std::max(cursor.position, *given.added_after);
+    filter.added_after = given.added_after;
   }
   query.filter = std::move(filter);
-  query.asked_after = cursor.added_after;
   return {};
 }
 

@@ -17,7 +17,6 @@ enum class Endpoint : uint8_t { kObjects, kManifest, kObject, kVersions, kDelete
 struct Query {
   Filter filter;
   std::optional<std::string> next;
-  std::optional<Time> asked_after;  // added_after of the first page; filter.added_after moves on
   bool gave_id = false, gave_type = false, gave_spec_version = false, gave_version = false;
 };
 

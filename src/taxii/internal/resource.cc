@@ -50,14 +50,15 @@ Node collection_node(const CollectionInfo& c) {
 }  // namespace
 
 // T26: the default is one of the list, the very same text; nothing is listed that the caller may not know of.
-std::string discovery_json(const std::string& title, const std::string& contact, const std::vector<RootInfo>& roots) {
+std::string discovery_json(const std::string& title, const std::string& contact, const std::vector<RootInfo>& roots,
+                           const std::string& origin) {
   Node n = Node::object();
   n.set("title", title);
   if (!contact.empty()) n.set("contact", contact);
   if (!roots.empty()) {
     Node list = Node::array();
-    for (const auto& root : roots) list.push(Node(root.path));
-    n.set("default", roots.front().path);
+    for (const auto& root : roots) list.push(Node(origin + root.path));
+    n.set("default", origin + roots.front().path);
     n.set("api_roots", std::move(list));
   }
   return json::write(n);

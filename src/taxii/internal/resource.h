@@ -10,7 +10,9 @@
 
 namespace entente::taxii::internal {
 
-std::string discovery_json(const std::string& title, const std::string& contact, const std::vector<RootInfo>& roots);
+// `origin` stands before each root's path; "" = relative URLs.
+std::string discovery_json(const std::string& title, const std::string& contact, const std::vector<RootInfo>& roots,
+                           const std::string& origin);
 std::string root_json(const RootInfo& root);
 std::string collection_json(const CollectionInfo& collection);
 std::string collections_json(const std::vector<CollectionInfo>& collections);

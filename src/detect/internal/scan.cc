@@ -1,0 +1,235 @@
+#include "detect/internal/scan.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "detect/internal/scan_kernel.h"
+#include "detect/internal/tokens.h"
+#include "packet/address.h"
+
+namespace entente::detect {
+namespace {
+
+using namespace scanning;
+
+Functions functions_of(Kernel kernel) {
+#if defined(__x86_64__)
+  if (kernel == Kernel::kAvx512) return avx512_functions();
+  if (kernel == Kernel::kAvx2) return avx2_functions();
+#endif
+  static_cast<void>(kernel);
+  return scalar_functions();
+}
+
+bool is_hex(char c) { return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
+bool is_run(char c) {
+  return (word::kClass[static_cast<unsigned char>(c)] & (word::kWord | word::kDot | word::kColon)) != 0;
+}
+
+}  // namespace
+
+const char* name(Kernel kernel) {
+  switch (kernel) {
+    case Kernel::kScalar:
+      return "scalar";
+    case Kernel::kAvx2:
+      return "avx2";
+    case Kernel::kAvx512:
+      return "avx512";
+  }
+  return "";
+}
+
+const std::vector<Kernel>& kernels() {
+  static const std::vector<Kernel> all = [] {
+    std::vector<Kernel> out{Kernel::kScalar};
+#if defined(__x86_64__)
+    const bool bits =
+        __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+    if (bits && __builtin_cpu_supports("avx2")) out.push_back(Kernel::kAvx2);
+    if (bits && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512vbmi"))
+      out.push_back(Kernel::kAvx512);
+#endif
+    return out;
+  }();
+  return all;
+}
+
+struct Scanner::Work {
+  const Table& table;
+  Functions fn;
+  bool every;  // every word is a token to be judged by itself
+  Seeds seeds{class_seed(KeyClass::kDomain), class_seed(KeyClass::kIpv4)};
+  uint64_t digest_seed = class_seed(KeyClass::kHash);
+  // Worst cases of one piece and a block: two octets for each token, one for everything else.
+  static constexpr size_t kMost = kPiece + 64;
+  std::vector<Token> tokens = std::vector<Token>(kMost / 2 + 2);
+  std::vector<Question> names = std::vector<Question>(kMost / 2 + 2), addresses = std::vector<Question>(kMost / 2 + 2);
+  std::vector<uint32_t> suspects = std::vector<uint32_t>(kMost + 4);
+  std::vector<uint32_t> newlines = std::vector<uint32_t>(kMost), colons = std::vector<uint32_t>(kMost),
+                        odd = std::vector<uint32_t>(kMost);
+  std::vector<Span> hexes = std::vector<Span>(kMost / 2 + 2);
+  struct Digest {
+    uint64_t hash;
+    Span span;
+  };
+  std::vector<Digest> digests;
+
+  // Of the text that is scanned.
+  const char* text = nullptr;
+  uint32_t size = 0;
+  Form form = Form::kJson;
+  uint32_t run_done = 0, odd_done = 0;
+  std::vector<uint32_t>* needed = nullptr;
+
+  Work(const Table& t, Kernel kernel)
+      : table(t), fn(functions_of(kernel)), every(t.shape().single_labels || t.shape().odd_names) {}
+
+  [[nodiscard]] Setup setup() const {
+    Setup s{};
+    // NUL is no class of its own and harmless where it does not occur.
+    const unsigned char at = table.shape().emails ? '@' : '\\';
+    if (form == Form::kText) {
+      s.odd[0] = '[', s.odd[1] = '(', s.odd[2] = table.shape().emails ? '@' : '(';
+    } else {
+      s.odd[0] = s.odd[1] = '\\', s.odd[2] = at;
+    }
+    for (unsigned c = 0; c < 128; ++c) {
+      const unsigned cls = word::kClass[c];
+      const bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+      s.classes[c] = static_cast<unsigned char>(
+          ((cls & word::kWord) != 0 ? kClassWord : 0) | ((cls & word::kDot) != 0 ? kClassDot : 0) |
+          (letter ? kClassLetter : 0) | (is_hex(static_cast<char>(c)) ? kClassHex : 0) |
+          ((cls & word::kColon) != 0 ? kClassColon : 0) | (c == '\n' ? kClassNewline : 0) |
+          (std::find(std::begin(s.odd), std::end(s.odd), c) != std::end(s.odd) ? kClassOdd : 0) |
+          (c == '"' ? kClassQuote : 0));
+    }
+    return s;
+  }
+
+  void need(uint32_t at) { needed->push_back(at); }
+
+  // A word without colons, as any_word() would have it or more.
+  [[nodiscard]] bool known_word(uint32_t begin, uint32_t end) const {
+    std::string_view piece(text + begin, end - begin);
+    const bool wildcard = piece.starts_with('.') && begin > 0 && text[begin - 1] == '*';
+    while (!piece.empty() && piece.front() == '.') piece.remove_prefix(1);
+    while (!piece.empty() && piece.back() == '.') piece.remove_suffix(1);
+    if (piece.empty()) return false;
+    if (const auto address = packet::parse_v4(piece); address && table.concerns_v4(address->v4_value())) return true;
+    return table.concerns_name(piece, wildcard);
+  }
+
+  void colon_at(uint32_t at) {
+    if (at < run_done) return;
+    constexpr uint32_t kLongest = 64;
+    uint32_t begin = at, end = at;
+    while (at - begin < kLongest && begin > 0 && is_run(text[begin - 1])) --begin;
+    while (end - at < kLongest && end < size && is_run(text[end])) ++end;
+    run_done = end;
+    std::string_view run(text + begin, end - begin);
+    while (run.size() > 2 && run.back() == '.') run.remove_suffix(1);
+    if (run.size() > 45) return;
+    if (const auto address = packet::parse_v6(run); address && table.concerns_v6(*address)) need(at);
+  }
+
+  void digest(const Span& span) {
+    const uint64_t hash = hash_tail(text + span.end, span.end - span.begin, digest_seed);
+    table.digests().prefetch(hash);
+    digests.push_back({hash, span});
+  }
+
+  void email_at(uint32_t at) {
+    // As each_email() does it, within a line by itself: line ends are no part of an address.
+    const uint32_t from = at > 66 ? at - 66 : 0, to = std::min(size, at + 260);
+    bool known = text[at] == '@' && form == Form::kTsv;  // fields may be split where raw text does not show it
+    each_email(std::string_view(text + from, to - from), [&](ObservableKind, std::string_view mail) {
+      known =
+          known || (mail.data() <= text + at && mail.data() + mail.size() > text + at && table.concerns_email(mail));
+      // An escape before it may be a part of it.
+      known = known || (form == Form::kJson && mail.data() > text && mail.data()[-1] == '\\');
+    });
+    if (known) need_line(at);
+  }
+
+  void need_line(uint32_t at) {
+    need(at);
+    const void* end = std::memchr(text + at, '\n', size - at);
+    odd_done = end == nullptr ? size : static_cast<uint32_t>(static_cast<const char*>(end) - text);
+  }
+
+  void odd_at(uint32_t at) {
+    if (at < odd_done) return;
+    const char c = text[at], next = text[at + 1];
+    if (static_cast<unsigned char>(c) >= 0x80) return need_line(at);
+    if (c == '@') return email_at(at);
+    switch (form) {
+      case Form::kJson:
+        // \" \\ and \/ separate words as they stand. Of a control character's escape the letter would be taken for the
+        // beginning of the word behind it.
+        if (next == '"' || next == '\\' || next == '/') {
+          odd_done = at + 2;
+        } else {
+          need_line(at);
+        }
+        return;
+      case Form::kTsv:
+        if (next == 'x') need_line(at);
+        return;
+      case Form::kText:
+        if (next == '.' || ((next == '@' || next == 'a') && table.shape().emails)) need_line(at);
+        return;
+    }
+  }
+};
+
+Scanner::Scanner(const Table& table, Kernel kernel) : work_(std::make_unique<Work>(table, kernel)) {}
+Scanner::~Scanner() = default;
+
+void Scanner::scan(std::string_view lines, Form form, std::vector<uint32_t>& ends, std::vector<uint32_t>& needed) {
+  Work& w = *work_;
+  const char* text = lines.data();
+  const size_t size = lines.size();
+  w.text = text;
+  w.size = static_cast<uint32_t>(size);
+  w.form = form;
+  w.run_done = w.odd_done = 0;
+  w.needed = &needed;
+  const auto before = static_cast<std::ptrdiff_t>(needed.size());
+  const Setup setup = w.setup();
+  const Tokenise tokenise = w.fn.tokenise[form == Form::kJson ? 1 : 0][w.every ? 1 : 0];
+  const bool idle = w.table.keys() == 0;
+  Carry carry;
+  for (size_t at = 0; at < size; at += kPiece) {
+    Found found{.tokens = w.tokens.data(),
+                .newlines = w.newlines.data(),
+                .colons = w.colons.data(),
+                .odd = w.odd.data(),
+                .hexes = w.hexes.data()};
+    tokenise(text, at, std::min(at + kPiece, size), setup, carry, found);
+    ends.insert(ends.end(), found.newlines, found.newlines + found.newline_count);
+    if (idle) continue;
+    for (size_t i = 0; i < found.hex_count; ++i) w.digest(found.hexes[i]);
+    if (w.every) {
+      for (size_t i = 0; i < found.token_count; ++i)
+        if (w.known_word(found.tokens[i].begin, found.tokens[i].end)) w.need(found.tokens[i].begin);
+    } else {
+      const size_t n = w.fn.suspects(text, found.tokens, found.token_count, w.table, w.seeds, w.names.data(),
+                                     w.addresses.data(), w.suspects.data());
+      for (size_t i = 0; i < n; ++i) {
+        const Token& t = found.tokens[w.suspects[i]];
+        if (w.known_word(t.begin, t.end)) w.need(t.begin);
+      }
+    }
+    for (const Work::Digest& d : w.digests)
+      if (w.table.digests().maybe(d.hash) && w.table.concerns_digest({text + d.span.begin, d.span.end - d.span.begin}))
+        w.need(d.span.begin);
+    w.digests.clear();
+    for (size_t i = 0; i < found.colon_count; ++i) w.colon_at(found.colons[i]);
+    for (size_t i = 0; i < found.odd_count; ++i) w.odd_at(found.odd[i]);
+  }
+  std::sort(needed.begin() + before, needed.end());
+}
+
+}  // namespace entente::detect
