@@ -73,6 +73,9 @@ struct Refused {
   std::string act_hash;
   std::string kind;
   std::string why;  // rule and remedy
+  // Its signatures fill the quorum: the act is its party's, but has no effect (state, content), or it narrows because
+  // its chain forks or has a gap. Such an act is kept; one whose signatures do not count is nobody's.
+  bool counts = false;
 };
 
 // Who takes part in a pillar of an initiative, and who leads it.

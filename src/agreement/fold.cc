@@ -7,6 +7,7 @@
 
 #include "agreement/act.h"
 #include "agreement/internal/machine.h"
+#include "agreement/joint.h"
 #include "base/bytes.h"
 
 namespace entente::agreement {
@@ -154,6 +155,7 @@ Status admissible(const SignedAct& act, std::span<const SignedAct> known, Time a
 Status admissible(const SignedAct& act, std::span<const SignedAct> known, Time at, const Pins& pins) {
   const std::string hash = act.act.hash();
   const Time then = std::max(at, act.act.effective_at);
+  if (is_joint(act.act.kind)) return joint_admissible(act, known, fold(act.act.agreement_id, known, then, pins), at);
   const State before = fold(act.act.agreement_id, known, then, pins);
   const bool new_act =
       std::none_of(known.begin(), known.end(), [&](const SignedAct& k) { return k.act.hash() == hash; });
