@@ -275,18 +275,27 @@ void Folding::settle() {
 
 JointAction Folding::run() {
   open();
-  std::map<std::string, std::vector<const JointStep*>> by_party;
+  std::map<std::string, std::vector<const JointStep*>> by_party, reports;
   std::vector<Timed> timeline;
   for (const JointStep& s : all_.steps) {
     const Act& act = s.act.act;
     if (s.body.action != a_.id || act.effective_at > t_ || !a_.parties.contains(act.party)) continue;
-    if (std::string why = why_not(all_, s, state_); !why.empty()) {
+    if (act.kind == "joint_report") {
+      reports[act.party].push_back(&s);
+    } else if (std::string why = why_not(all_, s, state_); !why.empty()) {
       a_.refused.push_back({s.hash, act.kind, std::move(why), false});
-    } else if (act.kind != "joint_report") {
+    } else {
       by_party[act.party].push_back(&s);
-    } else if (auto& newest = a_.parties[act.party].report; !newest || newest->at < s.body.report.at) {
-      newest = s.body.report;
     }
+  }
+  for (auto& [party, steps] : reports) {
+    // They are many: only the newest that is its party's has its signature looked at.
+    std::sort(steps.begin(), steps.end(), [](const JointStep* x, const JointStep* y) {
+      return std::tie(y->body.report.at, y->hash) < std::tie(x->body.report.at, x->hash);
+    });
+    const auto newest =
+        std::find_if(steps.begin(), steps.end(), [&](const JointStep* s) { return why_not(all_, *s, state_).empty(); });
+    if (newest != steps.end()) a_.parties[party].report = (*newest)->body.report;
   }
   for (auto& [party, steps] : by_party) follow(party, std::move(steps), timeline);
   std::sort(timeline.begin(), timeline.end(), [](const Timed& x, const Timed& y) {
@@ -380,6 +389,15 @@ Status joint_admissible(const SignedAct& step, std::span<const SignedAct> known,
   if (!state.document)
     return make_error(ErrorKind::kNotFound, "no agreement carries this step", act.agreement_id,
                       "send the acts of the agreement first");
+  if (!joint_counts(step, state)) {
+    const Party* party = state.document->party(act.party);
+    if (party == nullptr)
+      return make_error(ErrorKind::kDenied, fmt::format("{} is no party of the agreement", printable(act.party)),
+                        "/act/party");
+    TRY(const auto roles, quorum_of(act, *state.document));
+    CHECK_OK(internal::check_signatures(step, *party, roles));
+    return make_error(ErrorKind::kDenied, "names a text that does not bind its party", "/act/text_version");
+  }
   std::vector<SignedAct> all(known.begin(), known.end());
   if (act.kind == "joint_propose") {
     const bool live = std::any_of(state.document->parties.begin(), state.document->parties.end(),
@@ -405,16 +423,7 @@ Status joint_admissible(const SignedAct& step, std::span<const SignedAct> known,
   all.push_back(step);
   const auto after = JointHistory(act.agreement_id, all).at(state, std::max(at, act.effective_at));
   const auto it = std::find_if(after.begin(), after.end(), [&](const JointAction& a) { return a.id == id; });
-  if (it == after.end()) {
-    // The proposal itself is nobody's: say why.
-    const Party* party = state.document->party(act.party);
-    if (party == nullptr)
-      return make_error(ErrorKind::kDenied, fmt::format("{} is no party of the agreement", printable(act.party)),
-                        "/act/party");
-    TRY(const auto roles, quorum_of(act, *state.document));
-    CHECK_OK(internal::check_signatures(step, *party, roles));
-    return make_error(ErrorKind::kDenied, "names a text that does not bind its party", "/act/text_version");
-  }
+  if (it == after.end()) return make_error(ErrorKind::kConflict, "has no effect here yet", "/act/effective_at");
   for (const Refused& r : it->refused)
     if (r.act_hash == hash) return make_error(r.counts ? ErrorKind::kConflict : ErrorKind::kDenied, r.why, "/act");
   return {};

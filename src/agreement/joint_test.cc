@@ -337,9 +337,10 @@ TEST(Joint, the_newest_report_of_a_node_stands) {
   };
   a.step("JP", "joint_report", kStart.plus_us(2), report(2));
   a.step("JP", "joint_report", kStart.plus_us(1), report(1));
-  a.step("JP", "joint_report", kStart.plus_us(3), report(3), {"JP/authority/1"});
+  const SignedAct wrong = a.step("JP", "joint_report", kStart.plus_us(3), report(3), {"JP/authority/1"});
   ASSERT_TRUE(a.at(kStart.plus_us(5)).parties.at("JP").report);
   EXPECT_EQ(a.at(kStart.plus_us(5)).parties.at("JP").report->dropping, 2u);
+  EXPECT_FALSE(a.would(wrong, kStart.plus_us(5)).ok());
 }
 
 // Whatever random steps are taken, in whatever order they come and however often: the same action; and what is in

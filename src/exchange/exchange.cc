@@ -18,6 +18,12 @@ Exchange::Exchange(Context& context)
       notifier_(std::make_unique<Notifier>(context.post)),
       directory_(std::make_unique<Directory>(context)),
       instruments_(std::make_unique<Instruments>(context)),
+      joint_(std::make_unique<JointDesk>(context, *instruments_,
+                                         [this](const std::string& text) -> Status {
+                                           auto r = submit_act(text);
+                                           if (!r.ok()) return std::move(r).error();
+                                           return {};
+                                         })),
       evidence_(std::make_unique<Evidence>(context)),
       admission_(std::make_unique<Admission>(context)) {
   const auto notify = [this](const Uuid& collection) { notifier_->notify(collection); };
@@ -97,7 +103,8 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
   }
   CHECK_OK(tell_newcomers(act, audience, tx, wake));
   TRY([[maybe_unused]] const auto leaf,
-      tx.add_leaf(act.act.agreement_id, act.act.text_version, "act", "", random_bytes(32), text));
+      tx.add_leaf(act.act.agreement_id, act.act.text_version, agreement::is_joint(act.act.kind) ? "joint_case" : "act",
+                  "", random_bytes(32), text));
   auto outcome = std::move(tx).commit();
   if (!outcome.ok()) return std::move(outcome).error();
   const std::string id = act.act.agreement_id;
@@ -229,6 +236,7 @@ void Exchange::tick() {
     });
   }
   notifier_->tick(cx_.clock.steady_us());
+  joint_->tick();
   if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());
 }
 

@@ -13,6 +13,7 @@ Status Instruments::load() {
   acts_.clear();
   hashes_.clear();
   histories_.clear();
+  joint_.clear();
   for (uint64_t i = 0; i < n;) {
     TRY(std::vector<std::string> texts, cx_.store.read("acts", i, 1000));
     if (texts.empty())
@@ -25,8 +26,17 @@ Status Instruments::load() {
     }
     i += texts.size();
   }
-  for (const auto& [id, acts] : acts_) histories_.insert_or_assign(id, agreement::History(id, acts, cx_.config.pins));
+  for (const auto& [id, acts] : acts_) {
+    histories_.insert_or_assign(id, agreement::History(id, acts, cx_.config.pins));
+    joint_.insert_or_assign(id, agreement::JointHistory(id, acts));
+  }
   return {};
+}
+
+agreement::JointHistory Instruments::joint(std::string_view agreement_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = joint_.find(agreement_id);
+  return it == joint_.end() ? agreement::JointHistory(agreement_id, {}) : it->second;
 }
 
 std::shared_ptr<const agreement::State> Instruments::state(std::string_view agreement_id) const {
@@ -122,9 +132,14 @@ void Instruments::learned(agreement::SignedAct act) {
   const std::lock_guard lock(mutex_);
   hashes_.insert(act.act.hash());
   const std::string id = act.act.agreement_id;
+  const bool joint = agreement::is_joint(act.act.kind);
   auto& acts = acts_[id];
   acts.push_back(std::move(act));
-  histories_.insert_or_assign(id, agreement::History(id, acts, cx_.config.pins));
+  if (joint) {
+    joint_.insert_or_assign(id, agreement::JointHistory(id, acts));
+  } else {
+    histories_.insert_or_assign(id, agreement::History(id, acts, cx_.config.pins));
+  }
 }
 
 }  // namespace entente::exchange

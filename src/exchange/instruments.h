@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agreement/act.h"
+#include "agreement/joint.h"
 #include "exchange/context.h"
 
 namespace entente::exchange {
@@ -28,6 +29,8 @@ class Instruments {
   [[nodiscard]] std::shared_ptr<const agreement::State> by_root(std::string_view root) const;
   [[nodiscard]] std::vector<agreement::SignedAct> acts(std::string_view agreement_id) const;
   [[nodiscard]] bool known(std::string_view act_hash) const;
+  // Its joint actions; empty for an agreement that is not known.
+  [[nodiscard]] agreement::JointHistory joint(std::string_view agreement_id) const;
 
   // Whose key is this, by the documents that are at least finalised? A party known by two documents is the same party.
   [[nodiscard]] std::vector<std::string> parties_of(std::string_view spki) const;
@@ -43,7 +46,8 @@ class Instruments {
   mutable std::mutex mutex_;
   std::map<std::string, std::vector<agreement::SignedAct>, std::less<>> acts_;
   std::set<std::string, std::less<>> hashes_;
-  std::map<std::string, agreement::History, std::less<>> histories_;  // of acts_
+  std::map<std::string, agreement::History, std::less<>> histories_;   // of acts_
+  std::map<std::string, agreement::JointHistory, std::less<>> joint_;  // of the joint steps among them
 };
 
 }  // namespace entente::exchange

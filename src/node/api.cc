@@ -9,6 +9,7 @@
 #include "entente_version.h"
 #include "exchange/names.h"
 #include "json/node.h"
+#include "node/joint_api.h"
 
 namespace entente::node {
 namespace {
@@ -138,7 +139,9 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
   }
   n.set("refused", std::move(refused));
   Node acts = Node::array();
-  for (const auto& a : ex.instruments().acts(s.agreement_id)) acts.push(a.text());
+  for (const auto& a : ex.instruments().acts(s.agreement_id)) {
+    if (a.act.kind != "joint_report") acts.push(a.text());  // those are many, and nobody folds by them
+  }
   n.set("acts", std::move(acts)).set("collections", std::move(collections));
   Node by_party = Node::object();
   for (const auto& [p, k] : s.by_party) by_party.set(p, code_of(k));
@@ -405,6 +408,12 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       }
       return with(200, n);
     }
+    if (path == "/api/v1/joint" && get) return with(200, joint_board(ex_));
+    if (path == "/api/v1/joint/reports" && post) {
+      CHECK_OK(only({Role::kSensor}));
+      TRY(const Node n, take_joint_reports(ex_, caller.id, request.body));
+      return with(200, n);
+    }
     if (path == "/api/v1/peers" && get) {
       Node list = Node::array();
       for (const auto& p : ex_.directory().peers()) list.push(peer_node(ex_, p));
@@ -534,7 +543,6 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
     }
     return no_such();
   };
-  (void)caller;
   auto done = run();
   return done.ok() ? std::move(done).value() : problem(done.error());
 }
