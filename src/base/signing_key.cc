@@ -1,5 +1,6 @@
 #include "base/signing_key.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -75,7 +76,7 @@ Result<SecretKey> decrypt(const std::string& path, const AskSecret& ask) {
                            [](char* out, int size, int, void* secret) {
                              const auto& text = *static_cast<const std::string*>(secret);
                              if (text.size() > static_cast<size_t>(size)) return -1;
-                             std::memcpy(out, text.data(), text.size());
+                             std::copy(text.begin(), text.end(), out);
                              return static_cast<int>(text.size());
                            },
                            &passphrase)
