@@ -125,6 +125,15 @@ def keys(tmp, IN):
     block = json.loads((IN.dir / "party.json").read_text())
     record = {k["kid"]: k for k in block["keys"]}
     check("key show: the public key of the party's block", shown == record["IN/authority/1"]["public"], shown)
+    # Two people, by salted hashes; the same person again is known again.
+    one = json.loads(expect("key custodian", 0, "-o", "json", "key", "custodian", "A. Person").stdout)
+    again = json.loads(expect("key custodian: the same person", 0, "-o", "json", "key", "custodian", "a.person", "--salt", one["salt"]).stdout)
+    check("the same person has the same hash, and another salt gives another", again == one and json.loads(run("-o", "json", "key", "custodian", "A. Person").stdout)["custodian"] != one["custodian"])
+    copy = tmp / "block.json"
+    copy.write_text(json.dumps(block))
+    expect("key custodian: into the block", 0, "key", "custodian", "A. Person", "--salt", one["salt"], "--party-file", copy, "--kid", "IN/authority/1", "--kid", "IN/authority/2")
+    check("both keys bear it", [k.get("custodian") for k in json.loads(copy.read_text())["keys"] if k["role"] == "authority"] == [one["custodian"]] * 2)
+    expect("key custodian: no such key", 2, "key", "custodian", "A. Person", "--party-file", copy, "--kid", "IN/authority/9", err="no such key")
     second, env = str(folder / "authority-2.pem"), {}
     if os.path.exists(SOFTHSM):
         (tmp / "tokens").mkdir()

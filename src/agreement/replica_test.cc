@@ -249,6 +249,35 @@ RC_GTEST_PROP(Replicas, AGapOrAForkIsNarrow, ()) {
   }
 }
 
+// Invariant 28 over every kind of act: what one party does alone opens nothing that was not open, to nobody.
+RC_GTEST_PROP(Alone, OpensNothing, ()) {
+  static const Document doc = rich();
+  const auto lone = *rc::gen::elementOf(std::vector<std::string>{"AU", "IN", "JP"});
+  const std::string other = lone == "JP" ? "IN" : "JP";
+  Story s(doc);
+  if (*rc::gen::inRange(0, 4) != 0) s.begin();
+  if (*rc::gen::arbitrary<bool>() && !s.acts.empty())
+    s.act(other, "suspend", kT0.plus_us(kHour), Node::object(), {other + "/authority/1", other + "/authority/2"});
+  Story more = s;
+  Time t = kT0.plus_us(2 * kHour);
+  const auto n = *rc::gen::inRange(1, 8);
+  for (int i = 0; i < n; ++i) {
+    t = t.plus_us(*rc::gen::inRange<int64_t>(0, 40) * kHour);
+    const Drawn d = draw(more, sha256_hex("none"));
+    if (d.party == lone) more.act(d.party, d.kind, t, d.body, d.kids);
+  }
+  for (const int64_t hours : {0, 1, 2, 60, 400, 24 * 410}) {
+    const Time at = kT0.plus_us(hours * kHour);
+    const State before = s.at(at), after = more.at(at);
+    for (auto a : {"AU", "IN", "JP", "US", "LK", "VN"})
+      for (auto b : {"AU", "IN", "JP", "US", "LK", "VN"}) {
+        if (after.live(a, b)) RC_ASSERT(before.live(a, b));
+        if (after.permits("all", a, b)) RC_ASSERT(before.permits("all", a, b));
+      }
+    for (const State& p : History(doc.agreement_id, more.acts, {}).projects_at(at)) RC_ASSERT(p.by_party.empty());
+  }
+}
+
 // ---- attack 4: an act replayed, reordered, or taken to another agreement
 
 std::vector<SignedAct> full_life(Story& s) {

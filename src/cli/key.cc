@@ -1,9 +1,12 @@
-// key new|protect|show: where a person's signing key is kept.
+// key new|protect|show|custodian: where a person's signing key is kept.
 #include <cstdio>
 #include <memory>
 
 #include <CLI/CLI.hpp>
 
+#include "agreement/document.h"
+#include "base/bytes.h"
+#include "base/files.h"
 #include "cli/internal/commands.h"
 #include "cli/internal/signing.h"
 #include "json/node.h"
@@ -14,6 +17,8 @@ namespace {
 struct Options {
   std::string where, out;
   Secrets secrets;
+  std::string salt, party_file;
+  std::vector<std::string> kids;
   bool plain = false;
 };
 
@@ -59,6 +64,45 @@ Result<int> show(Context& cx, const Options& o) {
   return print_key(cx, o.where, (*key)->public_key());
 }
 
+// The same person under the same salt gives the same hash: that is how two keys of one person are known for one,
+// without the document naming anybody.
+Result<int> custodian(Context& cx, const Options& o) {
+  std::string salt = o.salt;
+  if (salt.empty()) salt = hex(random_bytes(16));
+  TRY(const std::string octets, unhex(salt));
+  if (octets.size() < 16) return invalid("a salt has 16 octets or more", salt, "leave --salt out for a new one");
+  std::string person;  // one way to write a name: case and blanks do not make another person
+  for (const char c : o.where)
+    if (c != ' ') person += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  const std::string hash = sha256_hex("entente/custodian/v1" + octets + person);
+  if (!o.party_file.empty()) {
+    PosixFiles files;
+    TRY(const std::string text, files.read(o.party_file));
+    auto doc = json::parse(text);
+    if (!doc.ok()) return doc.error().at(o.party_file);
+    json::Node block = json::Node::from(doc->root());
+    TRY([[maybe_unused]] const auto party, agreement::party_from(block));
+    size_t found = 0;
+    for (json::Node& k : block.find("keys")->list())
+      for (const auto& kid : o.kids)
+        if (k.string_at("kid") == kid) {
+          k.set("custodian", hash);
+          ++found;
+        }
+    if (found != o.kids.size())
+      return make_error(ErrorKind::kNotFound, "the party has no such key", o.party_file,
+                        "its keys are listed there as kid");
+    CHECK_OK(files.write_atomic(o.party_file, json::write_pretty(block) + "\n", 0644));
+  }
+  if (cx.json) {
+    std::puts(json::write(json::Node::object().set("custodian", hash).set("salt", salt)).c_str());
+  } else {
+    std::printf("custodian %s\nsalt      %s  (keep it: the party's other custodians are hashed with the same one)\n",
+                hash.c_str(), salt.c_str());
+  }
+  return 0;
+}
+
 }  // namespace
 
 void add_key_commands(CLI::App& app, Context& cx) {
@@ -79,6 +123,12 @@ void add_key_commands(CLI::App& app, Context& cx) {
   c->add_option("WHERE", o->where, "file or pkcs11 URI")->required();
   o->secrets.add_options(*c);
   c->callback([&cx, o] { finish(cx, show(cx, *o)); });
+  c = k->add_subcommand("custodian", "the salted hash of a person, by which two keys of one person are known for one");
+  c->add_option("PERSON", o->where, "name, as the party keeps it in its own records")->required();
+  c->add_option("--salt", o->salt, "the party's salt, hex (default: a new one)");
+  auto* block = c->add_option("--party-file", o->party_file, "write it into this party block");
+  c->add_option("--kid", o->kids, "for these keys")->needs(block);
+  c->callback([&cx, o] { finish(cx, custodian(cx, *o)); });
 }
 
 }  // namespace entente::cli

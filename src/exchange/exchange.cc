@@ -69,7 +69,13 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
     // An act that is truly its party's is kept though it has no effect here: its author's node counted it, and two acts
     // that fork a chain are the evidence for it. From own people it is a mistake, and refused.
     const bool mistake = from.empty() && act.act.party == cx_.config.party;
-    if (mistake || !instruments_->counts(act)) return ok.error();
+    if (mistake) return ok.error();
+    if (!instruments_->counts(act)) {
+      if (from.empty()) return ok.error();
+      Error refused = ok.error();  // not a double or a late one: the receiver writes it into its log
+      refused.kind = ErrorKind::kDenied;
+      return refused;
+    }
     say_warn("act {} ({}) of {} is kept without effect: {}", hash.substr(0, 16), printable(act.act.kind),
              printable(act.act.party), ok.error().text());
   }

@@ -470,6 +470,53 @@ TEST_F(ThreeParties, WhatNobodySignedIsNotKept) {
   EXPECT_TRUE(live("IN", "IN", "JP"));
 }
 
+// Documents that say more than they may, twice, or under a name made to be mistaken: refused by the rule, and nothing
+// is known of them afterwards, so nothing can flow by them.
+TEST_F(TwoNodes, WrongDocumentsFromAPartnerAreRefusedByTheRule) {
+  const auto good = json::parse(world.document({"IN", "JP"}, text));
+  ASSERT_OK(good);
+  struct Case {
+    std::function<void(json::Node&)> change;
+    const char* says;
+  };
+  const std::vector<Case> cases = {
+      {[](json::Node& n) { n.set("surprise", 1); }, "surprise"},
+      {[](json::Node& n) { n.find("parties")->list()[0].set("party", "\u0406N"); }, "two capital letters"},
+      {[](json::Node& n) {
+         n.find("parties")->list()[1].set("name", json::Node::object().set("en", "CERT of \u0406N"));
+       },
+       "look alike"},
+      {[](json::Node& n) { n.find("flows")->list()[0].set("tlp_ceiling", "red"); }, "check 1"},
+      {[](json::Node& n) { n.find("actions")->find("never")->list().clear(); }, "check 8"},
+  };
+  const auto offer = [&](json::Node node) {
+    agreement::Act a;
+    a.kind = "propose";
+    a.agreement_id = text.id;
+    a.text_version = sha256_hex(json::canonical(node));
+    a.party = "JP";
+    a.effective_at = world.clock.now();
+    a.body = json::Node::object().set("document", std::move(node));
+    agreement::SignedAct s{a, {agreement::sign_act(a, "JP/authority/1", world["JP"].acting.authority1)}};
+    return s.text();
+  };
+  for (const auto& c : cases) {
+    json::Node node = json::Node::from(good->root());
+    c.change(node);
+    const auto r = world["IN"].exchange->submit_act(offer(node), "JP");
+    ASSERT_FALSE(r.ok()) << c.says;
+    EXPECT_EQ(r.error().kind, ErrorKind::kDenied) << "so it is logged";
+    EXPECT_THAT(r.error().text(), ::testing::HasSubstr(c.says));
+    EXPECT_EQ(world["IN"].exchange->instruments().state(text.id), nullptr);
+  }
+  std::string twice = offer(json::Node::from(good->root()));
+  const size_t at = twice.find("\"actions\":");
+  ASSERT_NE(at, std::string::npos);
+  twice.insert(at, "\"version\":2,");
+  EXPECT_FALSE(world["IN"].exchange->submit_act(twice, "JP").ok());
+  EXPECT_EQ(world["IN"].exchange->instruments().state(text.id), nullptr);
+}
+
 // Attack 11: the clock is set back. Nothing goes out and nothing is passed over; it goes when the clock is right again.
 TEST_F(TwoNodes, AClockSetBackStopsTheFlowAndLosesNothing) {
   in_force();
