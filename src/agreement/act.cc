@@ -187,6 +187,14 @@ Signature sign_act(const Act& act, std::string_view kid, const SecretKey& key) {
   return s;
 }
 
+Result<Signature> sign_act(const Act& act, std::string_view kid, SigningKey& key) {
+  Signature s;
+  s.kid = std::string(kid);
+  s.jws_protected = protected_header(kid);
+  TRY(s.signature, key.sign(signing_input(s.jws_protected, act.canonical())));
+  return s;
+}
+
 Result<std::map<std::string, int>> quorum_of(std::string_view kind, const Document& doc) {
   using Roles = std::map<std::string, int>;
   static constexpr std::array<std::string_view, 7> kOneAuthority = {

@@ -14,6 +14,7 @@
 #include "agreement/document.h"
 #include "base/crypto.h"
 #include "base/result.h"
+#include "base/signing_key.h"
 #include "base/time.h"
 
 namespace entente::agreement {
@@ -52,6 +53,7 @@ inline constexpr size_t kMaxSignatures = 64;
 // needs the document).
 [[nodiscard]] Result<SignedAct> parse_signed_act(std::string_view text);
 [[nodiscard]] Signature sign_act(const Act& act, std::string_view kid, const SecretKey& key);
+[[nodiscard]] Result<Signature> sign_act(const Act& act, std::string_view kid, SigningKey& key);
 
 enum class StateKind : uint8_t {
   kNone,
@@ -105,6 +107,7 @@ struct State {
   std::set<std::string> suspended_sectors;  // permits stop for objects of these sectors and of unknown sector
   std::set<std::pair<std::string, std::string>> closed;      // no permit between these two (smaller code first)
   std::map<std::string, std::set<std::string>> provisional;  // party -> flows that it applies before its start
+  std::map<std::string, Time> provisional_since;             // party -> since when
   std::map<std::string, std::set<std::string>> declared;     // party -> the only flows that it takes part in
   // Amended texts that some pairs of parties have accepted and others not; and each party's way through the texts.
   std::map<std::string, std::shared_ptr<const Document>> later_texts;  // by hash
@@ -161,6 +164,11 @@ class History {
 // Would this act have effect if it were added now? Error says which rule and what would change it.
 [[nodiscard]] Status admissible(const SignedAct& act, std::span<const SignedAct> known, Time at);
 [[nodiscard]] Status admissible(const SignedAct& act, std::span<const SignedAct> known, Time at, const Pins& pins);
+
+// Is this act its party's: do its signatures fill the quorum by the keys that its party had there? It may all the same
+// have no effect. A node keeps such acts of others, because all nodes with the same acts must see the same state: of
+// two that fork a chain, both are kept, and their party is narrow.
+[[nodiscard]] bool counts(const SignedAct& act, std::span<const SignedAct> known, const Pins& pins);
 
 // Do the signatures of `act` fill the quorum that `doc` asks of its kind? Roles, windows of validity at effective_at,
 // one key and one custodian once, keys of the acting party only. The error says what is missing.

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "agreement/internal/lookalike.h"
 #include "agreement/internal/party_block.h"
 #include "agreement/internal/shape.h"
 #include "base/bytes.h"
@@ -557,6 +558,21 @@ void check_keys(const Document& d, Shape& s) {
   }
 }
 
+// Nobody signs beside a party whose name is made to be taken for another's (threat-model.md 5).
+void check_names(const Document& d, Shape& s) {
+  std::map<std::string, std::string> seen;  // skeleton -> party
+  for (size_t i = 0; i < d.parties.size(); ++i) {
+    const Party& p = d.parties[i];
+    const std::string at = fmt::format("/parties/{}/name", i);
+    if (const std::string why = internal::misleading(p.name); !why.empty())
+      s.add(at, fmt::format("the name of {} {}: write it as it is read", printable(p.party), why));
+    const auto [it, fresh] = seen.emplace(internal::skeleton(p.name), p.party);
+    if (!fresh)
+      s.add(at, fmt::format("the names of {} and {} look the same: nobody could tell who signs", printable(it->second),
+                            printable(p.party)));
+  }
+}
+
 // Check 8: what the engine never does is also written down.
 void check_never(const Document& d, Shape& s) {
   for (auto action : kBuiltInNever)
@@ -626,6 +642,7 @@ Result<Document> document_from(Node node, std::vector<Problem>* problems) {
     check_quorums(d, shape);
     check_keys(d, shape);
     check_never(d, shape);
+    check_names(d, shape);
   }
   if (problems != nullptr) *problems = shape.problems;
   if (!shape.problems.empty()) return summary(shape.problems);

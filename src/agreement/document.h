@@ -124,6 +124,8 @@ inline constexpr size_t kMaxDocumentBytes = 4u << 20;
 // Strict JSON, closed schema, semantic checks 1–10 of agreement.md §4.3; on failure all problems, not the first.
 [[nodiscard]] Result<Document> parse_document(std::string_view text, std::vector<Problem>* problems = nullptr);
 [[nodiscard]] Result<Document> document_from(json::Node node, std::vector<Problem>* problems = nullptr);
+// A key record by itself, as a notice adds it.
+[[nodiscard]] Result<KeyRecord> key_from(const json::Node& node);
 // A party block by itself, as `entente init` writes it and a candidate sends it.
 [[nodiscard]] Result<Party> party_from(const json::Node& node);
 

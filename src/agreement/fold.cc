@@ -189,4 +189,15 @@ Status admissible(const SignedAct& act, std::span<const SignedAct> known, Time a
   return {};
 }
 
+bool counts(const SignedAct& act, std::span<const SignedAct> known, const Pins& pins) {
+  std::vector<SignedAct> all(known.begin(), known.end());
+  all.push_back(act);
+  const std::string hash = act.act.hash();
+  const Evidence evidence = internal::gather(act.act.agreement_id, all, pins);
+  if (std::any_of(evidence.events.begin(), evidence.events.end(), [&](const Event& e) { return e.hash == hash; }))
+    return true;
+  return std::any_of(evidence.refused.begin(), evidence.refused.end(),
+                     [&](const Refused& r) { return r.counts && r.act_hash == hash; });
+}
+
 }  // namespace entente::agreement

@@ -174,6 +174,7 @@ TEST(Provisional, OnlyBetweenThoseThatMadeItAndOnlyTheListedFlows) {
   EXPECT_TRUE(at.bound("IN", "JP"));
   EXPECT_TRUE(at.permits("more", "IN", "JP"));
   EXPECT_FALSE(at.permits("all", "IN", "JP"));
+  EXPECT_EQ(at.provisional_since.at("JP"), after(2 * kHour));
   // One party ends it at once, with one key.
   Story ended = s;
   ended.act("JP", "end_provisional", after(3 * kHour));
@@ -483,6 +484,21 @@ TEST(Accession, EachMemberConsentsAndTheCandidateDeposits) {
   EXPECT_TRUE(j.s.at(after(20 * kDay)).live("IN", "AU"));
 }
 
+TEST(Accession, ToAnAmendedText) {
+  Joining j;
+  const Document v2 = j.s.propose("IN", j.s.doc, after(kDay), [](Node& n) { ceiling(n, "amber"); });
+  for (auto p : {"AU", "IN", "JP"}) j.s.act(p, "amend", after(kDay), Node::object(), {}, &v2);
+  Story late = j.s;
+  late.act("FR", "request_accession", after(2 * kDay), Node::object().set("party", testing::party_node("FR")),
+           {"FR/authority/1"}, &v2);
+  const Node request = Node::object().set("request", late.last["FR"]);
+  for (auto p : {"AU", "IN", "JP"}) late.act(p, "consent_accession", after(3 * kDay), request, {}, &v2);
+  late.act("FR", "deposit_accession", after(4 * kDay), request, {"FR/plenipotentiary/1"}, &v2);
+  const State at = late.at(after(20 * kDay));
+  EXPECT_TRUE(at.live("FR", "IN"));
+  EXPECT_EQ(at.between("FR", "IN")->hash, v2.hash);
+}
+
 TEST(Accession, NoBackAccess) {  // invariant 30
   Joining j;
   for (auto p : {"AU", "IN", "JP"}) j.consent(p);
@@ -647,6 +663,18 @@ TEST(Project, OpensOnlyWithTheHostsOwnAct) {
   EXPECT_FALSE(w.at(after(300 * kDay)).live("IN", "LK"));
 }
 
+// The host and a candidate sign for the first time under whatever version is in force then.
+TEST(Project, OpensUnderAnAmendedText) {
+  Works w;
+  const Document v2 = w.s.propose("IN", w.s.doc, after(kHour), [](Node& n) { ceiling(n, "amber"); });
+  for (auto p : {"IN", "JP"}) w.s.act(p, "amend", after(2 * kHour), Node::object(), {}, &v2);
+  for (auto p : {"IN", "JP"}) w.s.act(p, "open_project", after(kDay), Node::object().set("project", w.block), {}, &v2);
+  w.s.act("LK", "host_consent", after(2 * kDay), w.name().set("sha256", sha256_hex(json::canonical(w.block))),
+          {"LK/authority/1"}, &v2);
+  EXPECT_EQ(w.stage(after(2 * kDay)), "open");
+  EXPECT_TRUE(w.at(after(2 * kDay)).live("IN", "LK"));
+}
+
 TEST(Project, StaysInsideItsParent) {  // check 5 and invariant 29
   const std::vector<std::function<void(Node&)>> wrong = {
       [](Node& p) { p.set("sectors", texts({"finance"})); }, [](Node& p) { p.set("tlp_ceiling", "red"); },
@@ -684,14 +712,15 @@ TEST(Project, MembersSeeOnlyWhatIsLabelledForIt) {  // invariant 29
     return R"({"type":"indicator","spec_version":"2.1","id":"indicator--00000000-0000-4000-8000-000000000001","created":"2026-01-01T00:00:00.000Z","modified":"2026-01-01T00:00:00.000Z","pattern":"[domain-name:value = 'x.example']","pattern_type":"stix","valid_from":"2026-01-01T00:00:00Z","sectors":["5g"],)" +
            labels + R"("object_marking_refs":["marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"]})";
   };
-  auto decision = [&](const std::string& raw, const char* to) {
-    const GraphObject o{raw, "IN", "", Tlp::kClear, true, kT0, true, false, {}};
+  auto decision = [&](const std::string& raw, const char* to, Time committed = after(2 * kDay)) {
+    const GraphObject o{raw, "IN", "", Tlp::kClear, true, committed, true, false, {}};
     const Inputs in{"IN", to, after(3 * kDay), true, all, {}, {}, {}, {}, {}, {}};
     return decide({&o, 1}, in)[0];
   };
   const std::string tagged = indicator(R"("labels":["entente-project:port-1"],)");
   EXPECT_EQ(decision(indicator(""), "LK").verdict, Verdict::kWithheld) << "the parent's data does not fall down";
   EXPECT_EQ(decision(tagged, "LK").verdict, Verdict::kReleased);
+  EXPECT_EQ(decision(tagged, "LK", after(2 * kDay - 1)).verdict, Verdict::kWithheld) << "before it was open";
   EXPECT_EQ(decision(tagged, "JP").verdict, Verdict::kReleased);
   EXPECT_EQ(decision(tagged, "JP").agreement, all[1].agreement_id) << "by the project's own flow";
   EXPECT_EQ(decision(indicator(""), "JP").agreement, all[0].agreement_id);
@@ -714,6 +743,8 @@ TEST(Project, NewcomersByConsentOfAllInTheirRole) {
   const auto& flow = at.document->flows.front();
   EXPECT_THAT(flow.to, Contains("VN"));
   EXPECT_THAT(flow.from, Not(Contains("VN"))) << "an observer gives nothing";
+  EXPECT_EQ(at.joined.at("VN"), after(4 * kDay)) << "no back access: what was there before is not for it";
+  EXPECT_EQ(at.joined.at("LK"), after(2 * kDay)) << "nor for anybody what was there before the host consented";
 }
 
 TEST(Project, AnyoneLeavesAndTheHostEndsIt) {

@@ -71,17 +71,29 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
   TRY(agreement::SignedAct act, agreement::parse_signed_act(text));
   const std::string hash = act.act.hash();
   if (instruments_->known(hash)) return make_error(ErrorKind::kConflict, "this act is already known", hash);
-  CHECK_OK(instruments_->admissible(act));
-  const std::vector<std::string> audience = instruments_->audience(act);
-  // Own people may bring the acts of an agreement to which this party wants to accede: whoever carries an act, its
-  // signatures are what counts.
-  if (!from.empty() && std::find(audience.begin(), audience.end(), cx_.config.party) == audience.end()) {
-    return make_error(ErrorKind::kDenied, "the agreement does not name this node's party", act.act.agreement_id,
-                      "an act goes to the nodes of its parties only");
+  if (const Status ok = instruments_->admissible(act); !ok.ok()) {
+    // An act that is truly its party's is kept though it has no effect here: its author's node counted it, and two acts
+    // that fork a chain are the evidence for it. From own people it is a mistake, and refused.
+    const bool mistake = from.empty() && act.act.party == cx_.config.party;
+    if (mistake) return ok.error();
+    if (!instruments_->counts(act)) {
+      if (from.empty()) return ok.error();
+      Error refused = ok.error();  // not a double or a late one: the receiver writes it into its log
+      refused.kind = ErrorKind::kDenied;
+      return refused;
+    }
+    say_warn("act {} ({}) of {} is kept without effect: {}", hash.substr(0, 16), printable(act.act.kind),
+             printable(act.act.party), ok.error().text());
   }
+  const std::vector<std::string> audience = instruments_->audience(act);
+  // Whoever carries an act, its signatures are what counts. A guest of a project and a candidate learn the acts that
+  // came before the one that names them, so an agreement need not name this party.
   if (!from.empty() && std::find(audience.begin(), audience.end(), from) == audience.end()) {
     return make_error(ErrorKind::kDenied, "the act came from a partner that its agreement does not name", from);
   }
+  if (!from.empty() && act.act.party == cx_.config.party)
+    say_warn("act {} ({}) of this party came from {}: if nobody here signed it, revoke the keys {}", hash.substr(0, 16),
+             printable(act.act.kind), from, act.sigs.empty() ? "" : printable(act.sigs.front().kid));
   const std::string object = act_object(text, hash, act.act.effective_at);
   TRY(const json::Document doc, json::parse(object));
   TRY(const auto summary, stix::summarize(doc.root()));
@@ -94,14 +106,14 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
   tx.change.set("act", hash, act.act.agreement_id);
   tx.change.append("acts", text);
   std::vector<Uuid> wake;
+  CHECK_OK(tell_newcomers(act, audience, tx, wake));  // what came before is read before it
   for (const auto& party : audience) {
-    // Own acts go to every other party; a foreign one is passed on only where the sender does not reach (groups): the
-    // partner refuses doubles.
-    if (party == cx_.config.party || party == act.act.party || party == from) continue;
+    // To every party but the one it came from, which in a group reaches those that the author does not; also to the
+    // author, who learns what is done in its name. Who knows it already refuses the double.
+    if (party == cx_.config.party || party == from) continue;
     tx.change.add(acts_for(cx_.config.party, party), summary, object, meta.text());
     wake.push_back(acts_for(cx_.config.party, party));
   }
-  CHECK_OK(tell_newcomers(act, audience, tx, wake));
   TRY([[maybe_unused]] const auto leaf,
       tx.add_leaf(act.act.agreement_id, act.act.text_version, agreement::is_joint(act.act.kind) ? "joint_case" : "act",
                   "", random_bytes(32), text));

@@ -105,6 +105,13 @@ Status Instruments::admissible(const agreement::SignedAct& act) const {
   return agreement::admissible(act, it == acts_.end() ? kNone : it->second, cx_.clock.now(), cx_.config.pins);
 }
 
+bool Instruments::counts(const agreement::SignedAct& act) const {
+  const std::lock_guard lock(mutex_);
+  static const std::vector<agreement::SignedAct> kNone;
+  const auto it = acts_.find(act.act.agreement_id);
+  return agreement::counts(act, it == acts_.end() ? kNone : it->second, cx_.config.pins);
+}
+
 std::vector<std::string> Instruments::audience(const agreement::SignedAct& act) const {
   std::set<std::string> parties;
   const auto block = [&parties](const json::Node* p) {

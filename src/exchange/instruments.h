@@ -37,6 +37,8 @@ class Instruments {
 
   // Would it have effect? (agreement::admissible over what is known.)
   [[nodiscard]] Status admissible(const agreement::SignedAct& act) const;
+  // Is it its party's, with or without effect? (agreement::counts.)
+  [[nodiscard]] bool counts(const agreement::SignedAct& act) const;
   // Parties that must hear of an act: those of any document of the agreement, and of the act's own.
   [[nodiscard]] std::vector<std::string> audience(const agreement::SignedAct& act) const;
   void learned(agreement::SignedAct act);  // after it is in the log

@@ -240,6 +240,9 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
     return make_error(ErrorKind::kDenied, "the agreement is not in force between us and the partner", agreement_id,
                       "see 'entente agreement state'");
   }
+  if (!cx_.clock_safe())
+    return make_error(ErrorKind::kDenied, "CLOCK_UNSAFE: this node's clock was set back behind its own log",
+                      to_text(cx_.clock.now()), "set the clock right; nothing is taken until then");
   CHECK_OK(load_link(l, agreement_id, peer));
   taxii::Client::Get get;
   if (!l.position.empty()) {

@@ -92,13 +92,16 @@ Node keys_node(const agreement::Document& doc) {
   Node out = Node::object();
   for (const auto& p : doc.parties) {
     Node keys = Node::array();
-    for (const auto& k : p.keys)
-      keys.push(Node::object()
-                    .set("kid", k.kid)
-                    .set("role", agreement::to_text(k.role))
-                    .set("public", k.public_hex)
-                    .set("not_before", to_text(k.not_before))
-                    .set("not_after", to_text(k.not_after)));
+    for (const auto& k : p.keys) {
+      Node key = Node::object();
+      key.set("kid", k.kid)
+          .set("role", agreement::to_text(k.role))
+          .set("public", k.public_hex)
+          .set("not_before", to_text(k.not_before))
+          .set("not_after", to_text(k.not_after));
+      if (!k.custodian.empty()) key.set("custodian", k.custodian);
+      keys.push(std::move(key));
+    }
     Node one = Node::object();
     one.set("keys", std::move(keys)).set("tls_spki_sha256", texts(p.tls_spki_sha256));
     if (p.contacts.is_array()) one.set("contacts", p.contacts);

@@ -102,6 +102,7 @@ const Document* Author::rules(const Act& act) const {
   const Document* named = &it->second;
   const bool negotiating = act.kind == "propose" || act.kind == "initial" || act.kind == "sign";
   if (named->version == 1 && (adopted_ == nullptr || negotiating)) return named;
+  if (outsider_ && adopted_ == nullptr) return named;  // its keys are in its own block, whatever the text says
   return adopted_;
 }
 
@@ -132,9 +133,9 @@ std::optional<Event> Author::judge(const Item& item, Time after, Error* why) con
   // What the host or a newcomer does takes one of its authorities: their quorums stand in no text.
   if (roles.ok() && outsider_ && act.kind == "join_project") roles = Roles{{"authority", 1}};
   if (!roles.ok()) return no(roles.error());
-  if (Status ok = check_signatures(item.act, *party, *roles); !ok.ok()) return no(ok.error());
   Event e{item.act, item.hash, std::max(after, act.effective_at), chain_, *roles, {}, {}, {}};
   e.good = good_signatures(item.act, *party, nullptr);
+  if (!empty_seats(*roles, e.good).empty()) return no(check_signatures(item.act, *party, *roles).error());
   return e;
 }
 
@@ -186,7 +187,7 @@ std::vector<Event> Author::walk(ByPrev& rest, std::string at) {
       Error why;
       auto e = judge(it->second, when, &why);
       if (!e) {
-        out_.refused.push_back({it->second.hash, it->second.act.act.kind, why.text()});
+        out_.refused.push_back({it->second.hash, it->second.act.act.kind, why.text(), false});
         it = rest.erase(it);
         continue;
       }
@@ -199,8 +200,8 @@ std::vector<Event> Author::walk(ByPrev& rest, std::string at) {
       Time since{INT64_MAX};
       for (const Event& e : next) {
         since = std::min(since, e.when);
-        out_.refused.push_back(
-            {e.hash, e.act.act.kind, fmt::format("{} signed two acts after the same act: neither counts", chain_)});
+        out_.refused.push_back({e.hash, e.act.act.kind,
+                                fmt::format("{} signed two acts after the same act: neither counts", chain_), true});
       }
       out_.doubts.emplace(chain_, Evidence::Doubt{since, fmt::format("the chain of {} forks", chain_)});
       break;
@@ -220,12 +221,13 @@ void Author::refuse_unreached(const ByPrev& rest) {
   for (const auto& [prev, item] : rest) {
     Error why;
     if (!judge(item, {INT64_MIN}, &why)) {
-      out_.refused.push_back({item.hash, item.act.act.kind, why.text()});
+      out_.refused.push_back({item.hash, item.act.act.kind, why.text(), false});
       continue;
     }
     out_.refused.push_back({item.hash, item.act.act.kind,
                             fmt::format("follows act {} of {}, which is missing or has no effect: send that act",
-                                        prev.substr(0, 12), chain_)});
+                                        prev.substr(0, 12), chain_),
+                            true});
     out_.doubts.emplace(
         chain_, Evidence::Doubt{item.act.act.effective_at, fmt::format("an earlier act of {} is missing", chain_)});
   }
@@ -300,7 +302,7 @@ Evidence gather(std::string_view agreement_id, std::span<const SignedAct> acts, 
       ok = doc.ok() ? Status() : Status(doc.error());
       if (ok.ok()) out.texts.emplace(signed_act.act.text_version, std::move(*doc));
     }
-    if (!ok.ok()) out.refused.push_back({hash, signed_act.act.kind, ok.error().text()});
+    if (!ok.ok()) out.refused.push_back({hash, signed_act.act.kind, ok.error().text(), false});
     it = ok.ok() ? std::next(it) : merged.erase(it);
   }
   std::map<std::string, ByPrev> by_party;

@@ -36,6 +36,7 @@ void Machine::provisional(const Event& e) {
   const std::string& party = e.act.act.party;
   if (e.act.act.kind == "end_provisional") {
     if (provisional_.erase(party) == 0) refuse(e, "this party applies nothing provisionally");
+    provisional_since_.erase(party);
     return;
   }
   const Document& doc = text(e);
@@ -52,6 +53,7 @@ void Machine::provisional(const Event& e) {
   }
   if (flows.empty()) return refuse(e, "names no flows: {\"flows\": [ids]}");
   provisional_[party] = std::move(flows);
+  provisional_since_.emplace(party, e.when);
 }
 
 void Machine::no_renewal(const Event& e) {
@@ -241,7 +243,10 @@ void Machine::after_signature(State& s, Time at) {
       kind = StateKind::kProvisional;
     else
       kind = leaves != leaving.end() || ended_ ? StateKind::kEnding : StateKind::kInForce;
-    if (early != provisional_.end()) s.provisional[party] = early->second;
+    if (early != provisional_.end()) {
+      s.provisional[party] = early->second;
+      s.provisional_since[party] = provisional_since_.at(party);
+    }
     if (auto d = declared_.find(party); d != declared_.end()) s.declared[party] = d->second;
     open += in_force(kind);
     ahead += kind == StateKind::kProvisional || (in_force(kind) && early != provisional_.end());

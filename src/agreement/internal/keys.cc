@@ -92,8 +92,13 @@ std::vector<std::string> empty_seats(const Roles& roles, std::span<const Good> g
 
 Status check_signatures(const SignedAct& act, const Party& party, const Roles& roles) {
   std::string ignored;
-  const auto empty = empty_seats(roles, good_signatures(act, party, &ignored));
+  const auto good = good_signatures(act, party, &ignored);
+  const auto empty = empty_seats(roles, good);
   if (empty.empty()) return {};
+  std::set<std::string_view> persons;
+  for (const Good& g : good)
+    if (!persons.insert(g.person).second && g.person.starts_with("custodian:"))
+      ignored += "; two of the keys are held by one custodian, who counts once";
   return make_error(
       ErrorKind::kDenied,
       fmt::format("incomplete quorum for {} by {}: missing {}{}", act.act.kind, party.party, fmt::join(empty, ", "),

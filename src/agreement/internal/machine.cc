@@ -279,6 +279,7 @@ void Machine::withdraw(const Event& e) {
   const Time gone = add(e.when, ev_.texts.at(texts.back()).withdrawal_notice);
   auto [it, fresh] = leaving_.emplace(e.act.act.party, Leaving{gone});
   if (!fresh) it->second.when = std::min(it->second.when, gone);
+  provisional_since_.erase(e.act.act.party);
   provisional_.erase(e.act.act.party);  // who does not mean to stay does not apply it in advance (VCLT 25)
 }
 

@@ -46,6 +46,7 @@ struct ProjectLife {
     std::string role;
     std::optional<Party> block;  // of who is no party of the parent
     std::string chain;
+    std::optional<Time> joined;  // of who came after the opening: what was there before is not for it
   };
   std::map<std::string, Member> members;
   struct Offer {
@@ -79,7 +80,7 @@ class Machine {
   using ByText = std::map<std::string, std::map<std::string, Event>>;  // text -> party
 
   [[nodiscard]] const Document& text(const Event& e) const { return ev_.texts.at(e.act.act.text_version); }
-  void refuse(const Event& e, std::string why) { refused_.push_back({e.hash, e.act.act.kind, std::move(why)}); }
+  void refuse(const Event& e, std::string why) { refused_.push_back({e.hash, e.act.act.kind, std::move(why), true}); }
   [[nodiscard]] bool is_signed() const { return !signed_text_.empty(); }
   [[nodiscard]] bool by_all(const ByText& by_text, const std::string& text) const;
   [[nodiscard]] bool member(const Event& e) const;
@@ -159,6 +160,7 @@ class Machine {
   std::optional<Time> ended_;                                       // by consent of all
   std::map<std::string, std::vector<Accepted>> accepted_;           // party -> texts after the first
   std::map<std::string, std::set<std::string>> provisional_, declared_;
+  std::map<std::string, Time> provisional_since_;
   std::set<std::pair<std::string, std::string>> objected_;
   std::map<std::string, Accession> accessions_;  // by chain
   struct Newcomer {

@@ -86,6 +86,13 @@ Party read_party(Shape& shape, const Node& p, const std::string& at) {
 
 }  // namespace internal
 
+Result<KeyRecord> key_from(const json::Node& node) {
+  internal::Shape shape;
+  KeyRecord out = internal::read_key(shape, node, "");
+  if (!shape.problems.empty()) return invalid(shape.problems.front().message, shape.problems.front().pointer);
+  return out;
+}
+
 Result<Party> party_from(const json::Node& node) {
   internal::Shape shape;
   Party party;

@@ -54,7 +54,7 @@ void Machine::open_project(const Event& e) {
   life.opened = block->hash;
   life.opened_at = e.when;
   for (const auto& p : parents)
-    life.members[p] = {has(block->observers, p) ? "observer" : "full", std::nullopt, chain_of(p)};
+    life.members[p] = {has(block->observers, p) ? "observer" : "full", std::nullopt, chain_of(p), std::nullopt};
   admit_host(life);
 }
 
@@ -64,7 +64,7 @@ void Machine::admit_host(ProjectLife& life) const {
   const ProjectBlock& block = ev_.projects.at(life.opened);
   const Party* pinned = block.party(block.host);
   if (pinned != nullptr && has(block.participants, block.host) && !life.members.contains(block.host))
-    life.members[block.host] = {"full", *pinned, life.host_chain.substr(0, life.host_chain.find(' '))};
+    life.members[block.host] = {"full", *pinned, life.host_chain.substr(0, life.host_chain.find(' ')), std::nullopt};
 }
 
 // The host's own key is pinned in the project that all asked for; it may consent before the last of them asked.
@@ -119,7 +119,7 @@ void Machine::join_project(const Event& e) {
   for (const auto& [member, m] : life.members)
     if (!life.left.contains(member) && !offer.by.contains(member)) return;
   const std::string code = block->party;
-  life.members[code] = {role, std::move(*block), offer.chain};
+  life.members[code] = {role, std::move(*block), offer.chain, e.when};
 }
 
 // Any participant for itself; when fewer than two remain the whole is closed.
@@ -185,7 +185,10 @@ std::vector<State> Machine::project_states(const State& parent, Time at) const {
     d.sectors = block.sectors;
     d.start_date = block.not_before;
     d.survives.clear();
-    s.start = block.not_before;
+    // What was there before the last of those who had to agree did so is for nobody in the project (invariant 30).
+    s.start = std::max(block.not_before, life.opened_at);
+    if (life.consented) s.start = std::max(*s.start, *life.consented);
+    if (parent.start) s.start = std::max(*s.start, *parent.start);
     s.end = parent.end && *parent.end < block.not_after ? parent.end : block.not_after;
     const auto& all = life.members;
     d.parties.clear();
@@ -208,6 +211,7 @@ std::vector<State> Machine::project_states(const State& parent, Time at) const {
       } else {
         continue;
       }
+      s.joined[party] = std::max(*s.start, m.joined.value_or(*s.start));
       if (m.role != "observer") permit.from.push_back(party);
       if (m.role != "contributor-only") permit.to.push_back(party);
       auto own = suspended_.find(party);
