@@ -190,6 +190,7 @@ Status admissible(const SignedAct& act, std::span<const SignedAct> known, Time a
 }
 
 bool counts(const SignedAct& act, std::span<const SignedAct> known, const Pins& pins) {
+  if (is_joint(act.act.kind)) return joint_counts(act, fold(act.act.agreement_id, known, act.act.effective_at, pins));
   std::vector<SignedAct> all(known.begin(), known.end());
   all.push_back(act);
   const std::string hash = act.act.hash();

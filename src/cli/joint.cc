@@ -162,11 +162,10 @@ Result<int> step(Context& cx, const Options& o, const std::string& kind) {
   const std::string action = kind == "joint_propose" ? hash : std::string(r.act.act.body.string_at("action"));
   TRY(const Node now, action_of(client, action));
   if (cx.json) {
-    std::puts(json::write(Node::object()
-                              .set("act", hash)
-                              .set("action", action)
-                              .set("stage", std::string(now.string_at("stage"))))
-                  .c_str());
+    std::puts(
+        json::write(
+            Node::object().set("act", hash).set("action", action).set("stage", std::string(now.string_at("stage"))))
+            .c_str());
     return 0;
   }
   std::printf("%s by %s: done\njoint action %s is now %s\n", kind.c_str(), config.party.c_str(),
@@ -248,8 +247,8 @@ Result<int> show(Context& cx, const Options& o) {
                     std::string(m.string_at("version")), std::string(m.string_at("do"))});
   std::puts("");
   measures.print();
-  Table parties({"party", "answer", "measures", "now", "dropping", "counting", "waiting", "refused", "hits", "said (UTC)",
-                 "reason"});
+  Table parties({"party", "answer", "measures", "now", "dropping", "counting", "waiting", "refused", "hits",
+                 "said (UTC)", "reason"});
   if (const Node* all = a.find("parties"))
     for (const auto& [code, p] : all->members()) {
       const Node none = Node::object();
@@ -283,7 +282,8 @@ Result<int> show(Context& cx, const Options& o) {
 
 void add_signing(CLI::App& c, Options& o) {
   o.target.add_options(c);
-  c.add_option("--key", o.keys, "sign with these: files, or pkcs11:… (default: keys in DIR/keys that the quorum needs)");
+  c.add_option("--key", o.keys,
+               "sign with these: files, or pkcs11:… (default: keys in DIR/keys that the quorum needs)");
   o.secrets.add_options(c);
 }
 
