@@ -9,6 +9,7 @@
 #include "entente_version.h"
 #include "exchange/names.h"
 #include "json/node.h"
+#include "node/joint_api.h"
 
 namespace entente::node {
 namespace {
@@ -86,6 +87,29 @@ std::string query_value(const net::Request& r, std::string_view name) {
   return {};
 }
 
+// The parties' keys as their notices left them.
+Node keys_node(const agreement::Document& doc) {
+  Node out = Node::object();
+  for (const auto& p : doc.parties) {
+    Node keys = Node::array();
+    for (const auto& k : p.keys) {
+      Node key = Node::object();
+      key.set("kid", k.kid)
+          .set("role", agreement::to_text(k.role))
+          .set("public", k.public_hex)
+          .set("not_before", to_text(k.not_before))
+          .set("not_after", to_text(k.not_after));
+      if (!k.custodian.empty()) key.set("custodian", k.custodian);
+      keys.push(std::move(key));
+    }
+    Node one = Node::object();
+    one.set("keys", std::move(keys)).set("tls_spki_sha256", texts(p.tls_spki_sha256));
+    if (p.contacts.is_array()) one.set("contacts", p.contacts);
+    out.set(p.party, std::move(one));
+  }
+  return out;
+}
+
 Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whole) {
   const std::string& me = ex.context().config.party;
   Node n = Node::object();
@@ -118,7 +142,9 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
   }
   n.set("refused", std::move(refused));
   Node acts = Node::array();
-  for (const auto& a : ex.instruments().acts(s.agreement_id)) acts.push(a.text());
+  for (const auto& a : ex.instruments().acts(s.agreement_id)) {
+    if (a.act.kind != "joint_report") acts.push(a.text());  // those are many, and nobody folds by them
+  }
   n.set("acts", std::move(acts)).set("collections", std::move(collections));
   Node by_party = Node::object();
   for (const auto& [p, k] : s.by_party) by_party.set(p, code_of(k));
@@ -127,6 +153,18 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
     Node last = Node::object();
     for (const auto& [p, h] : s.last_act) last.set(p, h);
     n.set("last_act", std::move(last)).set("document", doc.node);
+    n.set("parties", keys_node(doc)).set("unsure", texts(s.unsure));
+    Node bound_by = Node::object();
+    for (const auto& [p, hashes] : s.path) bound_by.set(p, hashes.back());
+    n.set("texts", std::move(bound_by));
+    Node pillars = Node::object();
+    for (const auto& [id, pillar] : s.pillars)
+      pillars.set(id, Node::object().set("lead", pillar.lead).set("participants", texts(pillar.participants)));
+    n.set("pillars", std::move(pillars));
+    Node projects = Node::array();
+    for (const auto& p : s.projects)
+      projects.push(Node::object().set("project", p.id).set("stage", p.stage).set("waiting_for", texts(p.waiting_for)));
+    n.set("projects", std::move(projects)).set("project", s.project);
   }
   return n;
 }
@@ -373,6 +411,12 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       }
       return with(200, n);
     }
+    if (path == "/api/v1/joint" && get) return with(200, joint_board(ex_));
+    if (path == "/api/v1/joint/reports" && post) {
+      CHECK_OK(only({Role::kSensor}));
+      TRY(const Node n, take_joint_reports(ex_, caller.id, request.body));
+      return with(200, n);
+    }
     if (path == "/api/v1/peers" && get) {
       Node list = Node::array();
       for (const auto& p : ex_.directory().peers()) list.push(peer_node(ex_, p));
@@ -502,7 +546,6 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
     }
     return no_such();
   };
-  (void)caller;
   auto done = run();
   return done.ok() ? std::move(done).value() : problem(done.error());
 }

@@ -87,6 +87,11 @@ class Core {
   [[nodiscard]] std::vector<std::string> sightings_due();
   void sightings_done(size_t delivered, size_t refused);
 
+  // What became of the measures of joint actions, as POST /api/v1/joint/reports takes it; "" if nothing changed since
+  // it was last asked.
+  [[nodiscard]] std::string joint_report();
+  void joint_report_lost();  // the node did not get it: all of it is due again
+
   // Figures for status.json.
   [[nodiscard]] json::Node status();
   // For tests.
@@ -117,6 +122,9 @@ class Core {
   void ended(const std::vector<enforce::Lease>& leases);
   void sync_target(const enforce::Target& target);
   void refold(Time now);
+  void refold_joint(Time now);
+  // The measure of a joint action that this version of the indicator stands under now; nullptr.
+  [[nodiscard]] const JointOrder* joint_order(const ReceivedIndicator& indicator) const;
   void renew(Time now);
   void propose_all(Time now);
   // The usable indicators that a lease stands on.
@@ -148,6 +156,9 @@ class Core {
 
   mutable std::mutex mutex_;
   Instruments instruments_;
+  JointOrders orders_;                                              // at the last fold
+  std::map<std::string, std::set<std::string>> joint_refused_;      // action -> indicators that the guard refused
+  std::map<std::string, std::string> joint_told_;                   // action -> what the node was last told
   std::map<std::pair<std::string, std::string>, bool> live_pairs_;  // agreement, partner -> was live at the last fold
   std::vector<Source> sources_;
   std::deque<Row> rows_;                                       // by tag - 1
