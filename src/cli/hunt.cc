@@ -107,7 +107,8 @@ class Output {
 };
 
 // Until SIGTERM or ctrl-C.
-Result<int> follow(const HuntOptions& o, const detect::Index& index) {
+Result<int> follow(const HuntOptions& o, const detect::Loaded& loaded) {
+  const detect::Index& index = *loaded.index;
   if (o.state.empty()) return invalid("--follow needs a place for its positions", "", "give --state FILE");
   sigset_t set;
   sigemptyset(&set);
@@ -117,6 +118,7 @@ Result<int> follow(const HuntOptions& o, const detect::Index& index) {
   Output out;
   detect::HuntOptions options;
   options.parse_all = o.fields;
+  options.compounds = loaded.compounds.get();
   // What start() finds comes after the output was cut back: the note is read by a follower that finds nothing.
   {
     const auto nothing = detect::Builder().build();
@@ -149,15 +151,22 @@ Result<int> hunt(Context& cx, const HuntOptions& o) {
   if (loaded.indicators == 0)
     return invalid("there is no indicator to look for", o.indicators.front(),
                    "give STIX indicators, a CSV with a column of URLs, or a list with one value a line");
-  if (!loaded.not_at_all.empty() || !loaded.partly.empty()) {
-    std::fprintf(stderr, "entente: %s patterns cannot be looked up and %s only in part (%s: %s)\n",
-                 grouped(loaded.not_at_all.size()).c_str(), grouped(loaded.partly.size()).c_str(),
-                 (loaded.not_at_all.empty() ? loaded.partly : loaded.not_at_all).front().id.c_str(),
-                 (loaded.not_at_all.empty() ? loaded.partly : loaded.not_at_all).front().why.c_str());
+  if (!loaded.not_at_all.empty()) {
+    std::fprintf(stderr, "entente: %s patterns cannot be hunted for (%s: %s)\n",
+                 grouped(loaded.not_at_all.size()).c_str(), loaded.not_at_all.front().id.c_str(),
+                 loaded.not_at_all.front().why.c_str());
   }
-  if (o.follow) return follow(o, *loaded.index);
+  if (!loaded.every_record.empty()) {
+    std::fprintf(stderr,
+                 "entente: %s patterns have no value to look up, so every record is taken apart for them: slower (%s: "
+                 "%s)\n",
+                 grouped(loaded.every_record.size()).c_str(), loaded.every_record.front().id.c_str(),
+                 loaded.every_record.front().why.c_str());
+  }
+  if (o.follow) return follow(o, loaded);
   detect::HuntOptions options;
   options.parse_all = o.fields;
+  options.compounds = loaded.compounds.get();
   options.threads = o.jobs;
   Meter meter;
   detect::HuntProgress progress;
