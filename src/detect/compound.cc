@@ -45,12 +45,10 @@ HuntMatch match_of(const Compound& c, uint32_t tag, const RecordPlace& place, co
 }  // namespace
 
 Result<Prepared> prepare(const pattern::Pattern& given) {
-  auto known = pattern::anchors(given);
-  for (const auto& types : known.types) {
-    if (std::any_of(types.begin(), types.end(), [](const auto& t) { return is_seen(t); })) continue;
-    // With OR another side may still match; that one is worth evaluating, this bracket only never fits.
-    if (known.types.size() == 1) return invalid("no log or packet shows a " + types.front());
-  }
+  auto known = pattern::anchors(given, is_seen);
+  const bool any = std::any_of(known.types.begin(), known.types.end(),
+                               [](const auto& types) { return std::any_of(types.begin(), types.end(), is_seen); });
+  if (!any) return invalid("no log or packet shows a " + known.types.front().front());
   const pattern::Pattern p = pattern::normalised(given);
   auto matcher = pattern::Matcher::compile(p);
   if (!matcher.ok()) {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "detect/internal/hash.h"
 #include "detect/internal/tokens.h"
 #include "pattern/normal.h"
 
@@ -339,6 +340,29 @@ void Record::write(pattern::Observations& out, pattern::Nanos at) const {
 }
 
 // --- packets
+
+namespace {
+constexpr size_t kMaxFlows = 1u << 18;
+
+uint64_t flow_hash(const packet::Flow& f) {
+  char octets[37];
+  size_t n = 0;
+  for (const auto* a : {&f.src, &f.dst}) {
+    std::memcpy(octets + n, a->b.data(), 16);
+    n += 16;
+  }
+  std::memcpy(octets + n, &f.src_port, 2);
+  std::memcpy(octets + n + 2, &f.dst_port, 2);
+  octets[n + 4] = static_cast<char>(f.protocol);
+  return hash_bytes(hash_seed() ^ (f.src.v6 ? 1 : 0), {octets, sizeof octets});
+}
+
+}  // namespace
+
+bool FlowOnce::first(const packet::Flow& flow) {
+  if (flows_.size() >= kMaxFlows) flows_.clear();
+  return flows_.insert(flow_hash(flow)).second;
+}
 
 void PacketRecord::on_flow(const packet::Flow& f) {
   record_.clear();

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "base/time.h"
@@ -97,6 +98,15 @@ class Record {
   std::vector<Item> items_;
   std::string texts_;
   bool cut_ = false;
+};
+
+// Is this the first packet of its flow? Bounded: after many flows it may say so again.
+class FlowOnce {
+ public:
+  bool first(const packet::Flow& flow);
+
+ private:
+  std::unordered_set<uint64_t> flows_;
 };
 
 // From a packet to a record: on_flow begins it, what the decoder calls after it belongs to it.

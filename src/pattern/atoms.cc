@@ -337,11 +337,13 @@ void normalise(Observation& o) {
 
 Atoms equality_atoms(const Pattern& pattern) { return Collector().run(pattern.ast().root); }
 
-Anchors anchors(const Pattern& pattern) {
+Anchors anchors(const Pattern& pattern, bool (*seen)(std::string_view)) {
   Anchors out;
   out.complete = true;
   each_bracket(pattern.ast().root, [&](const Comparison& c) {
-    types_of(c, out.types.emplace_back());
+    auto& types = out.types.emplace_back();
+    types_of(c, types);
+    if (seen != nullptr && std::none_of(types.begin(), types.end(), seen)) return;
     auto some = needed(c, out.why);
     out.complete = out.complete && some.has_value();
     for (auto& atom : some.value_or(std::vector<Atom>{})) {

@@ -76,7 +76,9 @@ struct Anchors {
   // The types of objects that each bracket asks for: one of them has to be seen for the bracket to fit.
   std::vector<std::vector<std::string>> types;
 };
-[[nodiscard]] Anchors anchors(const Pattern& pattern);
+// `seen`, if given: is there any record that shows objects of this type? A bracket without one never fits, and needs no
+// anchor.
+[[nodiscard]] Anchors anchors(const Pattern& pattern, bool (*seen)(std::string_view type) = nullptr);
 
 // The same pattern with its constants as values are written on the way (normal.h): names, e-mail addresses and digests
 // in lower case, URLs and addresses in normal form, `= 'block'` as ISSUBSET, the usual spellings of hash names. It is

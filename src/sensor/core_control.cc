@@ -174,6 +174,7 @@ json::Node Core::status() {
       .set("taken", indicators_taken_)
       .set("revoked", revoked_)
       .set("unusable", unusable_)
+      .set("compound", compound_status())
       .set("bad_objects", objects_bad_);
   n.set("detections", detections_);
   n.set("leases", json::Node::object()

@@ -90,6 +90,7 @@ struct Sensor::State {
     uint64_t packets = 0;
     const Status status = l.capture.run([&](const packet::Packet& p) {
       l.decoder->decode(p);
+      l.watch->end();
       ++packets;
       const packet::Counters& c = l.decoder->counters();
       l.packets.store(packets, std::memory_order_relaxed);
