@@ -265,6 +265,8 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
   }
   row.usable = true;
   if (!i.atoms.empty()) live_.add(facts, i.atoms);
+  // What was there at the start was asked about when it came.
+  if (started_ && history_ != nullptr && !same_pattern && !i.atoms.empty()) not_asked_.push_back(tag);
   generation_.fetch_add(1, std::memory_order_release);
   if (i.valid_from > now) begins_.emplace(i.valid_from.us, tag);
   // A new version may end sooner than the leases of the old one.

@@ -20,6 +20,7 @@
 #include "base/files.h"
 #include "base/time.h"
 #include "detect/compound.h"
+#include "detect/history.h"
 #include "detect/index.h"
 #include "enforce/enforcer.h"
 #include "enforce/guard.h"
@@ -77,6 +78,12 @@ class Core {
   void node_spoke();  // an answer came, whatever was in it
   void protect(const enforce::Target& target, const std::string& why);
 
+  // What was seen is kept there, and asked when an indicator comes. To be set before anything is seen.
+  void set_history(std::shared_ptr<detect::History> history) { history_ = std::move(history); }
+  [[nodiscard]] bool has_history() const { return history_ != nullptr; }
+  // Asks the past about the indicators that came since the last call; may take a second, and holds no lock meanwhile.
+  void look_back();
+
   // From the packets.
   [[nodiscard]] const detect::Live& live() const { return live_; }
   [[nodiscard]] uint64_t generation() const {
@@ -90,6 +97,8 @@ class Core {
   [[nodiscard]] bool every_record() const { return unanchored_.load(std::memory_order_acquire) > 0; }
   static constexpr uint32_t kAnchor = 1U << 31;
   static constexpr size_t kMaxUnanchored = 16;  // compound patterns that every record is evaluated for
+  // A value of a packet, whether it matched or not.
+  void remember(Time time, detect::ObservableKind kind, std::string_view text, const packet::Flow& flow);
   // A name and an address that belong together (DNS answer, SNI, Host), whether it matched or not.
   void on_name(std::string_view name, std::string_view address);
 
@@ -172,6 +181,9 @@ class Core {
   Sightings sightings_;
   detect::Live live_;
   std::atomic<uint64_t> generation_{1};
+  std::shared_ptr<detect::History> history_;
+  std::vector<uint32_t> not_asked_;  // tags whose past was not looked at yet
+  uint64_t past_hits_ = 0;
 
   // Compound patterns. This lock may be taken under mutex_, never the other way round.
   static constexpr size_t kMaxBound = 1 << 16;  // records that a match can still name

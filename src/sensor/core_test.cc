@@ -492,5 +492,49 @@ TEST(Core, patterns_that_cost_every_record_are_limited_and_the_rest_named) {
   EXPECT_NE(refused[0].string_at("why").find("would cost every record"), std::string::npos);
 }
 
+TEST(Core, a_new_indicator_is_answered_from_the_past) {
+  World w;
+  detect::HistoryOptions options;
+  options.map = false;
+  auto history = detect::History::open("/state/history", w.files, options);
+  ASSERT_TRUE(history.ok());
+  w.core->set_history(std::move(*history));
+  w.ready();
+  Watch watch(*w.core, "eth0");
+  packet::Packet p;
+  const auto a = *packet::parse_address("10.0.0.5"), server = *packet::parse_address("198.51.100.7");
+  for (int i = 0; i < 3; ++i) {
+    w.clock.advance_us(kOneSecond);
+    p.time = w.clock.now();
+    ++p.number;
+    const packet::Flow f{a, server, static_cast<uint16_t>(1000 + i), 443, packet::kTcp};
+    watch.on_flow(p, f);
+    watch.on_flow(p, f);  // the same flow counts once
+    watch.on_sni(p, f, "Evil.Example");
+    watch.end();
+  }
+  w.core->look_back();
+  EXPECT_TRUE(w.sink.of("past_detection").empty());
+  w.clock.advance_us(60 * kOneSecond);
+  w.page({Sample{.number = 1, .pattern = "[domain-name:value = 'evil.example']"}.text(),
+          Sample{.number = 2, .pattern = "[ipv4-addr:value ISSUBSET '198.51.100.0/24']"}.text(),
+          Sample{.number = 3, .pattern = "[domain-name:value = 'good.example']"}.text()});
+  w.core->look_back();
+  w.core->look_back();  // once is enough
+  const auto past = w.sink.of("past_detection");
+  ASSERT_EQ(past.size(), 2u);
+  EXPECT_EQ(past[0].string_at("value"), "evil.example");
+  EXPECT_EQ(past[0].string_at("first"), to_text(kStart.plus_us(kOneSecond)));
+  EXPECT_EQ(past[0].string_at("last"), to_text(kStart.plus_us(3 * kOneSecond)));
+  EXPECT_EQ(past[1].string_at("value"), "198.51.100.7");
+  EXPECT_EQ(past[1].find("sights")->list().size(), 3u);
+  // As sightings of the time when it was seen.
+  w.core->tick();
+  const auto due = w.core->sightings_due();
+  ASSERT_EQ(due.size(), 2u);
+  EXPECT_NE(due[0].find("\"count\":3"), std::string::npos) << due[0];
+  EXPECT_NE(due[0].find("\"first_seen\":\"" + to_text(kStart.plus_us(kOneSecond))), std::string::npos) << due[0];
+}
+
 }  // namespace
 }  // namespace entente::sensor

@@ -16,6 +16,8 @@ void Watch::look_up(const packet::Packet& packet, const packet::Flow& flow, Obse
   seen.where.field = field;
   seen.where.record = packet.number;
   seen.where.time = packet.time;
+  // Addresses of flows are remembered once a flow (on_flow).
+  if (!field.starts_with("ip.")) core_.remember(packet.time, kind, text, flow);
   // The core takes its lock and may change the index: not while the index is being read.
   tags_.clear();
   core_.live().match(seen, packet.time,
@@ -63,10 +65,18 @@ void Watch::end() {
 
 void Watch::on_flow(const packet::Packet& packet, const packet::Flow& flow) {
   end();
+  const bool first = (core_.has_compounds() || core_.has_history()) && flows_.first(flow);
+  if (first && core_.has_history()) {
+    for (const auto* a : {&flow.src, &flow.dst}) {
+      char text[packet::kAddressTextMax];
+      core_.remember(packet.time, a->v6 ? ObservableKind::kIpv6 : ObservableKind::kIpv4,
+                     {text, packet::write_text(*a, text)}, flow);
+    }
+  }
   if (core_.has_compounds()) {
     begun_ = true;
     record_.on_flow(flow);
-    counts_ = flows_.first(flow);
+    counts_ = first;
     where_ = {source_, packet::to_text(flow.src), packet::to_text(flow.dst), packet.time};
   }
   look_up_address(packet, flow, flow.src, "ip.src");
