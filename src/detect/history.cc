@@ -81,7 +81,7 @@ struct History::State {
       if (size < 11 || size > text.size() - at - 8) break;
       const std::string_view body = text.substr(at + 8, size);
       if (check != static_cast<uint32_t>(hash_bytes(size, body))) break;
-      const Time time{static_cast<int64_t>(load64(body.data()))};
+      const Time time{static_cast<int64_t>(load64(text.data() + at + 8))};
       const size_t src = static_cast<unsigned char>(body[8]);
       if (10 + src > size) break;
       const size_t dst = static_cast<unsigned char>(body[9 + src]);
