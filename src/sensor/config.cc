@@ -106,7 +106,7 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   SensorConfig c;
   std::optional<Error> error;
   for (const auto& [key, value] : file) {
-    static const std::set<std::string_view> kTables{"node", "sensor", "guard", "leases", "sightings"};
+    static const std::set<std::string_view> kTables{"node", "sensor", "guard", "leases", "sightings", "history"};
     if (!kTables.contains(key.str()))
       return invalid(fmt::format("[{}] is no table of a sensor's configuration", printable(key.str(), 40)));
   }
@@ -153,6 +153,13 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   sightings.text("created_by", c.created_by);
   sightings.number("queue", c.sighting_queue, 1, 10'000'000);
   sightings.finish(error);
+
+  Reader history(file, "history");
+  history.duration("keep", c.history_us, 0);
+  uint64_t mib = c.history_bytes >> 20U;
+  history.number("max_mib", mib, 1, 1 << 24);
+  c.history_bytes = mib << 20U;
+  history.finish(error);
   if (error) return *error;
 
   if (mode == "block") {
@@ -233,6 +240,10 @@ interval = "PT1M"
 tlp = "amber"                   # or "same" as the indicator
 created_by = ""                 # identity--…
 queue = 10000
+
+[history]
+keep = "P30D"                   # what was seen, for indicators that come later; "PT0S": nothing is kept
+max_mib = 8192                  # on disk; the oldest goes first
 )";
 }
 

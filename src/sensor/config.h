@@ -40,6 +40,9 @@ struct SensorConfig {
   std::string sighting_tlp = "amber";  // clear green amber amber+strict, or "same" as the indicator
   std::string created_by;              // identity--…, may be empty
   size_t sighting_queue = 10'000;      // kept while the node is away; the oldest go first
+  // [history]
+  int64_t history_us = 30 * int64_t{86'400'000'000};  // what was seen is kept so long; 0: not at all
+  uint64_t history_bytes = uint64_t{8} << 30;         // on disk
 };
 
 [[nodiscard]] Result<SensorConfig> load_sensor_config(const std::string& path);

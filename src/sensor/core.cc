@@ -231,6 +231,7 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
   ++indicators_taken_;
   if (!added && !same_pattern) {
     live_.remove(live_id);
+    remove_compound(tag, live_id);
     for (const Lease* lease : book_->of_indicator(id)) {
       if (lease->agreement == agreement) end({.id = lease->id}, enforce::ended::kRevoked, now);
     }
@@ -243,12 +244,6 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
     emit("indicator_revoked", json::Node::object().set("indicator", id).set("partner", sources_[source].partner));
     return;
   }
-  if (i.atoms.empty()) {
-    ++unusable_;
-    emit("indicator_unusable", json::Node::object().set("indicator", id).set("why", i.unusable));
-    return;
-  }
-  row.usable = true;
   detect::Indicator facts;
   facts.id = live_id;
   facts.version = i.version;
@@ -256,7 +251,22 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
   facts.valid_until = i.valid_until;
   facts.confidence = i.confidence;
   facts.tag = tag;
-  live_.add(facts, i.atoms);
+  if (i.compound) {
+    const Status added_compound = add_compound(tag, facts, *i.compound);
+    if (!added_compound.ok()) {
+      if (i.atoms.empty()) i.unusable = added_compound.error().text();
+      i.compound.reset();
+    }
+  }
+  if (i.atoms.empty() && !i.compound) {
+    ++unusable_;
+    emit("indicator_unusable", json::Node::object().set("indicator", id).set("why", i.unusable));
+    return;
+  }
+  row.usable = true;
+  if (!i.atoms.empty()) live_.add(facts, i.atoms);
+  // What was there at the start was asked about when it came.
+  if (started_ && history_ != nullptr && !same_pattern && !i.atoms.empty()) not_asked_.push_back(tag);
   generation_.fetch_add(1, std::memory_order_release);
   if (i.valid_from > now) begins_.emplace(i.valid_from.us, tag);
   // A new version may end sooner than the leases of the old one.
@@ -664,7 +674,7 @@ void Core::on_seen(const Seen& seen) {
   if (!seen.address.empty()) {
     if (const auto prefix = enforce::parse_prefix(seen.address); prefix.ok())
       consider(seen.tag, Target::of(*prefix), &seen, now);
-  } else if (fresh && is_address(row.indicator.atoms.front().kind)) {
+  } else if (fresh && !row.indicator.atoms.empty() && is_address(row.indicator.atoms.front().kind)) {
     propose_addresses(seen.tag, now);
   }
   if (!pending_.empty()) apply(now);

@@ -19,10 +19,13 @@
 
 #include "base/files.h"
 #include "base/time.h"
+#include "detect/compound.h"
+#include "detect/history.h"
 #include "detect/index.h"
 #include "enforce/enforcer.h"
 #include "enforce/guard.h"
 #include "enforce/lease.h"
+#include "pattern/stream.h"
 #include "sensor/config.h"
 #include "sensor/events.h"
 #include "sensor/instruments.h"
@@ -52,6 +55,13 @@ struct Seen {
   Time time;
 };
 
+// Where a record was seen.
+struct Where {
+  std::string source;    // interface
+  std::string src, dst;  // of the flow
+  Time time;
+};
+
 class Core {
  public:
   Core(const SensorConfig& config, Files& files, Clock& clock, enforce::Enforcer& enforcer,
@@ -68,12 +78,27 @@ class Core {
   void node_spoke();  // an answer came, whatever was in it
   void protect(const enforce::Target& target, const std::string& why);
 
+  // What was seen is kept there, and asked when an indicator comes. To be set before anything is seen.
+  void set_history(std::shared_ptr<detect::History> history) { history_ = std::move(history); }
+  [[nodiscard]] bool has_history() const { return history_ != nullptr; }
+  // Asks the past about the indicators that came since the last call; may take a second, and holds no lock meanwhile.
+  void look_back();
+
   // From the packets.
   [[nodiscard]] const detect::Live& live() const { return live_; }
   [[nodiscard]] uint64_t generation() const {
     return generation_.load(std::memory_order_acquire);
   }  // changes when an indicator is added
   void on_seen(const Seen& seen);
+  // A packet as a record, of which some value anchors a compound pattern (an indicator whose tag has kAnchor), or any
+  // if every_record().
+  void on_record(const detect::Record& record, const Where& where, const std::vector<detect::Shown>& shown);
+  [[nodiscard]] bool has_compounds() const { return compounds_.load(std::memory_order_acquire) > 0; }
+  [[nodiscard]] bool every_record() const { return unanchored_.load(std::memory_order_acquire) > 0; }
+  static constexpr uint32_t kAnchor = 1U << 31;
+  static constexpr size_t kMaxUnanchored = 16;  // compound patterns that every record is evaluated for
+  // A value of a packet, whether it matched or not.
+  void remember(Time time, detect::ObservableKind kind, std::string_view text, const packet::Flow& flow);
   // A name and an address that belong together (DNS answer, SNI, Host), whether it matched or not.
   void on_name(std::string_view name, std::string_view address);
 
@@ -108,6 +133,12 @@ class Core {
     std::string event;
     json::Node members;
   };
+  // What a compound pattern was bound to.
+  struct Bound {
+    Where where;
+    std::string value, field;  // of its anchor; "" if it shows none
+    std::vector<detect::Shown> shown;
+  };
   using Lock = std::lock_guard<std::mutex>;
 
   uint32_t source_number(const Source& source);
@@ -115,6 +146,11 @@ class Core {
   void take_indicator(uint32_t source, ReceivedIndicator indicator, Time arrived);
   void propose_addresses(uint32_t tag, Time now);
   void consider(uint32_t tag, const enforce::Target& target, const Seen* seen, Time now, bool approved = false);
+  // Into the set of compound patterns; kTooLarge: there are too many that every record is evaluated for.
+  Status add_compound(uint32_t tag, const detect::Indicator& facts, const detect::Prepared& compound);
+  void remove_compound(uint32_t tag, const std::string& live_id);
+  [[nodiscard]] json::Node compound_status() const;
+  void on_compound(uint32_t tag, const std::vector<Bound>& bound);
   [[nodiscard]] enforce::Proposal proposal(const Row& row, const enforce::Target& target, const std::string& via_name,
                                            Time now) const;
   [[nodiscard]] Time lease_end(const Row& row, bool via_name, std::optional<int64_t> dns_ttl_us, Time now) const;
@@ -153,6 +189,19 @@ class Core {
   Sightings sightings_;
   detect::Live live_;
   std::atomic<uint64_t> generation_{1};
+  std::shared_ptr<detect::History> history_;
+  std::vector<uint32_t> not_asked_;  // tags whose past was not looked at yet
+  uint64_t past_hits_ = 0;
+
+  // Compound patterns. This lock may be taken under mutex_, never the other way round.
+  static constexpr size_t kMaxBound = 1 << 16;  // records that a match can still name
+  mutable std::mutex stream_mutex_;
+  pattern::PatternStream stream_;
+  pattern::Observations observations_{{.only = &stream_.symbols()}};
+  std::deque<Bound> bound_;  // of the last records; the first has number bound_first_
+  uint64_t bound_first_ = 0;
+  std::unordered_set<uint32_t> unanchored_tags_;
+  std::atomic<size_t> unanchored_{0}, compounds_{0};
 
   mutable std::mutex mutex_;
   Instruments instruments_;

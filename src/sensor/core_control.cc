@@ -174,8 +174,19 @@ json::Node Core::status() {
       .set("taken", indicators_taken_)
       .set("revoked", revoked_)
       .set("unusable", unusable_)
+      .set("compound", compound_status())
       .set("bad_objects", objects_bad_);
   n.set("detections", detections_);
+  if (history_ != nullptr) {
+    const auto past = history_->stats();
+    n.set("history", json::Node::object()
+                         .set("seen", past.seen)
+                         .set("bytes", past.bytes)
+                         .set("segments", past.segments)
+                         .set("lost", past.lost)
+                         .set("damaged", past.damaged)
+                         .set("hits", past_hits_));
+  }
   n.set("leases", json::Node::object()
                       .set("active", book_->count(LeaseState::kActive))
                       .set("shadow", book_->count(LeaseState::kShadow))

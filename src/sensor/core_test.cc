@@ -364,5 +364,123 @@ TEST(Wire, sightings_are_counted_and_made_once_an_interval) {
   EXPECT_TRUE(w.core->sightings_due().empty());
 }
 
+TEST(Core, a_compound_pattern_is_bound_over_packets_and_told_with_its_witness) {
+  World w;
+  w.ready();
+  const std::string follow =
+      "[domain-name:value = 'evil.example'] FOLLOWEDBY ([network-traffic:dst_ref.value = '198.51.100.9' AND "
+      "network-traffic:dst_port = 8443]) WITHIN 60 SECONDS";
+  w.page({Sample{.number = 1, .pattern = follow}.text(),
+          Sample{.number = 2, .pattern = "[network-traffic:dst_port > 9000]"}.text(),
+          Sample{.number = 3, .pattern = "[domain-name:value MATCHES '(']"}.text(),
+          Sample{.number = 4, .pattern = "[process:name = 'x']"}.text()});
+  EXPECT_EQ(w.sink.of("indicator_unusable").size(), 2u);
+  EXPECT_TRUE(w.core->has_compounds());
+  EXPECT_TRUE(w.core->every_record());
+
+  Watch watch(*w.core, "eth0");
+  packet::Packet p;
+  const auto a = *packet::parse_address("10.0.0.5"), server = *packet::parse_address("198.51.100.9"),
+             resolver = *packet::parse_address("10.0.0.53");
+  const auto connect = [&](uint16_t from, uint16_t to) {
+    p.time = w.clock.now();
+    ++p.number;
+    watch.on_flow(p, {a, server, from, to, packet::kTcp});
+    watch.end();
+  };
+  const auto ask = [&](std::string_view name) {
+    p.time = w.clock.now();
+    ++p.number;
+    const packet::Flow f{a, resolver, static_cast<uint16_t>(p.number), 53, packet::kUdp};
+    watch.on_flow(p, f);
+    watch.on_dns_question(p, f, {.name = name, .type = 1});
+    watch.end();
+  };
+  connect(1000, 8443);  // before the question
+  w.clock.advance_us(kOneSecond);
+  ask("EVIL.example");
+  connect(1001, 443);  // another port
+  EXPECT_TRUE(w.sink.of("detection").empty());
+  w.clock.advance_us(kOneSecond);
+  connect(1002, 8443);
+  const auto found = w.sink.of("detection");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].string_at("indicator"), Sample{.number = 1}.id());
+  const auto& witness = found[0].find("witness")->list();
+  ASSERT_EQ(witness.size(), 2u);
+  EXPECT_EQ(witness[0].string_at("value"), "EVIL.example");
+  EXPECT_EQ(witness[1].string_at("dst"), "198.51.100.9");
+  // It is a sighting, and it blocks nothing.
+  EXPECT_TRUE(w.core->leases(true).empty());
+  connect(1002, 8443);  // the same flow again is no new observation
+  EXPECT_EQ(w.sink.of("detection").size(), 1u);
+  connect(1003, 9001);
+  EXPECT_EQ(w.sink.of("detection").size(), 2u);
+
+  // Recalled, it is gone.
+  w.page({Sample{.number = 1, .version = 2, .revoked = true}.text(),
+          Sample{.number = 2, .version = 2, .revoked = true}.text()});
+  EXPECT_FALSE(w.core->has_compounds());
+  ask("evil.example");
+  connect(1004, 8443);
+  EXPECT_EQ(w.sink.of("detection").size(), 2u);
+}
+
+TEST(Core, patterns_that_cost_every_record_are_limited_and_the_rest_named) {
+  World w;
+  w.ready();
+  std::vector<std::string> page;
+  for (int i = 1; i <= static_cast<int>(Core::kMaxUnanchored) + 2; ++i)
+    page.push_back(Sample{.number = i, .pattern = "[network-traffic:dst_port > " + std::to_string(i) + "]"}.text());
+  w.page(page);
+  const auto refused = w.sink.of("indicator_unusable");
+  ASSERT_EQ(refused.size(), 2u);
+  EXPECT_NE(refused[0].string_at("why").find("would cost every record"), std::string::npos);
+}
+
+TEST(Core, a_new_indicator_is_answered_from_the_past) {
+  World w;
+  detect::HistoryOptions options;
+  options.map = false;
+  auto history = detect::History::open("/state/history", w.files, options);
+  ASSERT_TRUE(history.ok());
+  w.core->set_history(std::move(*history));
+  w.ready();
+  Watch watch(*w.core, "eth0");
+  packet::Packet p;
+  const auto a = *packet::parse_address("10.0.0.5"), server = *packet::parse_address("198.51.100.7");
+  for (int i = 0; i < 3; ++i) {
+    w.clock.advance_us(kOneSecond);
+    p.time = w.clock.now();
+    ++p.number;
+    const packet::Flow f{a, server, static_cast<uint16_t>(1000 + i), 443, packet::kTcp};
+    watch.on_flow(p, f);
+    watch.on_flow(p, f);  // the same flow counts once
+    watch.on_sni(p, f, "Evil.Example");
+    watch.end();
+  }
+  w.core->look_back();
+  EXPECT_TRUE(w.sink.of("past_detection").empty());
+  w.clock.advance_us(60 * kOneSecond);
+  w.page({Sample{.number = 1, .pattern = "[domain-name:value = 'evil.example']"}.text(),
+          Sample{.number = 2, .pattern = "[ipv4-addr:value ISSUBSET '198.51.100.0/24']"}.text(),
+          Sample{.number = 3, .pattern = "[domain-name:value = 'good.example']"}.text()});
+  w.core->look_back();
+  w.core->look_back();  // once is enough
+  const auto past = w.sink.of("past_detection");
+  ASSERT_EQ(past.size(), 2u);
+  EXPECT_EQ(past[0].string_at("value"), "evil.example");
+  EXPECT_EQ(past[0].string_at("first"), to_text(kStart.plus_us(kOneSecond)));
+  EXPECT_EQ(past[0].string_at("last"), to_text(kStart.plus_us(3 * kOneSecond)));
+  EXPECT_EQ(past[1].string_at("value"), "198.51.100.7");
+  EXPECT_EQ(past[1].find("sights")->list().size(), 3u);
+  // As sightings of the time when it was seen.
+  w.core->tick();
+  const auto due = w.core->sightings_due();
+  ASSERT_EQ(due.size(), 2u);
+  EXPECT_NE(due[0].find("\"count\":3"), std::string::npos) << due[0];
+  EXPECT_NE(due[0].find("\"first_seen\":\"" + to_text(kStart.plus_us(kOneSecond))), std::string::npos) << due[0];
+}
+
 }  // namespace
 }  // namespace entente::sensor

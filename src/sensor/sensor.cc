@@ -79,6 +79,8 @@ struct Sensor::State {
   };
   std::vector<std::unique_ptr<Listener>> listeners;
   std::thread ticker;
+  std::shared_ptr<detect::History> history;
+  std::thread historian;  // writes it and asks it
   std::mutex mutex;
   std::condition_variable changed;
   bool stopping = false;
@@ -90,6 +92,7 @@ struct Sensor::State {
     uint64_t packets = 0;
     const Status status = l.capture.run([&](const packet::Packet& p) {
       l.decoder->decode(p);
+      l.watch->end();
       ++packets;
       const packet::Counters& c = l.decoder->counters();
       l.packets.store(packets, std::memory_order_relaxed);
@@ -118,6 +121,20 @@ struct Sensor::State {
       }
       lock.lock();
       changed.wait_for(lock, std::chrono::milliseconds(50), [&] { return stopping; });
+    }
+  }
+
+  void remember() {
+    bool well = true;
+    std::unique_lock lock(mutex);
+    while (!stopping) {
+      lock.unlock();
+      core->look_back();
+      const Status done = history->flush(clock->now());
+      if (!done.ok() && well) say_error("history: {}", done.error().text());
+      well = done.ok();
+      lock.lock();
+      changed.wait_for(lock, std::chrono::seconds(1), [&] { return stopping; });
     }
   }
 
@@ -181,6 +198,18 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
       }));
   s.events = std::make_unique<EventLog>(*s.files, config.state_dir + "/events.jsonl");
   auto core = std::make_unique<Core>(config, *s.files, *s.clock, *s.enforcer, std::move(lists), *s.events);
+  if (config.history_us > 0) {
+    detect::HistoryOptions options;
+    options.keep_us = config.history_us;
+    options.max_bytes = config.history_bytes;
+    // Without a past a sensor still does its work.
+    if (auto history = detect::History::open(config.state_dir + "/history", s.posix_files, options); history.ok()) {
+      s.history = std::move(*history);
+      core->set_history(s.history);
+    } else {
+      say_error("no history: {}", history.error().text());
+    }
+  }
   CHECK_OK(core->start());
   s.core = std::move(core);
   s.ready = s.core.get();
@@ -198,6 +227,7 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
   s.link = std::make_unique<Link>(config, token, parts.connect, *s.core);
   s.link->start();
   s.ticker = std::thread([&s] { s.tick(); });
+  if (s.history != nullptr) s.historian = std::thread([&s] { s.remember(); });
   s.write_status();
   return sensor;
 }
@@ -217,6 +247,10 @@ void Sensor::stop() {
     if (l->thread.joinable()) l->thread.join();
   }
   if (s.ticker.joinable()) s.ticker.join();
+  if (s.historian.joinable()) s.historian.join();
+  if (s.history != nullptr) {
+    if (const Status done = s.history->flush(s.clock->now()); !done.ok()) say_error("history: {}", done.error().text());
+  }
   if (s.link != nullptr) s.link->stop();
   s.control.reset();
   if (s.core != nullptr) {
