@@ -24,7 +24,8 @@ void Sightings::load() {
   }
 }
 
-bool Sightings::seen(const std::string& indicator, const std::string& value, const std::string& tlp_marking, Time at) {
+bool Sightings::seen(const std::string& indicator, const std::string& value, const std::string& tlp_marking, Time at,
+                     uint64_t times) {
   auto it = counts_.find({indicator, value});
   if (it == counts_.end()) {
     if (counts_.size() >= options_.max_tracked) {
@@ -39,7 +40,7 @@ bool Sightings::seen(const std::string& indicator, const std::string& value, con
   if (c.count == 0) c.first = c.last = at;
   c.first = std::min(c.first, at);
   c.last = std::max(c.last, at);
-  ++c.count;
+  c.count += times;
   return fresh;
 }
 

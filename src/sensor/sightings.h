@@ -30,7 +30,8 @@ class Sightings {
   void load();
 
   // Returns true if this is the first time in this interval.
-  bool seen(const std::string& indicator, const std::string& value, const std::string& tlp_marking, Time at);
+  bool seen(const std::string& indicator, const std::string& value, const std::string& tlp_marking, Time at,
+            uint64_t times = 1);
   // Moves what is due into the queue.
   void tick(Time now);
   void finish(Time now);  // everything counted is due
