@@ -97,6 +97,7 @@ Status Core::start() {
   }
   // Old leases hold while the objects are read again and before the node has answered: the last good set.
   CHECK_OK(reconciler_.flush(lists_.prefixes(), now));
+  if (enforcer_.keeps_counters()) resume_hits();
   CHECK_OK(load_objects(now));
   last_contact_ = now;
   started_ = true;
@@ -275,6 +276,14 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
       book_->renew(lease->id, i.valid_until, now);
   }
   propose_addresses(tag, now);
+}
+
+std::string Core::tlp_of(const Row& row) {
+  std::string tlp;
+  for (const std::string& id : row.indicator.markings) {
+    if (stix::tlp_of_id(id)) tlp = id;
+  }
+  return tlp;
 }
 
 std::optional<stix::Pap> Core::pap_of(const Row& row) const {
@@ -654,11 +663,7 @@ void Core::on_seen(const Seen& seen) {
   if (!row.usable) return;
   const Time now = clock_.now();
   ++detections_;
-  std::string tlp;
-  for (const std::string& id : row.indicator.markings) {
-    if (stix::tlp_of_id(id)) tlp = id;
-  }
-  const bool fresh = sightings_.seen(row.indicator.id, seen.value, tlp, seen.time);
+  const bool fresh = sightings_.seen(row.indicator.id, seen.value, tlp_of(row), seen.time);
   if (fresh) {
     json::Node e = json::Node::object();
     e.set("indicator", row.indicator.id)
@@ -719,6 +724,24 @@ void Core::apply(Time now) {
   flush_events();
 }
 
+// What the enforcer dropped of a lease, as a sighting of its indicator.
+void Core::sight(const Lease& lease, const enforce::Prefix& prefix, uint64_t packets) {
+  for_each_tag(lease, [&](uint32_t tag) {
+    sightings_.seen(lease.indicator, prefix.text(), tlp_of(rows_[tag - 1]), clock_.now(), packets);
+  });
+}
+
+// The enforcer counted on while this process was away. What the book has of it is not counted again.
+void Core::resume_hits() {
+  const auto hits = enforcer_.hits();
+  if (!hits.ok()) return;
+  for (const enforce::Hits& h : *hits) {
+    uint64_t known = 0;
+    for (const Lease* lease : book_->on_target(h.prefix.text())) known = std::max(known, lease->hits);
+    last_hits_[h.prefix] = std::min(known, h.packets);
+  }
+}
+
 void Core::poll_hits() {
   const auto hits = enforcer_.hits();
   if (!hits.ok()) return;
@@ -730,6 +753,7 @@ void Core::poll_hits() {
     if (more == 0) continue;
     for (const Lease* lease : book_->on_target(h.prefix.text())) {
       book_->count(lease->id, more);
+      if (enforcer_.drops_before_capture() && lease->state == LeaseState::kActive) sight(*lease, h.prefix, more);
       stopped_by_partner_[lease->partner] += more;
     }
   }
@@ -754,7 +778,10 @@ void Core::tick() {
   }
   const bool each_second = now.us - last_sync_.us >= kSecond || now < last_sync_;
   refold(now);
-  if (each_second) renew(now);
+  if (each_second) {
+    renew(now);
+    if (auto done = enforcer_.alive(); !done.ok()) say_error("{}: {}", enforcer_.name(), done.error().text());
+  }
   sightings_.tick(now);
   if (now >= next_hits_) {
     const int64_t began = clock_.steady_us();
@@ -781,6 +808,7 @@ void Core::stop() {
   flush_events();
   // A lease keeps the count it had when it is written again.
   if (auto done = book_->flush(true); !done.ok()) say_error("lease book: {}", done.error().text());
+  if (!config_.clear_at_stop) return;
   if (auto done = enforcer_.clear(); !done.ok()) say_error("{}: {}", enforcer_.name(), done.error().text());
 }
 

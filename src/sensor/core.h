@@ -106,7 +106,7 @@ class Core {
   void tick();
   // {"cmd":…} -> {"ok":true,…}. Any text.
   [[nodiscard]] std::string control(std::string_view request);
-  void stop();  // last counters, last flush; blocks are taken away
+  void stop();  // last counters, last flush; blocks are taken away if the configuration says so
 
   // Sightings that wait for the node.
   [[nodiscard]] std::vector<std::string> sightings_due();
@@ -166,6 +166,9 @@ class Core {
   // The usable indicators that a lease stands on.
   void for_each_tag(const enforce::Lease& lease, const std::function<void(uint32_t)>& fn) const;
   void apply(Time now);
+  void resume_hits();
+  void sight(const enforce::Lease& lease, const enforce::Prefix& prefix, uint64_t packets);
+  [[nodiscard]] static std::string tlp_of(const Row& row);  // its TLP marking; "" if none
   void poll_hits();
   void emit(std::string event, json::Node members);
   void flush_events();

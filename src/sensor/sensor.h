@@ -26,8 +26,9 @@ class Sensor {
   };
   static Result<std::unique_ptr<Sensor>> start(const SensorConfig& config) { return start(config, Parts{}); }
   static Result<std::unique_ptr<Sensor>> start(const SensorConfig& config, Parts parts);
-  ~Sensor();    // stops
-  void stop();  // last counters and sightings are kept, blocks are taken away, status.json is written
+  ~Sensor();  // stops
+  void
+  stop();  // last counters and sightings are kept, status.json is written; blocks stay, or are taken away (at_stop)
   [[nodiscard]] Core& core();
   [[nodiscard]] std::string status_text();  // what status.json has
   // Why it cannot go on (an interface went away); ok while it runs.
