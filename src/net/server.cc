@@ -6,11 +6,9 @@
 #include <thread>
 #include <unordered_set>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -24,7 +22,6 @@ using namespace internal;
 using asio::ip::tcp;
 using boost::system::error_code;
 using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
-constexpr asio::as_tuple_t<asio::use_awaitable_t<Executor>> kToken{};
 constexpr auto kSweep = 100ms;
 
 class ServerImpl final : public Server {
@@ -97,7 +94,8 @@ class ServerImpl final : public Server {
 
   Status reload_certificate() override {
     if (shared_.options.cert_file.empty()) return {};
-    TRY(auto tls, server_tls(shared_.options.cert_file, shared_.options.key_file, shared_.options.accept_spki));
+    TRY(auto tls, server_tls(shared_.options.cert_file, shared_.options.key_file, shared_.options.accept_spki,
+                             shared_.options.http2));
     const std::scoped_lock lock(mutex_);
     tls_ = std::move(tls);
     return {};
