@@ -171,6 +171,7 @@ Result<taxii::Page> Exchange::page(const taxii::Caller& caller, const std::strin
   q.first = filter.first;
   q.last = filter.last;
   q.exact = filter.exact;
+  q.brief = want_body;
   if (a.ledgered) {
     const Time bound = evidence_->visible_upto();
     if (bound.us != INT64_MAX) q.upto = q.upto ? std::min(*q.upto, bound) : bound;
@@ -179,12 +180,23 @@ Result<taxii::Page> Exchange::page(const taxii::Caller& caller, const std::strin
   out.snapshot = cx_.store.last_time();
   TRY(const store::Page rows, cx_.store.page(a.collection, q));
   out.more = rows.more;
-  out.items.reserve(rows.rows.size());
-  for (const auto& r : rows.rows) out.items.push_back({r.id, r.version, r.date_added});
-  if (want_body) {
-    out.body.reserve(rows.rows.size() * 768);
-    CHECK_OK(cx_.store.raw(rows.rows, [&](size_t i, std::string_view raw) {
-      if (i > 0) out.body += ',';
+  if (!rows.rows.empty()) {
+    out.first = rows.rows.front().date_added;
+    out.last = rows.rows.back().date_added;
+    out.items.reserve(rows.rows.size());
+    for (const auto& r : rows.rows) out.items.push_back({r.id, r.version, r.date_added});
+  }
+  if (!rows.refs.empty()) {
+    out.first = rows.refs.front().date_added;
+    out.last = rows.refs.back().date_added;
+    CHECK_OK(cx_.store.raw(rows.refs, [&](size_t i, std::string_view raw) {
+      if (i == 0) {
+        // Objects of one page are often alike; room for the end of the envelope and its cursor too.
+        out.body.reserve((raw.size() + raw.size() / 8 + 1) * rows.refs.size() + 1024);
+        out.body += taxii::kEnvelopeFront;
+      } else {
+        out.body += ',';
+      }
       out.body += raw;
     }));
   }

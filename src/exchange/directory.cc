@@ -120,7 +120,11 @@ Status Directory::revoke_token(std::string_view name) {
   store::Change change;
   change.erase("token", *hash);
   change.erase("token-name", name);
-  return commit(cx_.store, std::move(change));
+  const Status done = commit(cx_.store, std::move(change));
+  const std::lock_guard lock(mutex_);
+  ++revocations_;
+  known_tokens_.clear();
+  return done;
 }
 
 std::vector<Directory::Token> Directory::tokens() const {
@@ -141,18 +145,36 @@ std::vector<Directory::Token> Directory::tokens() const {
 
 Result<Person> Directory::check_token(std::string_view token) {
   // Looked up by hash: what is compared is no secret, so the comparison's time tells nothing.
-  auto value = cx_.store.get("token", sha256_hex(token));
+  const std::string hash = sha256_hex(token);
+  uint64_t before = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    before = revocations_;
+    if (const auto it = known_tokens_.find(hash); it != known_tokens_.end()) {
+      if (it->second.expires && *it->second.expires <= cx_.clock.now()) return not_known();
+      return it->second.person;
+    }
+  }
+  auto value = cx_.store.get("token", hash);
   if (!value.ok()) return not_known();
   TRY(json::Document doc, json::parse(*value));
   const auto root = doc.root();
   const auto expires = json::find_string(root, "expires").value_or("");
+  std::optional<Time> end;
   if (!expires.empty()) {
     auto at = parse_time(expires);
     if (!at.ok() || *at <= cx_.clock.now()) return not_known();
+    end = *at;
   }
   const auto role = parse_role(json::find_string(root, "role").value_or(""));
   if (!role) return not_known();
-  return Person{std::string(json::find_string(root, "name").value_or("")), *role};
+  Person person{std::string(json::find_string(root, "name").value_or("")), *role};
+  const std::lock_guard lock(mutex_);
+  if (revocations_ == before) {
+    if (known_tokens_.size() >= kCacheMax) known_tokens_.clear();
+    known_tokens_[hash] = {person, end};
+  }
+  return person;
 }
 
 Result<Person> Directory::check_basic(std::string_view user, std::string_view password) {

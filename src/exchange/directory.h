@@ -80,6 +80,13 @@ class Directory {
   Throttle guesses_{0.2, 20};  // twenty wrong passwords at once, then one in five seconds
   mutable std::mutex mutex_;
   std::map<std::string, Cached> verified_;
+  // Tokens that were looked up, by hash. Every request has one, and looking it up again is a sixth of a small answer.
+  struct KnownToken {
+    Person person;
+    std::optional<Time> expires;
+  };
+  std::map<std::string, KnownToken, std::less<>> known_tokens_;
+  uint64_t revocations_ = 0;  // a token read before one is not remembered after it
   std::string decoy_hash_;
 };
 

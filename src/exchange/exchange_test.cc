@@ -182,6 +182,25 @@ TEST_F(TwoNodes, RestartsLoseAndRepeatNothing) {
   EXPECT_EQ(world["IN"].exchange->receiver().health("JP").refused, 0U);
 }
 
+// A token that was used a moment ago ends at its end and at its revocation all the same.
+TEST_F(TwoNodes, ATokenThatIsRememberedStillEnds) {
+  Directory& d = world["IN"].exchange->directory();
+  const auto token = d.new_token("tool", Role::kSensor, 1);
+  const auto other = d.new_token("other", Role::kAnalyst, 0);
+  ASSERT_OK(token);
+  ASSERT_OK(other);
+  for (int i = 0; i < 3; ++i) {
+    const auto person = d.authenticate("Bearer " + *token);
+    ASSERT_OK(person);
+    EXPECT_EQ(person->role, Role::kSensor);
+    EXPECT_TRUE(d.authenticate("Bearer " + *other).ok());
+  }
+  world.clock.advance_us(int64_t{86'400} * 1'000'000);
+  EXPECT_FALSE(d.authenticate("Bearer " + *token).ok());
+  ASSERT_OK(d.revoke_token("other"));
+  EXPECT_FALSE(d.authenticate("Bearer " + *other).ok());
+}
+
 // A guesser waits; nobody else does, the owner of the account least of all.
 TEST_F(TwoNodes, WrongPasswordsAreCountedByAddressNeverByAccount) {
   Directory& d = world["IN"].exchange->directory();

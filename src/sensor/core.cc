@@ -256,7 +256,7 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
   facts.valid_until = i.valid_until;
   facts.confidence = i.confidence;
   facts.tag = tag;
-  live_.add(std::move(facts), i.atoms);
+  live_.add(facts, i.atoms);
   generation_.fetch_add(1, std::memory_order_release);
   if (i.valid_from > now) begins_.emplace(i.valid_from.us, tag);
   // A new version may end sooner than the leases of the old one.

@@ -52,10 +52,15 @@ struct Item {
   Time date_added;
 };
 
+// What an envelope with objects begins with, so that a page's text becomes the answer where it stands (T61).
+inline constexpr std::string_view kEnvelopeFront = "{\"objects\":[";
+
 struct Page {
-  std::vector<Item> items;  // ascending date_added
-  std::string body;  // objects only: raw texts joined by ',' ready for splicing into the envelope; empty for manifest
-                     // and versions
+  std::vector<Item> items;    // ascending date_added; of manifest and versions only
+  std::optional<Time> first;  // date_added of the first one given, if there is one
+  std::optional<Time> last;   // … of the last one
+  // Objects only: kEnvelopeFront, then raw texts joined by ','; empty if there are none, and for manifest and versions.
+  std::string body;
   bool more = false;
   Time snapshot;  // newest date that the backend has given out: what is older belongs to a sequence that begins here
 };

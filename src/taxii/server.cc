@@ -247,25 +247,20 @@ net::Response Service::State::page(const Call& call, Endpoint endpoint, const Qu
   auto found = backend.page(call.caller, call.root.path, call.collection.id, query.filter, want_body);
   if (!found.ok()) return error_answer(found.error());
   Page page = std::move(*found);
-  *empty = page.items.empty();
+  *empty = !page.last;
   std::string next;
-  std::optional<Time> first;
-  std::optional<Time> last;
-  if (!page.items.empty()) {
-    first = page.items.front().date_added;
-    last = page.items.back().date_added;
-    if (page.more) {  // T41, T42, T44
-      Cursor cursor;
-      cursor.position = *last;
-      cursor.upto = query.filter.upto.value_or(std::max({*last, page.snapshot, clock.now()}));
-      cursor.added_after = query.filter.added_after;
-      cursor.filter = query.filter;
-      if (!call.route.item.empty()) cursor.filter.ids.clear();  // the path says it
-      next = seal(cursor, scope, options.cursor_key);
-    }
-  } else {
-    // T39: nothing was added after this, so this is where a client that stores the header goes on from. Never "now".
-    first = last = std::max(query.filter.added_after, query.filter.resume);
+  // T39: if nothing was added after this, this is where a client that stores the header goes on from. Never "now".
+  const std::optional<Time> nothing = std::max(query.filter.added_after, query.filter.resume);
+  const std::optional<Time> first = page.last ? page.first : nothing;
+  const std::optional<Time> last = page.last ? page.last : nothing;
+  if (page.last && page.more) {  // T41, T42, T44
+    Cursor cursor;
+    cursor.position = *page.last;
+    cursor.upto = query.filter.upto.value_or(std::max({*page.last, page.snapshot, clock.now()}));
+    cursor.added_after = query.filter.added_after;
+    cursor.filter = query.filter;
+    if (!call.route.item.empty()) cursor.filter.ids.clear();  // the path says it
+    next = seal(cursor, scope, options.cursor_key);
   }
   std::string body;
   if (want_body) {

@@ -101,7 +101,9 @@ class MemoryBackend final : public Backend {
         break;
       }
       out.items.push_back({r.id, r.version, r.date_added});
-      if (want_body) out.body += (out.body.empty() ? "" : ",") + r.raw;
+      if (!out.first) out.first = r.date_added;
+      out.last = r.date_added;
+      if (want_body) out.body.append(out.body.empty() ? kEnvelopeFront : std::string_view(",")).append(r.raw);
     }
     return out;
   }

@@ -102,12 +102,8 @@ std::string status_json(const StatusInfo& s) {  // T63
 
 std::string envelope_json(Page page, std::string_view next) {  // T61
   if (page.body.empty()) return next.empty() ? std::string(kEmptyObject) : "{" + more_members(next) + "}";
-  // The page's own buffer becomes the answer: one move within memory that is already there, no second allocation.
-  static constexpr std::string_view kFront = "{\"objects\":[";
   std::string out = std::move(page.body);
   const std::string more = more_members(next);
-  out.reserve(out.size() + kFront.size() + more.size() + 4);
-  out.insert(0, kFront);
   out += more.empty() ? "]" : "],";
   out += more;
   out += '}';
