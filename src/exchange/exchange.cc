@@ -28,6 +28,10 @@ Exchange::Exchange(Context& context)
       admission_(std::make_unique<Admission>(context)) {
   const auto notify = [this](const Uuid& collection) { notifier_->notify(collection); };
   releaser_ = std::make_unique<Releaser>(context, *instruments_, *evidence_, notify);
+  feeds_ = std::make_unique<Feeds>(context, [this](const Uuid& collection) {
+    signal_work();
+    notifier_->notify(collection);
+  });
   receiver_ = std::make_unique<Receiver>(
       context, *instruments_, *evidence_,
       [this](const Uuid& collection) {

@@ -15,6 +15,7 @@
 #include "exchange/context.h"
 #include "exchange/directory.h"
 #include "exchange/evidence.h"
+#include "exchange/feed.h"
 #include "exchange/instruments.h"
 #include "exchange/joint.h"
 #include "exchange/notifier.h"
@@ -59,6 +60,7 @@ class Exchange final : public taxii::Backend {
   Evidence& evidence() { return *evidence_; }
   Releaser& releaser() { return *releaser_; }
   Receiver& receiver() { return *receiver_; }
+  Feeds& feeds() { return *feeds_; }
   Context& context() { return cx_; }
   [[nodiscard]] size_t waiting() const { return notifier_->waiting(); }
 
@@ -113,6 +115,7 @@ class Exchange final : public taxii::Backend {
   std::unique_ptr<Admission> admission_;
   std::unique_ptr<Releaser> releaser_;
   std::unique_ptr<Receiver> receiver_;
+  std::unique_ptr<Feeds> feeds_;
 
   std::mutex submit_mutex_;  // acts one by one: each is judged with the ones before it
   std::mutex work_mutex_;

@@ -181,6 +181,27 @@ Node peer_node(exchange::Exchange& ex, const exchange::Peer& p) {
   return n;
 }
 
+// A feed as people look at it: its configuration without secrets, and where it stands.
+Node feed_node(exchange::Exchange& ex, const exchange::Feed& f, bool whole) {
+  const auto s = ex.feeds().state(f.name);
+  Node n = exchange::Feeds::to_node(f);
+  const Time now = ex.context().clock.now();
+  n.set("last_pull", optional_time(s.last_pull)).set("last_try", optional_time(s.last_try));
+  n.set("reached", optional_time(s.reached)).set("behind", s.behind).set("last_error", s.last_error);
+  n.set("taken", s.taken).set("known", s.known).set("refused", s.refused).set("marked", s.marked);
+  // How old what we have of it may be: since the last whole pull.
+  if (s.last_pull) n.set("lag_seconds", std::max<int64_t>(0, (now.us - s.last_pull->us) / 1'000'000));
+  if (!whole) return n;
+  Node list = Node::array();
+  for (const auto& r : ex.feeds().refusals(f.name)) {
+    Node one = Node::object();
+    one.set("number", r.number).set("id", r.id).set("why", r.why).set("time", r.time);
+    list.push(std::move(one));
+  }
+  n.set("refusals", std::move(list));
+  return n;
+}
+
 Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
   auto& cx = ex.context();
   Node n = Node::object();
@@ -420,8 +441,10 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
     if (path == "/api/v1/peers" && get) {
       Node list = Node::array();
       for (const auto& p : ex_.directory().peers()) list.push(peer_node(ex_, p));
+      Node feeds = Node::array();
+      for (const auto& f : ex_.feeds().all()) feeds.push(feed_node(ex_, f, false));
       Node n = Node::object();
-      n.set("peers", std::move(list));
+      n.set("peers", std::move(list)).set("feeds", std::move(feeds));
       return with(200, n);
     }
     if (path == "/api/v1/peers" && post) {
@@ -440,10 +463,39 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       CHECK_OK(only({Role::kLiaison}));
       const std::string party = path.substr(kPeers.size(), path.size() - kPeers.size() - 5);
       CHECK_OK(sync_(party));
+      if (const auto feed = ex_.feeds().get(party); feed.ok()) return with(200, feed_node(ex_, *feed, true));
       const auto h = ex_.receiver().health(party);
       Node n = Node::object();
       n.set("party", party).set("received", h.received).set("refused", h.refused);
       return with(200, n);
+    }
+    if (path == "/api/v1/feeds" && post) {
+      CHECK_OK(only({}));
+      TRY(const exchange::Feed f, exchange::Feeds::parse(request.body));
+      CHECK_OK(ex_.feeds().put(f));
+      return with(200, feed_node(ex_, f, false));
+    }
+    constexpr std::string_view kFeeds = "/api/v1/feeds/";
+    if (path.starts_with(kFeeds)) {
+      const std::string_view rest = std::string_view(path).substr(kFeeds.size());
+      const std::string feed_name(rest.substr(0, rest.find('/')));
+      const std::string_view verb = rest.size() > feed_name.size() ? rest.substr(feed_name.size() + 1) : "";
+      if (verb.empty() && get) {
+        TRY(const exchange::Feed f, ex_.feeds().get(feed_name));
+        return with(200, feed_node(ex_, f, true));
+      }
+      if (verb.empty() && del) {
+        CHECK_OK(only({}));
+        CHECK_OK(ex_.feeds().remove(feed_name));
+        return net::Response{204, {}, ""};
+      }
+      if ((verb == "pause" || verb == "resume") && post) {
+        CHECK_OK(only({}));
+        CHECK_OK(ex_.feeds().pause(feed_name, verb == "pause"));
+        TRY(const exchange::Feed f, ex_.feeds().get(feed_name));
+        return with(200, feed_node(ex_, f, false));
+      }
+      return no_such();
     }
     if (path == "/api/v1/release/plan" && post) {
       CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer}));

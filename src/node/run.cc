@@ -11,6 +11,7 @@
 #include "log/log.h"
 #include "net/supervisor.h"
 #include "node/api.h"
+#include "node/internal/feeds.h"
 #include "node/internal/partners.h"
 #include "node/internal/pool.h"
 #include "stix/marking.h"
@@ -55,6 +56,7 @@ struct Node::State {
   std::unique_ptr<taxii::Service> taxii;
   std::unique_ptr<Api> api;
   std::unique_ptr<Partners> partners;
+  std::unique_ptr<FeedPulls> feeds;
   std::unique_ptr<net::Server> server;
   std::atomic<bool> stopping = false;
   std::atomic<int64_t> ticked_us = 0;  // steady
@@ -100,8 +102,11 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config, int listenin
   to.root_prefixes = {"/local/", "/acts/", "/agreements/"};
   s.taxii = std::make_unique<taxii::Service>(*s.exchange, to, s.clock);
   s.partners = std::make_unique<Partners>(*s.exchange, s.config);
-  s.api = std::make_unique<Api>(*s.exchange, *s.taxii, s.config,
-                                [&s](const std::string& party) { return s.partners->sync(party); });
+  s.feeds = std::make_unique<FeedPulls>(*s.exchange, s.config);
+  s.api = std::make_unique<Api>(*s.exchange, *s.taxii, s.config, [&s](const std::string& name) {
+    // Parties are two letters, names of feeds longer.
+    return name.size() == 2 ? s.partners->sync(name) : s.feeds->sync(name);
+  });
 
   TRY(const HostPort hp, parse_listen(config.listen));
   net::ServerOptions so;
@@ -159,6 +164,7 @@ void Node::stop() {
   if (s.stopping.exchange(true)) return;
   if (s.exchange) s.exchange->shut_down();
   s.partners.reset();
+  s.feeds.reset();
   if (s.server) s.server->stop(kDrain);
   if (s.release_thread.joinable()) s.release_thread.join();
   if (s.tick_thread.joinable()) s.tick_thread.join();
