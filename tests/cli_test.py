@@ -199,7 +199,7 @@ def main(tmp):
           [f"{k.name} {oct(k.stat().st_mode)}" for k in (node / "keys").iterdir()])
     check("init prints no secret", (node / "keys" / "admin.token").read_text().strip() not in r.stdout + r.stderr)
     expect("init over a node", 1, "init", node, "--party", "IN", "--name", "n")
-    expect("init jp", 0, "init", tmp / "jp", "--party", "JP", "--name", "CERT", "--listen", f"127.0.0.1:{free_port()}")
+    expect("init jp", 0, "init", tmp / "jp", "--party", "JP", "--name", "CERT of Japan", "--listen", f"127.0.0.1:{free_port()}")
     expect("node status: nobody there", 2, "node", "status", "--dir", node, err="entente node run")
     expect("node status: no such folder", 2, "node", "status", "--dir", tmp / "nowhere")
     expect("node check of a stopped node", 0, "node", "check", "--dir", node)

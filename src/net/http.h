@@ -45,8 +45,11 @@ using Handler = std::function<void(Request, Reply)>;
 struct ServerOptions {
   std::string address = "127.0.0.1";
   uint16_t port = 0;      // 0 = any free one
+  int listening = -1;     // a socket that listens already (Supervisor::sockets); address and port are then its own
   std::string cert_file;  // PEM; empty = plain HTTP (tests and loopback metrics only)
   std::string key_file;
+  bool http2 = true;         // offered by ALPN, so over TLS only; a client that does not ask for it gets HTTP/1.1
+  size_t max_streams = 100;  // of one HTTP/2 connection at a time
   unsigned threads = 2;
   size_t max_connections = 16384;
   size_t max_connections_per_address = 0;  // 0 = no limit
@@ -56,7 +59,7 @@ struct ServerOptions {
   std::chrono::milliseconds header_timeout{15'000};  // a request's first octet to the end of its headers
   std::chrono::milliseconds body_timeout{60'000};
   std::chrono::milliseconds idle_timeout{75'000};
-  std::chrono::milliseconds write_timeout{60'000};  // no progress for so long ends the connection
+  std::chrono::milliseconds write_timeout{60'000};  // no progress for so long ends the connection (HTTP/2: the stream)
   // Which client keys may finish the handshake; unset = every key (the application decides). A client without
   // certificate always may.
   std::function<bool(const std::string& spki_sha256)> accept_spki;

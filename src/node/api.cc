@@ -9,6 +9,7 @@
 #include "entente_version.h"
 #include "exchange/names.h"
 #include "json/node.h"
+#include "node/joint_api.h"
 
 namespace entente::node {
 namespace {
@@ -86,6 +87,29 @@ std::string query_value(const net::Request& r, std::string_view name) {
   return {};
 }
 
+// The parties' keys as their notices left them.
+Node keys_node(const agreement::Document& doc) {
+  Node out = Node::object();
+  for (const auto& p : doc.parties) {
+    Node keys = Node::array();
+    for (const auto& k : p.keys) {
+      Node key = Node::object();
+      key.set("kid", k.kid)
+          .set("role", agreement::to_text(k.role))
+          .set("public", k.public_hex)
+          .set("not_before", to_text(k.not_before))
+          .set("not_after", to_text(k.not_after));
+      if (!k.custodian.empty()) key.set("custodian", k.custodian);
+      keys.push(std::move(key));
+    }
+    Node one = Node::object();
+    one.set("keys", std::move(keys)).set("tls_spki_sha256", texts(p.tls_spki_sha256));
+    if (p.contacts.is_array()) one.set("contacts", p.contacts);
+    out.set(p.party, std::move(one));
+  }
+  return out;
+}
+
 Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whole) {
   const std::string& me = ex.context().config.party;
   Node n = Node::object();
@@ -118,7 +142,9 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
   }
   n.set("refused", std::move(refused));
   Node acts = Node::array();
-  for (const auto& a : ex.instruments().acts(s.agreement_id)) acts.push(a.text());
+  for (const auto& a : ex.instruments().acts(s.agreement_id)) {
+    if (a.act.kind != "joint_report") acts.push(a.text());  // those are many, and nobody folds by them
+  }
   n.set("acts", std::move(acts)).set("collections", std::move(collections));
   Node by_party = Node::object();
   for (const auto& [p, k] : s.by_party) by_party.set(p, code_of(k));
@@ -127,6 +153,18 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
     Node last = Node::object();
     for (const auto& [p, h] : s.last_act) last.set(p, h);
     n.set("last_act", std::move(last)).set("document", doc.node);
+    n.set("parties", keys_node(doc)).set("unsure", texts(s.unsure));
+    Node bound_by = Node::object();
+    for (const auto& [p, hashes] : s.path) bound_by.set(p, hashes.back());
+    n.set("texts", std::move(bound_by));
+    Node pillars = Node::object();
+    for (const auto& [id, pillar] : s.pillars)
+      pillars.set(id, Node::object().set("lead", pillar.lead).set("participants", texts(pillar.participants)));
+    n.set("pillars", std::move(pillars));
+    Node projects = Node::array();
+    for (const auto& p : s.projects)
+      projects.push(Node::object().set("project", p.id).set("stage", p.stage).set("waiting_for", texts(p.waiting_for)));
+    n.set("projects", std::move(projects)).set("project", s.project);
   }
   return n;
 }
@@ -140,6 +178,27 @@ Node peer_node(exchange::Exchange& ex, const exchange::Peer& p) {
       .set("connected", h.connected)
       .set("last_pull", optional_time(h.last_pull));
   n.set("last_error", h.last_error).set("received", h.received).set("refused", h.refused);
+  return n;
+}
+
+// A feed as people look at it: its configuration without secrets, and where it stands.
+Node feed_node(exchange::Exchange& ex, const exchange::Feed& f, bool whole) {
+  const auto s = ex.feeds().state(f.name);
+  Node n = exchange::Feeds::to_node(f);
+  const Time now = ex.context().clock.now();
+  n.set("last_pull", optional_time(s.last_pull)).set("last_try", optional_time(s.last_try));
+  n.set("reached", optional_time(s.reached)).set("behind", s.behind).set("last_error", s.last_error);
+  n.set("taken", s.taken).set("known", s.known).set("refused", s.refused).set("marked", s.marked);
+  // How old what we have of it may be: since the last whole pull.
+  if (s.last_pull) n.set("lag_seconds", std::max<int64_t>(0, (now.us - s.last_pull->us) / 1'000'000));
+  if (!whole) return n;
+  Node list = Node::array();
+  for (const auto& r : ex.feeds().refusals(f.name)) {
+    Node one = Node::object();
+    one.set("number", r.number).set("id", r.id).set("why", r.why).set("time", r.time);
+    list.push(std::move(one));
+  }
+  n.set("refusals", std::move(list));
   return n;
 }
 
@@ -373,11 +432,19 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       }
       return with(200, n);
     }
+    if (path == "/api/v1/joint" && get) return with(200, joint_board(ex_));
+    if (path == "/api/v1/joint/reports" && post) {
+      CHECK_OK(only({Role::kSensor}));
+      TRY(const Node n, take_joint_reports(ex_, caller.id, request.body));
+      return with(200, n);
+    }
     if (path == "/api/v1/peers" && get) {
       Node list = Node::array();
       for (const auto& p : ex_.directory().peers()) list.push(peer_node(ex_, p));
+      Node feeds = Node::array();
+      for (const auto& f : ex_.feeds().all()) feeds.push(feed_node(ex_, f, false));
       Node n = Node::object();
-      n.set("peers", std::move(list));
+      n.set("peers", std::move(list)).set("feeds", std::move(feeds));
       return with(200, n);
     }
     if (path == "/api/v1/peers" && post) {
@@ -396,10 +463,39 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       CHECK_OK(only({Role::kLiaison}));
       const std::string party = path.substr(kPeers.size(), path.size() - kPeers.size() - 5);
       CHECK_OK(sync_(party));
+      if (const auto feed = ex_.feeds().get(party); feed.ok()) return with(200, feed_node(ex_, *feed, true));
       const auto h = ex_.receiver().health(party);
       Node n = Node::object();
       n.set("party", party).set("received", h.received).set("refused", h.refused);
       return with(200, n);
+    }
+    if (path == "/api/v1/feeds" && post) {
+      CHECK_OK(only({}));
+      TRY(const exchange::Feed f, exchange::Feeds::parse(request.body));
+      CHECK_OK(ex_.feeds().put(f));
+      return with(200, feed_node(ex_, f, false));
+    }
+    constexpr std::string_view kFeeds = "/api/v1/feeds/";
+    if (path.starts_with(kFeeds)) {
+      const std::string_view rest = std::string_view(path).substr(kFeeds.size());
+      const std::string feed_name(rest.substr(0, rest.find('/')));
+      const std::string_view verb = rest.size() > feed_name.size() ? rest.substr(feed_name.size() + 1) : "";
+      if (verb.empty() && get) {
+        TRY(const exchange::Feed f, ex_.feeds().get(feed_name));
+        return with(200, feed_node(ex_, f, true));
+      }
+      if (verb.empty() && del) {
+        CHECK_OK(only({}));
+        CHECK_OK(ex_.feeds().remove(feed_name));
+        return net::Response{204, {}, ""};
+      }
+      if ((verb == "pause" || verb == "resume") && post) {
+        CHECK_OK(only({}));
+        CHECK_OK(ex_.feeds().pause(feed_name, verb == "pause"));
+        TRY(const exchange::Feed f, ex_.feeds().get(feed_name));
+        return with(200, feed_node(ex_, f, false));
+      }
+      return no_such();
     }
     if (path == "/api/v1/release/plan" && post) {
       CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer}));
@@ -502,7 +598,6 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
     }
     return no_such();
   };
-  (void)caller;
   auto done = run();
   return done.ok() ? std::move(done).value() : problem(done.error());
 }

@@ -125,6 +125,12 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   sensor.texts("interfaces", c.interfaces);
   sensor.texts("collections", c.collections);
   sensor.text("enforcer", c.enforcer);
+  sensor.text("xdp_mode", c.xdp_mode);
+  sensor.text("pin_dir", c.pin_dir);
+  sensor.number("xdp_capacity", c.xdp_capacity, 1, 16'000'000);
+  sensor.duration("hold", c.hold_us, 3'000'000);
+  std::string at_stop = "keep";
+  sensor.text("at_stop", at_stop);
   sensor.number("wait_seconds", c.wait_seconds, 0, 300);
   sensor.duration("refresh", c.refresh_us, 100'000);
   sensor.finish(error);
@@ -167,7 +173,13 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   } else if (mode != "monitor") {
     return invalid("[sensor] mode must be monitor or block");
   }
-  if (c.enforcer != "nft" && c.enforcer != "none") return invalid("[sensor] enforcer must be nft or none");
+  static const std::set<std::string_view> kEnforcers{"nft", "xdp", "both", "none"}, kModes{"auto", "native", "generic"};
+  if (!kEnforcers.contains(c.enforcer)) return invalid("[sensor] enforcer must be nft, xdp, both or none");
+  if (!kModes.contains(c.xdp_mode)) return invalid("[sensor] xdp_mode must be auto, native or generic");
+  if ((c.enforcer == "xdp" || c.enforcer == "both") && c.interfaces.empty())
+    return invalid("[sensor] enforcer = \"" + c.enforcer + "\" needs interfaces");
+  if (at_stop != "keep" && at_stop != "clear") return invalid("[sensor] at_stop must be keep or clear");
+  c.clear_at_stop = at_stop == "clear";
   if (c.state_dir.empty())
     return invalid("[sensor] state_dir is missing", {}, "name a folder for what the sensor has to remember");
   if (c.url.empty()) return invalid("[node] url is missing");
@@ -212,7 +224,12 @@ sightings = "sightings"         # collection that gets what was seen; "" = none
 
 [sensor]
 mode = "monitor"                # monitor: count only; block: the agreement may order drops
-enforcer = "nft"                # nft | none
+enforcer = "nft"                # nft | xdp | both (xdp, and nft for what this machine sends) | none
+xdp_mode = "auto"               # auto: native where the driver can, else generic | native | generic
+pin_dir = "/sys/fs/bpf/entente" # where XDP keeps what it holds; one per sensor
+xdp_capacity = 1000000          # addresses per family
+hold = "PT5M"                   # xdp: everything passes when the sensor has been away so long
+at_stop = "keep"                # keep: what is in force holds over a restart | clear
 interfaces = ["eth0"]
 state_dir = "state"
 collections = ["received"]      # "received": all that came from partners; others of the root by alias or id

@@ -24,7 +24,13 @@ struct SensorConfig {
   // "received" stands for everything that GET /api/v1/agreements lists; others are collections of the root, by alias or
   // id.
   std::vector<std::string> collections{"received"};
-  std::string enforcer = "nft";    // nft | none
+  std::string enforcer = "nft";                 // nft | xdp | both | none
+  std::string xdp_mode = "auto";                // auto | native | generic
+  std::string pin_dir = "/sys/fs/bpf/entente";  // of XDP; one per sensor
+  size_t xdp_capacity = 1'000'000;              // addresses per family
+  // XDP lets everything pass when it has not heard of the sensor for so long; nftables when the leases end.
+  int64_t hold_us = 300'000'000;
+  bool clear_at_stop = false;      // else what is in force holds over a restart
   int wait_seconds = 30;           // long poll
   int64_t refresh_us = 5'000'000;  // agreements are asked for at least so often
   // [guard]

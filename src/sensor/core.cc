@@ -97,6 +97,7 @@ Status Core::start() {
   }
   // Old leases hold while the objects are read again and before the node has answered: the last good set.
   CHECK_OK(reconciler_.flush(lists_.prefixes(), now));
+  if (enforcer_.keeps_counters()) resume_hits();
   CHECK_OK(load_objects(now));
   last_contact_ = now;
   started_ = true;
@@ -277,6 +278,14 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
   propose_addresses(tag, now);
 }
 
+std::string Core::tlp_of(const Row& row) {
+  std::string tlp;
+  for (const std::string& id : row.indicator.markings) {
+    if (stix::tlp_of_id(id)) tlp = id;
+  }
+  return tlp;
+}
+
 std::optional<stix::Pap> Core::pap_of(const Row& row) const {
   std::optional<stix::Pap> strictest;
   for (const std::string& id : row.indicator.markings) {
@@ -314,6 +323,14 @@ enforce::Proposal Core::proposal(const Row& row, const Target& target, const std
     p.live = instruments_.live(source.agreement, source.partner);
     p.block = instruments_.may_block(source.agreement, handling);
   }
+  if (const JointOrder* order = joint_order(i)) {
+    // All who carry it out have consented to this block, its originator's marking or the minimum confidence of blocks
+    // by machine notwithstanding. What the guard protects stays protected.
+    p.block = {order->drop, order->article,
+               order->exercise ? fmt::format("the joint action \"{}\" is an exercise", order->title)
+                               : fmt::format("the joint action \"{}\" only counts on it", order->title)};
+    p.joint = fmt::format("joint action {} \"{}\" led by {}", order->action.substr(0, 12), order->title, order->lead);
+  }
   if (target.kind != enforce::TargetKind::kName) {
     if (const auto it = names_.find(target.text()); it != names_.end())
       p.names_on_address.assign(it->second.names.begin(), it->second.names.end());
@@ -328,6 +345,7 @@ Time Core::lease_end(const Row& row, bool via_name, std::optional<int64_t> dns_t
   Time end = std::min(now.plus_us(ttl), row.indicator.valid_until);
   const int days = instruments_.max_block_days(sources_[row.source].agreement);
   if (days > 0) end = std::min(end, row.arrived.plus_us(days * kDay));
+  if (const JointOrder* order = joint_order(row.indicator)) end = std::min(end, order->until);
   return end;
 }
 
@@ -371,6 +389,7 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
          "the agreement's longest block is over for this indicator", v.article};
   }
   if (v.outcome == Outcome::kRefuse) {
+    if (const JointOrder* order = joint_order(i)) joint_refused_[order->action].insert(i.id);
     if (old != nullptr) end({.id = old->id}, enforce::ended::kGuard, now);
     if (refused_once_.size() < kMaxRefusals &&
         refused_once_.insert(fmt::format("{}|{}|{}", i.id, text, v.code)).second) {
@@ -387,6 +406,7 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
     }
     return;
   }
+  if (!p.joint.empty() && v.outcome != Outcome::kRefuse && v.code == "OK") v.code = "JOINT_ACTION";
   const LeaseState state = v.outcome == Outcome::kBlock    ? LeaseState::kActive
                            : v.outcome == Outcome::kShadow ? LeaseState::kShadow
                                                            : LeaseState::kWaiting;
@@ -407,6 +427,10 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
   lease.state = state;
   lease.reason = source.partner.empty() ? "own indicator" : "shared by " + source.partner;
   if (!i.name.empty()) lease.reason += ": " + printable(i.name, 120);
+  if (const JointOrder* order = joint_order(i)) {
+    lease.joint = order->action;
+    lease.reason += ", " + p.joint;
+  }
   lease.indicator = i.id;
   lease.version = i.version;
   lease.partner = source.partner;
@@ -465,9 +489,86 @@ void Core::ended(const std::vector<Lease>& leases) {
   }
 }
 
+const JointOrder* Core::joint_order(const ReceivedIndicator& indicator) const {
+  const auto it = orders_.find(indicator.id);
+  return it != orders_.end() && it->second.version == indicator.version ? &it->second : nullptr;
+}
+
+// A measure that begins, ends or changes has its leases judged anew at once: T-0 and a stand-down are moments.
+void Core::refold_joint(Time now) {
+  if (instruments_.joint_orders() == orders_) return;
+  std::set<std::string> changed;
+  const JointOrders& fresh = instruments_.joint_orders();
+  for (const JointOrders* side : {&std::as_const(orders_), &fresh}) {
+    const auto& other = side == &orders_ ? fresh : orders_;
+    for (const auto& [indicator, order] : *side) {
+      const auto it = other.find(indicator);
+      if (it == other.end() || !(it->second == order)) changed.insert(indicator);
+    }
+  }
+  const JointOrders before = std::exchange(orders_, fresh);
+  for (const auto& indicator : changed) {
+    const bool began = orders_.contains(indicator);
+    const JointOrder& order = began ? orders_.at(indicator) : before.at(indicator);
+    emit("joint_measure", json::Node::object()
+                              .set("action", order.action)
+                              .set("title", order.title)
+                              .set("indicator", indicator)
+                              .set("do", order.drop ? "drop" : "count")
+                              .set("in_effect", began));
+    for (const Lease* lease : book_->of_indicator(indicator)) {
+      // What a name led to is only leased again when it is seen again: if it does what the measure wants, it stays.
+      const bool fits = lease->joint.empty() && (!began || (lease->state == LeaseState::kActive) == order.drop);
+      if (lease->via_name.empty() || !fits) end({.id = lease->id}, enforce::ended::kJoint, now);
+    }
+  }
+  // Then as the agreement alone, or the new measure, says.
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (rows_[i].usable && changed.contains(rows_[i].indicator.id))
+      propose_addresses(static_cast<uint32_t>(i + 1), now);
+  }
+}
+
+std::string Core::joint_report() {
+  const Lock lock(mutex_);
+  std::map<std::string, agreement::JointReport> by_action;
+  for (const auto& [indicator, order] : orders_) by_action.try_emplace(order.action);
+  if (by_action.empty() && joint_told_.empty()) return {};
+  for (const auto& [action, report] : joint_told_) by_action.try_emplace(action);
+  for (const Lease& lease : book_->snapshot(true)) {
+    const auto it = by_action.find(lease.joint);
+    if (it == by_action.end()) continue;
+    agreement::JointReport& r = it->second;
+    r.hits += lease.hits;
+    if (lease.state == LeaseState::kActive) ++r.dropping;
+    if (lease.state == LeaseState::kShadow) ++r.counting;
+    if (lease.state == LeaseState::kWaiting) ++r.waiting;
+  }
+  json::Node list = json::Node::array();
+  for (auto& [action, r] : by_action) {
+    if (const auto it = joint_refused_.find(action); it != joint_refused_.end()) r.refused = it->second.size();
+    json::Node n = json::Node::object();
+    n.set("action", action).set("dropping", r.dropping).set("counting", r.counting).set("waiting", r.waiting);
+    n.set("refused", r.refused).set("hits", r.hits);
+    std::string& told = joint_told_[action];
+    std::string text = json::write(n);
+    if (told == text) continue;
+    told = std::move(text);
+    list.push(std::move(n));
+  }
+  if (list.list().empty()) return {};
+  return json::write(json::Node::object().set("reports", std::move(list)));
+}
+
+void Core::joint_report_lost() {
+  const Lock lock(mutex_);
+  for (auto& [action, told] : joint_told_) told.clear();
+}
+
 void Core::refold(Time now) {
   if (!instruments_known_) return;
   instruments_.fold(now);
+  refold_joint(now);
   std::set<std::pair<std::string, std::string>> pairs;
   for (const Source& s : sources_) {
     if (!s.agreement.empty()) pairs.emplace(s.agreement, s.partner);
@@ -562,11 +663,7 @@ void Core::on_seen(const Seen& seen) {
   if (!row.usable) return;
   const Time now = clock_.now();
   ++detections_;
-  std::string tlp;
-  for (const std::string& id : row.indicator.markings) {
-    if (stix::tlp_of_id(id)) tlp = id;
-  }
-  const bool fresh = sightings_.seen(row.indicator.id, seen.value, tlp, seen.time);
+  const bool fresh = sightings_.seen(row.indicator.id, seen.value, tlp_of(row), seen.time);
   if (fresh) {
     json::Node e = json::Node::object();
     e.set("indicator", row.indicator.id)
@@ -627,6 +724,24 @@ void Core::apply(Time now) {
   flush_events();
 }
 
+// What the enforcer dropped of a lease, as a sighting of its indicator.
+void Core::sight(const Lease& lease, const enforce::Prefix& prefix, uint64_t packets) {
+  for_each_tag(lease, [&](uint32_t tag) {
+    sightings_.seen(lease.indicator, prefix.text(), tlp_of(rows_[tag - 1]), clock_.now(), packets);
+  });
+}
+
+// The enforcer counted on while this process was away. What the book has of it is not counted again.
+void Core::resume_hits() {
+  const auto hits = enforcer_.hits();
+  if (!hits.ok()) return;
+  for (const enforce::Hits& h : *hits) {
+    uint64_t known = 0;
+    for (const Lease* lease : book_->on_target(h.prefix.text())) known = std::max(known, lease->hits);
+    last_hits_[h.prefix] = std::min(known, h.packets);
+  }
+}
+
 void Core::poll_hits() {
   const auto hits = enforcer_.hits();
   if (!hits.ok()) return;
@@ -638,6 +753,7 @@ void Core::poll_hits() {
     if (more == 0) continue;
     for (const Lease* lease : book_->on_target(h.prefix.text())) {
       book_->count(lease->id, more);
+      if (enforcer_.drops_before_capture() && lease->state == LeaseState::kActive) sight(*lease, h.prefix, more);
       stopped_by_partner_[lease->partner] += more;
     }
   }
@@ -662,7 +778,10 @@ void Core::tick() {
   }
   const bool each_second = now.us - last_sync_.us >= kSecond || now < last_sync_;
   refold(now);
-  if (each_second) renew(now);
+  if (each_second) {
+    renew(now);
+    if (auto done = enforcer_.alive(); !done.ok()) say_error("{}: {}", enforcer_.name(), done.error().text());
+  }
   sightings_.tick(now);
   if (now >= next_hits_) {
     const int64_t began = clock_.steady_us();
@@ -689,6 +808,7 @@ void Core::stop() {
   flush_events();
   // A lease keeps the count it had when it is written again.
   if (auto done = book_->flush(true); !done.ok()) say_error("lease book: {}", done.error().text());
+  if (!config_.clear_at_stop) return;
   if (auto done = enforcer_.clear(); !done.ok()) say_error("{}: {}", enforcer_.name(), done.error().text());
 }
 

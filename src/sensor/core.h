@@ -106,11 +106,16 @@ class Core {
   void tick();
   // {"cmd":…} -> {"ok":true,…}. Any text.
   [[nodiscard]] std::string control(std::string_view request);
-  void stop();  // last counters, last flush; blocks are taken away
+  void stop();  // last counters, last flush; blocks are taken away if the configuration says so
 
   // Sightings that wait for the node.
   [[nodiscard]] std::vector<std::string> sightings_due();
   void sightings_done(size_t delivered, size_t refused);
+
+  // What became of the measures of joint actions, as POST /api/v1/joint/reports takes it; "" if nothing changed since
+  // it was last asked.
+  [[nodiscard]] std::string joint_report();
+  void joint_report_lost();  // the node did not get it: all of it is due again
 
   // Figures for status.json.
   [[nodiscard]] json::Node status();
@@ -153,11 +158,17 @@ class Core {
   void ended(const std::vector<enforce::Lease>& leases);
   void sync_target(const enforce::Target& target);
   void refold(Time now);
+  void refold_joint(Time now);
+  // The measure of a joint action that this version of the indicator stands under now; nullptr.
+  [[nodiscard]] const JointOrder* joint_order(const ReceivedIndicator& indicator) const;
   void renew(Time now);
   void propose_all(Time now);
   // The usable indicators that a lease stands on.
   void for_each_tag(const enforce::Lease& lease, const std::function<void(uint32_t)>& fn) const;
   void apply(Time now);
+  void resume_hits();
+  void sight(const enforce::Lease& lease, const enforce::Prefix& prefix, uint64_t packets);
+  [[nodiscard]] static std::string tlp_of(const Row& row);  // its TLP marking; "" if none
   void poll_hits();
   void emit(std::string event, json::Node members);
   void flush_events();
@@ -197,6 +208,9 @@ class Core {
 
   mutable std::mutex mutex_;
   Instruments instruments_;
+  JointOrders orders_;                                              // at the last fold
+  std::map<std::string, std::set<std::string>> joint_refused_;      // action -> indicators that the guard refused
+  std::map<std::string, std::string> joint_told_;                   // action -> what the node was last told
   std::map<std::pair<std::string, std::string>, bool> live_pairs_;  // agreement, partner -> was live at the last fold
   std::vector<Source> sources_;
   std::deque<Row> rows_;                                       // by tag - 1

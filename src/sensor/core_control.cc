@@ -169,6 +169,7 @@ json::Node Core::status() {
   n.set("time", to_text(now))
       .set("mode", config_.guard.mode == enforce::Mode::kBlock ? "block" : "monitor")
       .set("enforcer", enforcer_.name());
+  n.set("enforcer_detail", enforcer_.detail());
   n.set("enforcer_error", enforcer_error_).set("last_contact", to_text(last_contact_));
   n.set("indicators", live_.size())
       .set("taken", indicators_taken_)
@@ -199,6 +200,7 @@ json::Node Core::status() {
   if (totals.ok()) {
     n.set("dropped_packets", totals->dropped_packets).set("dropped_bytes", totals->dropped_bytes);
     n.set("shadow_packets", totals->shadow_packets).set("shadow_bytes", totals->shadow_bytes);
+    n.set("open_packets", totals->open_packets);
   }
   json::Node stopped = json::Node::object();
   for (const auto& [partner, count] : stopped_by_partner_) stopped.set(partner.empty() ? "own" : partner, count);

@@ -13,60 +13,6 @@ namespace {
 
 using enforce::LeaseState;
 
-SensorConfig blocking() {
-  SensorConfig c;
-  c.state_dir = "/state";
-  c.guard.mode = enforce::Mode::kBlock;
-  return c;
-}
-
-struct World {
-  explicit World(SensorConfig c = blocking()) : config(std::move(c)) {
-    lists.add_name("bank.example", "national");
-    lists.add_prefix(*enforce::parse_prefix("203.0.113.53"), "national");
-    restart();
-  }
-  void restart() {
-    core.reset();
-    if (const auto done = enforcer.clear(); !done.ok()) ADD_FAILURE();
-    core = std::make_unique<Core>(config, files, clock, enforcer, lists, sink);
-    const auto done = core->start();
-    EXPECT_TRUE(done.ok()) << done.error().text();
-  }
-  void agreements() {
-    auto parsed = Instruments::parse(treaty.api());
-    ASSERT_TRUE(parsed.ok());
-    core->on_instruments(std::move(*parsed));
-  }
-  void page(const std::vector<std::string>& objects) {
-    const std::vector<std::string_view> views(objects.begin(), objects.end());
-    core->on_page(treaty.source(), views, clock.now());
-  }
-  void ready() {
-    agreements();
-    page({pap_object(kPapGreen, "PAP:GREEN"), pap_object(kPapAmber, "PAP:AMBER")});
-  }
-  // What the enforcer has: 'd' drops, 'w' counts, '-' nothing.
-  char on(const std::string& target) const {
-    const auto it = enforcer.elements().find(*enforce::parse_prefix(target));
-    return it == enforcer.elements().end() ? '-' : it->second.drop ? 'd' : 'w';
-  }
-  std::string ask(const std::string& request) { return core->control(request); }
-  std::string refused(size_t i = 0) const {
-    const auto all = sink.of("guard_refused");
-    return i < all.size() ? std::string(all[i].string_at("code")) : "";
-  }
-
-  SensorConfig config;
-  MemFiles files;
-  ManualClock clock{kStart};
-  enforce::MemEnforcer enforcer;
-  enforce::ProtectedList lists;
-  ListSink sink;
-  Treaty treaty;
-  std::unique_ptr<Core> core;
-};
-
 TEST(Core, an_address_that_passes_the_guard_is_dropped_when_its_page_returns) {
   World w;
   w.ready();

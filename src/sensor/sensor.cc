@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "enforce/both.h"
 #include "enforce/nft.h"
 #include "enforce/self.h"
+#include "enforce/xdp.h"
 #include "packet/capture.h"
 #include "sensor/watch.h"
 
@@ -50,6 +52,28 @@ Result<enforce::ProtectedList> protected_list(const SensorConfig& config, Files&
     for (const enforce::Surrounding& s : enforce::surroundings(files)) lists.add_prefix(s.prefix, s.what, true);
   }
   return lists;
+}
+
+Result<std::unique_ptr<enforce::Enforcer>> make_enforcer(const SensorConfig& config) {
+  using Made = std::unique_ptr<enforce::Enforcer>;
+  if (config.enforcer == "none") return Made(std::make_unique<enforce::MemEnforcer>());
+  Made nft, xdp;
+  if (config.enforcer != "nft") {
+    enforce::XdpOptions options;
+    options.interfaces = config.interfaces;
+    options.pin_dir = config.pin_dir;
+    options.capacity = config.xdp_capacity;
+    options.hold_us = config.hold_us;
+    using enum enforce::XdpOptions::Attach;
+    options.attach = config.xdp_mode == "native" ? kNative : config.xdp_mode == "generic" ? kGeneric : kAuto;
+    TRY(xdp, enforce::XdpEnforcer::open(options));
+  }
+  if (config.enforcer != "xdp") {
+    TRY(nft, enforce::NftEnforcer::open());
+  }
+  if (xdp == nullptr) return nft;
+  if (nft == nullptr) return xdp;
+  return Made(std::make_unique<enforce::BothEnforcer>(std::move(xdp), std::move(nft)));
 }
 
 }  // namespace
@@ -177,10 +201,8 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
   TRY(enforce::ProtectedList lists, protected_list(config, *s.files));
   if (parts.enforcer != nullptr) {
     s.enforcer = std::move(parts.enforcer);
-  } else if (config.enforcer == "nft") {
-    TRY(s.enforcer, enforce::NftEnforcer::open());
   } else {
-    s.enforcer = std::make_unique<enforce::MemEnforcer>();
+    TRY(s.enforcer, make_enforcer(config));
   }
   if (!parts.connect) {
     parts.connect = [config]() -> Result<std::unique_ptr<net::Client>> {
@@ -267,8 +289,10 @@ Status Sensor::health() {
   return state_->health;
 }
 
-Status run_sensor(const SensorConfig& config, std::stop_token stop) {
+Status run_sensor(const SensorConfig& config, std::stop_token stop, net::Supervisor& supervisor) {
   TRY(const std::unique_ptr<Sensor> sensor, Sensor::start(config));
+  supervisor.ready("following " + config.url);
+  supervisor.watch([&sensor] { return sensor->health().ok(); });
   std::mutex mutex;
   std::condition_variable_any changed;
   std::unique_lock lock(mutex);
@@ -277,6 +301,7 @@ Status run_sensor(const SensorConfig& config, std::stop_token stop) {
     changed.wait_for(lock, stop, std::chrono::milliseconds(500), [] { return false; });
     CHECK_OK(sensor->health());
   }
+  supervisor.stopping();
   sensor->stop();
   return {};
 }

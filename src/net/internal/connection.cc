@@ -4,9 +4,7 @@
 #include <array>
 #include <ctime>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -15,12 +13,6 @@ namespace entente::net::internal {
 namespace {
 
 using namespace std::chrono_literals;
-using Token = asio::as_tuple_t<asio::use_awaitable_t<Executor>>;
-constexpr Token kToken{};
-
-constexpr size_t kReadSize = 32 * 1024;
-constexpr size_t kTurn = 1u << 20;                     // octets a connection may move before it lets others run
-constexpr size_t kRequestWork = 16 * 1024;             // what a request counts in that, beside its octets
 constexpr size_t kPipelineBytes = 64 * 1024;           // read ahead while an answer is being made
 constexpr size_t kSlowBodyRate = 64 * 1024;            // octets that earn a body one more second
 constexpr std::chrono::milliseconds kHalfClosed = 5s;  // patience with a client that has shut its side
@@ -47,7 +39,7 @@ void Pending::answer(Response r) {
   answered = true;
   if (connection == nullptr) return;
   response = std::move(r);
-  if (waiting) connection->wake();
+  if (waiting) connection->wake(stream);
 }
 
 void Pending::abandon() {
@@ -76,6 +68,7 @@ void Connection::expire() {
 
 void Connection::stop_if_idle() {
   asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    if (self->http2_) return self->poke();
     if (!self->idle_) return;
     self->killed_ = true;
     boost::system::error_code ignored;
@@ -92,8 +85,9 @@ void Connection::kill() {
   });
 }
 
-void Connection::wake() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+void Connection::wake(int32_t stream) {
+  asio::post(socket_.get_executor(), [self = shared_from_this(), stream] {
+    if (stream != 0) return self->answered(*self->http2_, stream);
     boost::system::error_code ignored;
     self->socket_.cancel(ignored);
     if (self->sleep_) self->sleep_->cancel();
@@ -257,12 +251,12 @@ Task<bool> Connection::await_reply(Pending& pending) {
   }
 }
 
-Task<std::optional<Response>> Connection::ask(Request request) {
+std::shared_ptr<Pending> Connection::call(Request request, int32_t stream) {
   auto pending = std::make_shared<Pending>();
   pending->connection = this;
+  pending->stream = stream;
   request.remote = remote_;
   request.peer_spki = peer_spki_;
-  const auto start = std::chrono::steady_clock::now();
   try {
     auto answerer = std::make_shared<Answerer>(pending);
     shared_.handler(std::move(request),
@@ -273,6 +267,12 @@ Task<std::optional<Response>> Connection::ask(Request request) {
   } catch (...) {
     pending->answer(Response{500, {}, {}});
   }
+  return pending;
+}
+
+Task<std::optional<Response>> Connection::ask(Request request) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto pending = call(std::move(request), 0);
   const bool answered = co_await await_reply(*pending);
   clear_deadline();
   pending->abandon();
@@ -342,6 +342,7 @@ Task<void> Connection::run() {
   const auto self = shared_from_this();
   if (tls_) {
     if (transport_.ssl() == nullptr || !co_await handshake()) co_return;
+    if (speaks_http2(transport_.ssl())) co_return co_await run_http2();
   }
   const MessageLimits limits{shared_.options.max_header_bytes, shared_.options.max_body_bytes};
   for (;;) {

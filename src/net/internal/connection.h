@@ -1,24 +1,28 @@
 // One connection of the server: a coroutine on a strand of its own that reads requests, hands them to the handler and
-// writes answers.
+// writes answers. HTTP/1.1 is in connection.cc, HTTP/2 in connection_http2.cc.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <limits>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "net/http.h"
 #include "net/internal/http1.h"
+#include "net/internal/http2.h"
 #include "net/internal/transport.h"
 
 namespace entente::net::internal {
@@ -31,6 +35,12 @@ using SteadyTimer =
 template <class T>
 using Task = asio::awaitable<T, Executor>;
 
+constexpr asio::as_tuple_t<asio::use_awaitable_t<Executor>> kToken{};
+
+constexpr size_t kReadSize = 32 * 1024;
+constexpr size_t kTurn = 1u << 20;          // octets a connection may move before it lets others run
+constexpr size_t kRequestWork = 16 * 1024;  // what a request counts in that, beside its octets
+
 int64_t steady_ms();
 
 class Connection;
@@ -38,6 +48,7 @@ class Connection;
 // What a request's Reply and its connection share. The reply may come on any thread, and after the connection is gone.
 struct Pending {
   std::mutex mutex;
+  int32_t stream = 0;  // of HTTP/2; 0 in HTTP/1.1
   Connection* connection =
       nullptr;  // null once the connection has no more interest; else alive while the mutex is held
   bool answered = false;
@@ -67,10 +78,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Thread-safe. The deadline is looked at by the server's sweep.
   [[nodiscard]] bool overdue(int64_t now_ms) const { return now_ms > deadline_ms_.load(std::memory_order_relaxed); }
-  void expire();        // the deadline has passed: wakes the coroutine with a time-out
-  void stop_if_idle();  // draining: a connection between requests ends
-  void kill();          // ends as soon as it can
-  void wake();          // its answer has come
+  void expire();              // the deadline has passed: wakes the coroutine with a time-out
+  void stop_if_idle();        // draining: a connection between requests ends
+  void kill();                // ends as soon as it can
+  void wake(int32_t stream);  // its answer has come
   [[nodiscard]] const std::string& address() const { return address_; }
   [[nodiscard]] Executor executor() { return socket_.get_executor(); }
 
@@ -91,6 +102,37 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<void> refuse(int status);
   Task<void> linger();
   Task<void> yield();  // lets others run
+  // Calls the handler. The answer may stand in the result at once.
+  std::shared_ptr<Pending> call(Request request, int32_t stream);
+
+  // An HTTP/2 connection reads and writes at once: its coroutine sleeps on a timer that whatever happens cancels.
+  struct Http2 {
+    explicit Http2(const Http2Limits& limits) : session(limits, steady_ms()) {}
+    Http2Session session;
+    struct Asked {
+      std::shared_ptr<Pending> pending;
+      std::chrono::steady_clock::time_point since;
+    };
+    std::map<int32_t, Asked> asked;
+    std::string out;  // frames on their way
+    size_t out_at = 0;
+    bool reading = false;  // waited for
+    bool writing = false;
+    bool readable = false;
+    bool writable = false;
+    bool poked = false;
+    bool ended = false;          // the peer sends no more
+    uint64_t published[6] = {};  // answers already in the metrics
+  };
+  enum class Flush { kDone, kBlocked, kFailed };
+  Task<void> run_http2();
+  Task<void> hand_out(Http2& h);
+  Task<Flush> flush(Http2& h);
+  Task<bool> take_in(Http2& h);  // false: the connection has failed
+  Task<void> sleep(Http2& h, bool read, bool write);
+  void answered(Http2& h, int32_t stream);
+  void poke();
+  void publish(Http2& h);
   std::string_view date();
 
   Shared& shared_;
@@ -103,6 +145,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string in_;  // received, not yet parsed
   std::atomic<int64_t> deadline_ms_{kNever};
   std::optional<SteadyTimer> sleep_;  // only for replies that are waited for without looking at the socket
+  std::unique_ptr<Http2> http2_;
   size_t work_ = 0;
   bool timed_out_ = false;
   bool killed_ = false;

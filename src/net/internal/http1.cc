@@ -136,7 +136,18 @@ class Collector : public http::basic_parser<kRequest> {
   Refusal refusal_ = Refusal::kNone;
 };
 
-// Splits a request target into path and query (RFC 9112 §3.2); false if it is no target that we answer.
+bool is_token(std::string_view text) {
+  for (const char c : text) {
+    const bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!alnum && std::string_view("!#$%&'*+-.^_`|~").find(c) == std::string_view::npos) return false;
+  }
+  return !text.empty();
+}
+
+bool is_line_text(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos; }
+
+}  // namespace
+
 bool split_target(std::string_view target, std::string_view method, Request& out) {
   for (const char c : target) {
     if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f || c == '#') return false;
@@ -161,18 +172,6 @@ bool split_target(std::string_view target, std::string_view method, Request& out
   if (out.path.empty()) out.path = "/";
   return out.path.front() == '/';
 }
-
-bool is_token(std::string_view text) {
-  for (const char c : text) {
-    const bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!alnum && std::string_view("!#$%&'*+-.^_`|~").find(c) == std::string_view::npos) return false;
-  }
-  return !text.empty();
-}
-
-bool is_line_text(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos; }
-
-}  // namespace
 
 struct RequestParser::State final : Collector<true> {
   using Collector<true>::Collector;

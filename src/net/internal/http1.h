@@ -24,6 +24,9 @@ struct MessageLimits {
   size_t body_bytes = 64u << 20;
 };
 
+// Splits a request target into path and query (RFC 9112 §3.2); false if it is no target that we answer.
+bool split_target(std::string_view target, std::string_view method, Request& out);
+
 class RequestParser {
  public:
   explicit RequestParser(const MessageLimits& limits);

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""`entente taxii` and feeds against TAXII 2.1 servers of others, as they are published: medallion (memory) or OpenTAXII (SQLite).
+
+    taxii_servers.py ENTENTE medallion|opentaxii VENV
+"""
+import base64, json, os, pathlib, subprocess, sys, tempfile, time, urllib.request, uuid
+
+sys.dont_write_bytecode = True
+ENTENTE, WHICH, VENV = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]).absolute()
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.argv[1:] = [ENTENTE]
+import crash_test as nodes  # noqa: E402  Node, free_port
+
+if not (VENV / "bin" / "python").exists() or subprocess.run([VENV / "bin" / "python", "-c", f"import {WHICH}"], capture_output=True).returncode != 0:
+    print(f"skipped: {WHICH} is not installed in {VENV}: run tools/setup test")
+    sys.exit(77)
+
+FAILED = []
+N = 257
+USER, PASSWORD = "admin", "Password-4711"
+ROOT, COLLECTION = "trustgroup1", "91a7b528-80eb-42ed-a74d-c6fbd5a26116"
+
+
+def check(what, good, detail=""):
+    print(("ok    " if good else "WRONG ") + f"{WHICH}: {what}" + ("" if good else f": {detail}"), flush=True)
+    if not good:
+        FAILED.append(what)
+
+
+def indicator(n, **more):
+    return {"type": "indicator", "spec_version": "2.1", "id": f"indicator--{uuid.UUID(int=n << 8 | 9, version=4)}", "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z",
+            "pattern_type": "stix", "pattern": f"[domain-name:value = 'n{n}.example']", "valid_from": "2026-01-01T00:00:00Z", **more}
+
+
+def medallion(tmp, port):
+    """(command, environment, root, collection)"""
+    data = {"/discovery": {"title": "Others' server", "default": f"http://127.0.0.1:{port}/{ROOT}/", "api_roots": [f"http://127.0.0.1:{port}/{ROOT}/"]},
+            ROOT: {"information": {"title": "Root", "versions": ["application/taxii+json;version=2.1"], "max_content_length": 9765625}, "status": [],
+                   "collections": [{"id": COLLECTION, "title": "Everything", "can_read": True, "can_write": True, "media_types": ["application/stix+json;version=2.1"], "objects": [], "manifest": []}]}}
+    (tmp / "data.json").write_text(json.dumps(data))
+    (tmp / "config.json").write_text(json.dumps({"backend": {"module": "medallion.backends.memory_backend", "module_class": "MemoryBackend", "filename": str(tmp / "data.json")}, "users": {USER: PASSWORD}, "taxii": {"max_page_size": 100}}))
+    return [VENV / "bin" / "python", "-m", "medallion.scripts.run", "--host", "127.0.0.1", "--port", str(port), tmp / "config.json"], {}, f"/{ROOT}/", COLLECTION
+
+
+def opentaxii(tmp, port):
+    (tmp / "opentaxii.yml").write_text(f"""
+domain: "127.0.0.1:{port}"
+support_basic_auth: yes
+auth_api:
+  class: opentaxii.auth.sqldb.SQLDatabaseAPI
+  parameters: {{db_connection: "sqlite:///{tmp}/auth.db", create_tables: yes, secret: "a-secret-of-this-test-that-is-long-enough-for-its-hash", token_ttl_secs: 3600}}
+taxii1:
+taxii2:
+  public_discovery: true
+  title: "Others' server"
+  max_content_length: 9765625
+  default_pagination_limit: 100
+  max_pagination_limit: 1000
+  persistence_api:
+    class: opentaxii.persistence.sqldb.Taxii2SQLDatabaseAPI
+    parameters: {{db_connection: "sqlite:///{tmp}/data.db", create_tables: yes}}
+""")
+    environment = {"OPENTAXII_CONFIG": str(tmp / "opentaxii.yml")}
+    all_of = {**os.environ, **environment}
+
+    def tool(name, *args):
+        r = subprocess.run([VENV / "bin" / name, *args], env=all_of, capture_output=True, text=True, timeout=120)
+        if r.returncode != 0:
+            raise SystemExit(f"taxii_servers: {name}: {r.stdout[-1500:]}{r.stderr[-1500:]}")
+
+    tool("opentaxii-create-account", "-u", USER, "-p", PASSWORD, "--admin")
+    tool("opentaxii-add-api-root", "-t", "Root", "--default")
+    import sqlite3
+    with sqlite3.connect(tmp / "data.db") as db:
+        root = db.execute("select id from opentaxii_api_root").fetchone()[0]
+    tool("opentaxii-add-collection", "-r", str(uuid.UUID(str(root))), "-t", "Everything", "-d", "all", "-a", "all", "--public", "--public-write")
+    with sqlite3.connect(tmp / "data.db") as db:
+        collection = db.execute("select id from opentaxii_collection").fetchone()[0]
+    code = f"from opentaxii.cli import app; app.run(host='127.0.0.1', port={port}, threaded=False)"
+    return [VENV / "bin" / "python", "-c", code], environment, f"/taxii2/{uuid.UUID(str(root))}/", str(uuid.UUID(str(collection)))
+
+
+def main(tmp):
+    port = nodes.free_port()
+    command, environment, root, collection = {"medallion": medallion, "opentaxii": opentaxii}[WHICH](tmp, port)
+    log = open(tmp / "server.log", "w")
+    server = subprocess.Popen([*map(str, command)], env={**os.environ, **environment}, stdout=log, stderr=log, cwd=tmp)
+    me = nodes.Node(str(tmp / "in"), "IN")
+    me.start()
+    (tmp / "password").write_text(PASSWORD + "\n")
+    url = f"http://127.0.0.1:{port}"
+
+    def run(verb, *args, stdin=""):
+        return subprocess.run([ENTENTE, "-o", "json", "taxii", verb, url, *map(str, args), "--user", USER, "--password-file", tmp / "password"], input=stdin, capture_output=True, text=True, timeout=120)
+
+    def get(*args):
+        r = run("get", collection, "--root", root, *args)
+        return r.returncode, [json.loads(line)["id"] for line in r.stdout.splitlines()], r.stderr
+
+    def feed():
+        return json.loads(nodes.run("-o", "json", "peer", "status", "others", "--dir", me.dir))
+
+    try:
+        end = time.monotonic() + 30
+        while run("discover").returncode != 0 and time.monotonic() < end and server.poll() is None:
+            time.sleep(0.2)
+        r = run("discover")
+        check("discover", r.returncode == 0 and json.loads(r.stdout)["api_roots"] == [root], (r, (tmp / "server.log").read_text()[-1500:]))
+        r = run("collections", "--root", root)
+        check("collections", r.returncode == 0 and json.loads(r.stdout)["id"] == collection and json.loads(r.stdout)["can_write"], r)
+        want = [indicator(n) for n in range(N)]
+        r = run("post", collection, "-", "--root", root, stdin=json.dumps({"objects": want}))
+        check("post", r.returncode == 0 and json.loads(r.stdout)["success"] == N, r)
+        ids = {o["id"] for o in want}
+        code, got, err = get("--limit", 40)
+        check("get, page by page: all, once", code == 0 and set(got) == ids and len(got) == N, (code, len(got), len(set(got)), err))
+        state = tmp / "state"
+        code, got, err = get("--limit", 40, "--max", 80, "--state", state)
+        check("get --max --state", code == 0 and len(got) == 80, (code, len(got), err))
+        code, more, err = get("--limit", 40, "--state", state)
+        check("get --state goes on: all, none lost", code == 0 and set(got) | set(more) == ids, (code, len(more), len(ids - set(got) - set(more)), err))
+
+        base = ["peer", "add", "--taxii", url, "--name", "others", "--root", root, "--collection", "Everything", "--user", USER, "--password-file", tmp / "password", "--every", "1", "--page", "50", "--tlp", "green", "--dir", me.dir]
+        nodes.run(*base)
+        end = time.monotonic() + 60
+        while feed()["taken"] < N and time.monotonic() < end:
+            time.sleep(0.1)
+        mine = set(me.ids(me.collection("inbox")))
+        check("feed: all of it", ids <= mine, (len(ids & mine), feed()))
+        # A new one, and a node that was killed.
+        me.kill()
+        late = indicator(9001)
+        r = run("post", collection, "-", "--root", root, stdin=json.dumps({"objects": [late]}))
+        me.start()
+        end = time.monotonic() + 30
+        while late["id"] not in set(me.ids(me.collection("inbox"))) and time.monotonic() < end:
+            time.sleep(0.1)
+        state = feed()
+        check("feed: what came while the node was down, each counted once", late["id"] in set(me.ids(me.collection("inbox"))) and state["taken"] == N + 1 and state["refused"] == 0, state)
+        server.terminate()
+        server.wait()
+        end = time.monotonic() + 30
+        while not feed()["last_error"] and time.monotonic() < end:
+            time.sleep(0.1)
+        check("feed: a server that is gone is said", feed()["last_error"], feed())
+    finally:
+        server.kill()
+        server.wait()
+        me.kill()
+
+
+with tempfile.TemporaryDirectory(prefix="entente-servers-") as folder:
+    main(pathlib.Path(folder))
+print(f"{len(FAILED)} wrong" if FAILED else "all as it should be")
+sys.exit(1 if FAILED else 0)
