@@ -295,7 +295,11 @@ void add_hunt_command(CLI::App& app, Context& cx) {
   c->add_option("--out", h->out,
                 "with --follow: file for the matches, in which each is told once even if the program is killed");
   c->add_option("-j,--jobs", h->jobs, "inputs read at the same time (default: one for each processor)");
-  c->callback([&cx, h] { finish(cx, hunt(cx, *h)); });
+  c->callback([&cx, h] {
+    const auto result = hunt(cx, *h);
+    finish(cx, result);
+    if (!result.ok()) cx.status = 2;  // 1 would say that nothing matches
+  });
 }
 
 }  // namespace entente::cli

@@ -2,12 +2,14 @@
 #include "detect/history.h"
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <map>
 #include <random>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -321,6 +323,52 @@ TEST(History, OnARealDiskSegmentsAreMapped) {
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(answer(**again), expected(facts));
   EXPECT_GT((*again)->stats().segments, 1U);
+  std::filesystem::remove_all(folder);
+}
+
+// A real process, a real disk, kill -9 at any moment.
+TEST(History, KilledItKeepsWhatItSaidItKept) {
+  const std::string folder = std::filesystem::temp_directory_path() / ("entente_killed_" + std::to_string(getpid()));
+  const HistoryOptions options{.segment_values = 300};
+  uint64_t said = 0;
+  for (int round = 0; round < 10; ++round) {
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      PosixFiles files;
+      auto history = History::open(folder, files, options);
+      uint64_t n = history.ok() ? (*history)->stats().seen : 0;
+      for (; history.ok(); ++n) {
+        (*history)->add(kNow.plus_us(static_cast<int64_t>(n)), ObservableKind::kDomain,
+                        "n" + std::to_string(n) + ".example");
+        if (n % 20 != 19) continue;
+        const uint64_t kept = n + 1;
+        if (!(*history)->flush(kNow).ok() || write(ends[1], &kept, sizeof kept) != sizeof kept) break;
+      }
+      _exit(1);
+    }
+    close(ends[1]);
+    // Until it has said something; then for a while of its own in each round.
+    for (int i = 0; i < 15 + round * 7 && read(ends[0], &said, sizeof said) == sizeof said;) ++i;
+    kill(child, SIGKILL);
+    while (read(ends[0], &said, sizeof said) == sizeof said) {
+    }
+    close(ends[0]);
+    waitpid(child, nullptr, 0);
+    PosixFiles files;
+    const auto again = History::open(folder, files, {.write = false});
+    ASSERT_TRUE(again.ok());
+    const auto stats = (*again)->stats();
+    ASSERT_GE(stats.seen, said);
+    ASSERT_LE(stats.seen, said + 20);
+    EXPECT_EQ(stats.values, stats.seen) << "something is there twice";
+    std::vector<History::Question> ask;
+    for (uint32_t n = 0; n < said; n += 7)
+      ask.push_back({n, {AtomKind::kDomain, "n" + std::to_string(n) + ".example", {}}});
+    EXPECT_EQ((*again)->find(ask).size(), ask.size());
+  }
+  EXPECT_GT(said, 1000U);
   std::filesystem::remove_all(folder);
 }
 

@@ -360,7 +360,8 @@ Pattern normalised(const Pattern& pattern) {
   Ast ast = pattern.ast();
   normalise(ast.root);
   auto parsed = Pattern::parse(print(ast));
-  return parsed.ok() ? std::move(*parsed) : pattern;
+  if (!parsed.ok()) return pattern;
+  return std::move(*parsed);
 }
 
 }  // namespace entente::pattern
