@@ -3,6 +3,8 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <ctime>
+#include <string>
 #include <thread>
 
 #include "base/log.h"
@@ -11,6 +13,7 @@
 #include "log/log.h"
 #include "node/api.h"
 #include "node/internal/feeds.h"
+#include "node/internal/notify.h"
 #include "node/internal/partners.h"
 #include "node/internal/pool.h"
 #include "stix/marking.h"
@@ -58,6 +61,7 @@ struct Node::State {
   std::unique_ptr<FeedPulls> feeds;
   std::unique_ptr<net::Server> server;
   std::atomic<bool> stopping = false;
+  std::atomic<int64_t> last_tick_us = 0;
   std::thread release_thread;
   std::thread tick_thread;
 };
@@ -150,6 +154,7 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config) {
     while (!s.stopping) {
       std::this_thread::sleep_for(kTick);
       s.exchange->tick();
+      s.last_tick_us = s.clock.steady_us();
     }
   });
   return node;
@@ -179,6 +184,8 @@ std::string Node::url() const {
   return "https://" + host + ":" + std::to_string(port());
 }
 
+bool Node::lives() const { return state_->clock.steady_us() - state_->last_tick_us < 5'000'000; }
+
 void Node::reload() {
   if (Status s = state_->server->reload_certificate(); !s.ok())
     say_error("the certificate could not be read again, the old one stays: {}", s.error().text());
@@ -196,15 +203,31 @@ Result<int> run_node(const std::string& dir) {
   std::fputs((json::write(ready) + "\n").c_str(), stdout);
   std::fflush(stdout);
   say_info("node of {} serves {}", config.party, node->url());
+  const std::string serving = "STATUS=serving " + node->url();
+  notify_manager("READY=1\n" + serving);
+  const auto watchdog = watchdog_interval();
   while (true) {
     int sig = 0;
-    sigwait(&set, &sig);
+    if (watchdog) {
+      const timespec patience{static_cast<time_t>(watchdog->count() / 1'000'000), watchdog->count() % 1'000'000 * 1000};
+      sig = sigtimedwait(&set, nullptr, &patience);
+      if (sig < 0) {
+        // As long as the ticker ticks: a node whose threads are stuck must be ended by the manager.
+        if (node->lives()) notify_manager("WATCHDOG=1");
+        continue;
+      }
+    } else {
+      sigwait(&set, &sig);
+    }
     if (sig == SIGHUP) {
+      notify_reloading();
       node->reload();
+      notify_manager("READY=1\n" + serving);
       continue;
     }
     break;
   }
+  notify_manager("STOPPING=1\nSTATUS=letting requests finish");
   say_info("node of {} stops", config.party);
   node->stop();
   return 0;

@@ -19,7 +19,8 @@ class Node {
   [[nodiscard]] uint16_t port() const;
   [[nodiscard]] std::string url() const;
   void stop();
-  void reload();  // certificate
+  void reload();                     // certificate
+  [[nodiscard]] bool lives() const;  // its ticker ran within the last five seconds
 
  private:
   Node();
