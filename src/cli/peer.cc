@@ -58,6 +58,7 @@ Result<std::string> look(const AddOptions& o, const std::string& url, const std:
   to.ca_file = o.ca;
   if (!o.pin.empty()) to.pin_spki_sha256 = {ascii_lower(o.pin)};
   to.system_ca = o.ca.empty() && o.pin.empty();
+  if (o.proxy != "none") to.proxy = o.proxy.empty() ? net::proxy_from_environment(url) : o.proxy;
   TRY(auto transport, net::connect_to(to));
   std::string authorization;
   if (!o.user.empty()) {
@@ -266,6 +267,8 @@ void add_peer_commands(CLI::App& app, Context& cx) {
   c->add_option("--server-ca", o->ca, "certificates that the server's is checked against; without: the system's")
       ->group("Feed");
   c->add_option("--server-pin", o->pin, "SHA-256 of the server's TLS key; nothing else is checked then")->group("Feed");
+  c->add_option("--proxy", o->proxy, "http://HOST:PORT; without: https_proxy and no_proxy of the environment; 'none'")
+      ->group("Feed");
   c->add_option("--tlp", o->tlp, "written into objects that carry no marking: clear green amber amber+strict red")
       ->group("Feed");
   c->add_option("--confidence", o->confidence, "written into objects that state none")

@@ -67,8 +67,10 @@ Status Directory::add_account(std::string_view name, Role role, std::string_view
   store::Change change;
   change.set("account", name, json::write(n));
   const std::lock_guard lock(mutex_);
+  const Status done = commit(cx_.store, std::move(change));
+  ++revocations_;
   verified_.clear();
-  return commit(cx_.store, std::move(change));
+  return done;
 }
 
 Status Directory::remove_account(std::string_view name) {
@@ -77,8 +79,10 @@ Status Directory::remove_account(std::string_view name) {
   store::Change change;
   change.erase("account", name);
   const std::lock_guard lock(mutex_);
+  const Status done = commit(cx_.store, std::move(change));
+  ++revocations_;
   verified_.clear();
-  return commit(cx_.store, std::move(change));
+  return done;
 }
 
 std::vector<Person> Directory::accounts() const {
@@ -234,8 +238,10 @@ Result<Person> Directory::authenticate(std::string_view authorization, std::stri
 
   const std::string key(view(hmac_sha256(cache_key_, authorization)));
   const int64_t now = cx_.clock.steady_us();
+  uint64_t before = 0;
   {
     const std::lock_guard lock(mutex_);
+    before = revocations_;
     const auto it = verified_.find(key);
     if (it != verified_.end() && it->second.until_us > now) return it->second.person;
   }
@@ -260,6 +266,8 @@ Result<Person> Directory::authenticate(std::string_view authorization, std::stri
   }
   Person person = *std::move(checked);
   const std::lock_guard lock(mutex_);
+  // A password that was changed, or an account that was removed, while this one was worked out is not remembered.
+  if (revocations_ != before) return person;
   if (verified_.size() >= kCacheMax) verified_.clear();
   verified_[key] = {person, now + kCacheUs};
   return person;

@@ -96,9 +96,15 @@ struct ClientOptions {
   std::string ca_file;                       // PKIX check against it; or:
   std::vector<std::string> pin_spki_sha256;  // any one of these keys, nothing else is checked
   bool system_ca = false;                    // PKIX check against the system's store
+  // "http://[USER:PASSWORD@]HOST:PORT": https goes through it by CONNECT (RFC 9110 §9.3.6), the TLS inside is checked
+  // as without. "" = directly. Never used for loopback.
+  std::string proxy;
   size_t max_body_bytes = 256u << 20;
   std::chrono::milliseconds connect_timeout{10'000};
 };
+// What https_proxy and no_proxy of the environment say for this URL; "" = directly, as to
+// loopback always.
+[[nodiscard]] std::string proxy_from_environment(const std::string& url);
 [[nodiscard]] Result<std::unique_ptr<Client>> connect_to(
     const ClientOptions& options);  // lazily: connects at the first send
 

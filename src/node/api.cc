@@ -31,6 +31,7 @@ net::Response problem(const Error& e) {
       .set("http_status", std::to_string(status));
   net::Response r = with(status, n);
   if (status == 401) r.headers.emplace_back("WWW-Authenticate", "Basic realm=\"entente\", charset=\"UTF-8\"");
+  if (status == 503 || status == 429) r.headers.emplace_back("Retry-After", "5");
   return r;
 }
 

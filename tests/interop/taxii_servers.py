@@ -76,7 +76,9 @@ taxii2:
     tool("opentaxii-add-collection", "-r", str(uuid.UUID(str(root))), "-t", "Everything", "-d", "all", "-a", "all", "--public", "--public-write")
     with sqlite3.connect(tmp / "data.db") as db:
         collection = db.execute("select id from opentaxii_collection").fetchone()[0]
-    code = f"from opentaxii.cli import app; app.run(host='127.0.0.1', port={port}, threaded=False)"
+    # 0.9.3 answers 500 to every list of collections, because its JSON writer does not know UUIDs (its issue 289): it is told here, nothing else is.
+    code = "import json, uuid; json.JSONEncoder.default = lambda self, o: str(o)\n"
+    code += f"from opentaxii.cli import app; app.run(host='127.0.0.1', port={port}, threaded=False)"
     return [VENV / "bin" / "python", "-c", code], environment, f"/taxii2/{uuid.UUID(str(root))}/", str(uuid.UUID(str(collection)))
 
 
@@ -107,7 +109,7 @@ def main(tmp):
         r = run("discover")
         check("discover", r.returncode == 0 and json.loads(r.stdout)["api_roots"] == [root], (r, (tmp / "server.log").read_text()[-1500:]))
         r = run("collections", "--root", root)
-        check("collections", r.returncode == 0 and json.loads(r.stdout)["id"] == collection and json.loads(r.stdout)["can_write"], r)
+        check("collections", r.returncode == 0 and json.loads(r.stdout)["id"] == collection and json.loads(r.stdout)["can_write"], (r, (tmp / "server.log").read_text()[-2500:]))
         want = [indicator(n) for n in range(N)]
         r = run("post", collection, "-", "--root", root, stdin=json.dumps({"objects": want}))
         check("post", r.returncode == 0 and json.loads(r.stdout)["success"] == N, r)
@@ -120,23 +122,34 @@ def main(tmp):
         code, more, err = get("--limit", 40, "--state", state)
         check("get --state goes on: all, none lost", code == 0 and set(got) | set(more) == ids, (code, len(more), len(ids - set(got) - set(more)), err))
 
+        # OpenTAXII 0.9.3 gives its objects out with their type as spec_version (its issues 237, 284). Such objects are not valid: a feed refuses each,
+        # says why, and goes on.
+        spoiled = [o for o in map(json.loads, run("get", collection, "--root", root).stdout.splitlines()) if o.get("spec_version") != "2.1"]
+        if spoiled:
+            print(f"note  {WHICH}: {len(spoiled)} of {N} objects came back with spec_version {spoiled[0].get('spec_version')!r}", flush=True)
+        check("objects come back as they were posted, or all are spoiled alike", len(spoiled) in (0, N), len(spoiled))
+        count = "refused" if spoiled else "taken"
+
         base = ["peer", "add", "--taxii", url, "--name", "others", "--root", root, "--collection", "Everything", "--user", USER, "--password-file", tmp / "password", "--every", "1", "--page", "50", "--tlp", "green", "--dir", me.dir]
         nodes.run(*base)
         end = time.monotonic() + 60
-        while feed()["taken"] < N and time.monotonic() < end:
+        while feed()[count] < N and time.monotonic() < end:
             time.sleep(0.1)
         mine = set(me.ids(me.collection("inbox")))
-        check("feed: all of it", ids <= mine, (len(ids & mine), feed()))
+        if spoiled:
+            check("feed: each is refused, with its reason", not ids & mine and {r["id"] for r in feed()["refusals"]} == ids and all("spec_version" in r["why"] for r in feed()["refusals"]), feed())
+        else:
+            check("feed: all of it", ids <= mine, (len(ids & mine), feed()))
         # A new one, and a node that was killed.
         me.kill()
         late = indicator(9001)
         r = run("post", collection, "-", "--root", root, stdin=json.dumps({"objects": [late]}))
         me.start()
         end = time.monotonic() + 30
-        while late["id"] not in set(me.ids(me.collection("inbox"))) and time.monotonic() < end:
+        while feed()[count] < N + 1 and time.monotonic() < end:
             time.sleep(0.1)
         state = feed()
-        check("feed: what came while the node was down, each counted once", late["id"] in set(me.ids(me.collection("inbox"))) and state["taken"] == N + 1 and state["refused"] == 0, state)
+        check("feed: what came while the node was down, each counted once", (late["id"] in set(me.ids(me.collection("inbox"))) or spoiled) and state[count] == N + 1 and state["taken"] + state["refused"] == N + 1, state)
         server.terminate()
         server.wait()
         end = time.monotonic() + 30

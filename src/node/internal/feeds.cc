@@ -79,6 +79,7 @@ Result<std::shared_ptr<taxii::Client>> FeedPulls::connect(const exchange::Feed& 
   if (!feed.ca_file.empty()) o.ca_file = folder + "/" + feed.ca_file;
   if (!feed.pin.empty()) o.pin_spki_sha256 = {feed.pin};
   o.system_ca = feed.ca_file.empty() && feed.pin.empty();
+  if (feed.proxy != "none") o.proxy = feed.proxy.empty() ? net::proxy_from_environment(feed.url) : feed.proxy;
   std::string authorization;
   TRY(const std::string secret, secret_of(feed, folder));
   if (!feed.user.empty()) {
