@@ -87,6 +87,19 @@ class MemEnforcer final : public Enforcer {
   bool failing_ = false;
 };
 
+// Where blocks of names take effect. Not thread-safe.
+class NameEnforcer {
+ public:
+  virtual ~NameEnforcer() = default;
+  [[nodiscard]] virtual std::string name() const = 0;
+  // drop: does not resolve. Otherwise it is only counted, by the resolvers.
+  virtual void want(const Target& name, bool drop, Time end) = 0;
+  virtual void unwant(const Target& name) = 0;
+  // One change for all that changed and all that has ended.
+  virtual Status flush(Time now) = 0;
+  virtual Status clear() = 0;  // leaves no trace
+};
+
 // Holds the desired set, and brings the enforcer to it in batches. Not thread-safe.
 class Reconciler {
  public:

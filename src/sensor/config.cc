@@ -106,7 +106,7 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   SensorConfig c;
   std::optional<Error> error;
   for (const auto& [key, value] : file) {
-    static const std::set<std::string_view> kTables{"node", "sensor", "guard", "leases", "sightings", "history"};
+    static const std::set<std::string_view> kTables{"node", "sensor", "rpz", "guard", "leases", "sightings", "history"};
     if (!kTables.contains(key.str()))
       return invalid(fmt::format("[{}] is no table of a sensor's configuration", printable(key.str(), 40)));
   }
@@ -134,6 +134,20 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   sensor.number("wait_seconds", c.wait_seconds, 0, 300);
   sensor.duration("refresh", c.refresh_us, 100'000);
   sensor.finish(error);
+
+  Reader rpz(file, "rpz");
+  c.rpz = file.contains("rpz");
+  rpz.text("zone", c.rpz_options.zone);
+  rpz.text("listen", c.rpz_options.listen);
+  rpz.texts("secondaries", c.rpz_options.secondaries);
+  rpz.texts("unsigned_secondaries", c.rpz_options.unsigned_secondaries);
+  rpz.text("key_file", c.rpz_key_file);
+  rpz.text("garden", c.rpz_options.garden);
+  rpz.text("file", c.rpz_options.file);
+  rpz.number("ttl_seconds", c.rpz_options.ttl_s, 1, 3600);
+  rpz.number("capacity", c.rpz_options.capacity, 1, 10'000'000);
+  rpz.finish(error);
+  c.rpz_options.hold_us = c.hold_us;
 
   Reader guard(file, "guard");
   guard.texts("allow_lists", c.allow_lists);
@@ -199,6 +213,8 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
     if (!path.empty() && !path.starts_with('/')) path = (std::filesystem::path(folder) / path).string();
   };
   absolute(c.token_file);
+  absolute(c.rpz_key_file);
+  absolute(c.rpz_options.file);
   absolute(c.state_dir);
   for (std::string& path : c.allow_lists) absolute(path);
   return c;
@@ -235,6 +251,19 @@ state_dir = "state"
 collections = ["received"]      # "received": all that came from partners; others of the root by alias or id
 wait_seconds = 30               # long poll
 refresh = "PT5S"                # state of agreements
+
+# Names are blocked at resolvers, which hold the zone as secondaries of this sensor. Without this table a name blocks only
+# the addresses it is seen to resolve to.
+#[rpz]
+#zone = "rpz.entente"
+#listen = "127.0.0.1:5354"      # UDP and TCP
+#secondaries = ["192.0.2.53:53"]             # get NOTIFY; transfers only to these addresses, signed
+#unsigned_secondaries = ["192.0.2.54:53"]    # resolvers that cannot sign (Unbound 1.17)
+#key_file = "rpz.key"           # hmac-sha256:NAME:BASE64, as dig -y takes it
+#garden = ""                    # blocked names lead to this name; "" = they do not exist
+#file = ""                      # the zone as a file too, for resolvers that transfer nothing (Knot Resolver)
+#ttl_seconds = 5
+#capacity = 1000000
 
 [guard]
 allow_lists = []                # files: one address, range or name a line, or MISP warning lists

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "enforce/guard.h"
+#include "enforce/rpz.h"
 #include "stix/marking.h"
 
 namespace entente::sensor {
@@ -33,6 +34,10 @@ struct SensorConfig {
   bool clear_at_stop = false;      // else what is in force holds over a restart
   int wait_seconds = 30;           // long poll
   int64_t refresh_us = 5'000'000;  // agreements are asked for at least so often
+  // [rpz]
+  bool rpz = false;  // there is such a table: names are blocked at resolvers
+  enforce::RpzOptions rpz_options;
+  std::string rpz_key_file;  // "hmac-sha256:NAME:BASE64", one line, not readable by others
   // [guard]
   enforce::GuardConfig guard;                  // mode: monitor unless the file says block
   std::vector<std::string> allow_lists;        // files: plain or MISP warning lists

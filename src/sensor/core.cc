@@ -358,6 +358,12 @@ void Core::propose_addresses(uint32_t tag, Time now) {
       const auto prefix = enforce::parse_prefix(atom.value);
       if (prefix.ok()) consider(tag, Target::of(*prefix), nullptr, now);
     } else if (const auto target = name_target(atom)) {
+      using enum pattern::AtomKind;
+      // Of a URL the host may be innocent; and what is below a name is not the name.
+      if (names_enforcer_ != nullptr && (atom.kind == kDomain || atom.kind == kDomainTree)) {
+        consider(tag, *target, nullptr, now);
+        continue;
+      }
       // A name blocks nothing until it resolves, but what the guard would refuse is said at once.
       const Verdict v = guard_.check(proposal(row, *target, "", now), {}, now);
       if (v.outcome == Outcome::kRefuse) consider(tag, *target, nullptr, now);
@@ -453,7 +459,7 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
 }
 
 void Core::sync_target(const Target& target) {
-  if (target.kind == enforce::TargetKind::kName) return;
+  if (target.kind == enforce::TargetKind::kName && names_enforcer_ == nullptr) return;
   enforce::Element element{target.prefix, false, Time{INT64_MIN}};
   bool any = false;
   // Of all leases on it a dropping one decides, and of those the last end.
@@ -467,7 +473,13 @@ void Core::sync_target(const Target& target) {
     }
     any = true;
   }
-  if (any) {
+  if (target.kind == enforce::TargetKind::kName) {
+    if (any) {
+      names_enforcer_->want(target, element.drop, element.end);
+    } else {
+      names_enforcer_->unwant(target);
+    }
+  } else if (any) {
     reconciler_.want(element);
   } else {
     reconciler_.unwant(target.prefix);
@@ -721,6 +733,17 @@ void Core::apply(Time now) {
       retry_enforcer_ = now.plus_us(kSecond);
     }
   }
+  if (names_enforcer_ != nullptr) {
+    const auto done = names_enforcer_->flush(now);
+    const std::string why = done.ok() ? "" : done.error().text();
+    if (!done.ok() && names_error_.empty()) {
+      say_error("{}: {}", names_enforcer_->name(), why);
+      emit("enforcer_failed", json::Node::object().set("enforcer", names_enforcer_->name()).set("error", why));
+    } else if (done.ok() && !names_error_.empty()) {
+      emit("enforcer_recovered", json::Node::object().set("enforcer", names_enforcer_->name()));
+    }
+    names_error_ = why;
+  }
   flush_events();
 }
 
@@ -809,6 +832,10 @@ void Core::stop() {
   // A lease keeps the count it had when it is written again.
   if (auto done = book_->flush(true); !done.ok()) say_error("lease book: {}", done.error().text());
   if (!config_.clear_at_stop) return;
+  if (names_enforcer_ != nullptr) {
+    if (auto done = names_enforcer_->clear(); !done.ok())
+      say_error("{}: {}", names_enforcer_->name(), done.error().text());
+  }
   if (auto done = enforcer_.clear(); !done.ok()) say_error("{}: {}", enforcer_.name(), done.error().text());
 }
 

@@ -67,6 +67,10 @@ class Core {
   Core(const SensorConfig& config, Files& files, Clock& clock, enforce::Enforcer& enforcer,
        enforce::ProtectedList lists, EventSink& events);
   ~Core();
+  // Where names are blocked; without, a name blocks only addresses that it is seen to lead to. Before start().
+  void use_names(enforce::NameEnforcer& names) { names_enforcer_ = &names; }
+  // Requires: called by an enforcer, from within a call of this class.
+  [[nodiscard]] bool protects(const enforce::Target& target) const { return lists_.find(target).has_value(); }
   // Leases and objects of an earlier run come back, and are in force before the node has been spoken to.
   Status start();
 
@@ -184,6 +188,7 @@ class Core {
   Files& files_;
   Clock& clock_;
   enforce::Enforcer& enforcer_;
+  enforce::NameEnforcer* names_enforcer_ = nullptr;
   enforce::ProtectedList lists_;
   EventSink& events_;
   enforce::Guard guard_;
@@ -233,7 +238,7 @@ class Core {
   std::map<std::string, uint64_t> stopped_by_partner_;
   uint64_t detections_ = 0, indicators_taken_ = 0, unusable_ = 0, revoked_ = 0, objects_bad_ = 0;
   Time last_contact_{0}, last_sync_{0}, retry_enforcer_{0}, next_hits_{0};
-  std::string enforcer_error_;
+  std::string enforcer_error_, names_error_;
   bool allow_changed_ = false, started_ = false, instruments_known_ = false;
 };
 

@@ -70,7 +70,10 @@ json::Node Core::lease_node(const Lease& lease, Time now) const {
   n.set("lease", lease.name());
   n.erase("id");
   if (lease.in_force())
-    n.set("remaining_s", std::max<int64_t>(0, (lease.end.us - now.us) / 1'000'000)).set("enforcer", enforcer_.name());
+    n.set("remaining_s", std::max<int64_t>(0, (lease.end.us - now.us) / 1'000'000))
+        .set("enforcer", lease.target.kind != enforce::TargetKind::kName ? enforcer_.name()
+                         : names_enforcer_ != nullptr                    ? names_enforcer_->name()
+                                                                         : "none");
   return n;
 }
 
@@ -170,6 +173,7 @@ json::Node Core::status() {
       .set("mode", config_.guard.mode == enforce::Mode::kBlock ? "block" : "monitor")
       .set("enforcer", enforcer_.name());
   n.set("enforcer_detail", enforcer_.detail());
+  if (names_enforcer_ != nullptr) n.set("names_enforcer", names_enforcer_->name()).set("names_error", names_error_);
   n.set("enforcer_error", enforcer_error_).set("last_contact", to_text(last_contact_));
   n.set("indicators", live_.size())
       .set("taken", indicators_taken_)

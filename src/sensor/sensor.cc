@@ -8,6 +8,7 @@
 
 #include <sys/stat.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "enforce/both.h"
 #include "enforce/nft.h"
@@ -76,6 +77,23 @@ Result<std::unique_ptr<enforce::Enforcer>> make_enforcer(const SensorConfig& con
   return Made(std::make_unique<enforce::BothEnforcer>(std::move(xdp), std::move(nft)));
 }
 
+Result<std::unique_ptr<enforce::Rpz>> make_names(const SensorConfig& config, Files& files,
+                                                 std::function<bool(const enforce::Target&)> is_protected) {
+  enforce::RpzOptions options = config.rpz_options;
+  options.serial_file = config.state_dir + "/rpz.serial";
+  if (!config.rpz_key_file.empty()) {
+    TRY(const std::string text, read_token(files, config.rpz_key_file));
+    const size_t colon = text.find(':'), second = text.find(':', colon + 1);
+    if (second == std::string::npos || text.substr(0, colon) != "hmac-sha256")
+      return invalid("no TSIG key", config.rpz_key_file, "write it as hmac-sha256:NAME:BASE64 (tsig-keygen makes one)");
+    options.key_name = text.substr(colon + 1, second - colon - 1);
+    auto secret = unbase64(text.substr(second + 1));
+    if (!secret.ok()) return secret.error().at(config.rpz_key_file);
+    options.key_secret = std::move(*secret);
+  }
+  return enforce::Rpz::start(std::move(options), files, std::move(is_protected));
+}
+
 }  // namespace
 
 struct Sensor::State {
@@ -85,8 +103,10 @@ struct Sensor::State {
   Clock* clock = &system_clock;
   Files* files = &posix_files;
   std::unique_ptr<enforce::Enforcer> enforcer;
+  std::unique_ptr<enforce::Rpz> names;
   std::unique_ptr<EventLog> events;
   std::unique_ptr<Core> core;
+  const Core* asks = nullptr;         // for the zone, which asks back what is protected
   std::atomic<Core*> ready{nullptr};  // for the control socket, which is open before the core is
   std::unique_ptr<Link> link;
   std::unique_ptr<ControlServer> control;
@@ -231,6 +251,11 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
     } else {
       say_error("no history: {}", history.error().text());
     }
+  }
+  if (config.rpz) {
+    s.asks = core.get();
+    TRY(s.names, make_names(config, *s.files, [&s](const enforce::Target& t) { return s.asks->protects(t); }));
+    core->use_names(*s.names);
   }
   CHECK_OK(core->start());
   s.core = std::move(core);

@@ -87,6 +87,17 @@ unsigned interface_of(int link_fd) {
 
 }  // namespace
 
+struct XdpProgram::Loaded {
+  drop_bpf* skeleton = nullptr;
+  Loaded() = default;
+  Loaded(const Loaded&) = delete;
+  Loaded& operator=(const Loaded&) = delete;
+  ~Loaded() { drop_bpf__destroy(skeleton); }
+};
+
+XdpProgram::XdpProgram(XdpOptions options) : options_(std::move(options)), loaded_(std::make_unique<Loaded>()) {}
+XdpProgram::~XdpProgram() = default;
+
 Result<std::unique_ptr<XdpProgram>> XdpProgram::load(const XdpOptions& options) {
   if (options.interfaces.empty()) return invalid("XDP needs an interface", {}, "name one in [sensor] interfaces");
   for (const std::string& name : options.interfaces) {
@@ -97,9 +108,9 @@ Result<std::unique_ptr<XdpProgram>> XdpProgram::load(const XdpOptions& options) 
   libbpf_set_print(keep_words);
   last_words.clear();
   std::unique_ptr<XdpProgram> self(new XdpProgram(options));
-  self->program_ = drop_bpf__open();
-  if (self->program_ == nullptr) return bpf_error("the XDP program cannot be read", errno);
-  auto& maps = self->program_->maps;
+  self->loaded_->skeleton = drop_bpf__open();
+  if (self->loaded_->skeleton == nullptr) return bpf_error("the XDP program cannot be read", errno);
+  auto& maps = self->loaded_->skeleton->maps;
   const auto size = [](bpf_map* map, size_t n) { (void)bpf_map__set_max_entries(map, static_cast<uint32_t>(n)); };
   size(maps.hosts4, options.capacity);
   size(maps.hosts6, options.capacity);
@@ -108,7 +119,7 @@ Result<std::unique_ptr<XdpProgram>> XdpProgram::load(const XdpOptions& options) 
   size(maps.allow4, options.allow_capacity);
   size(maps.allow6, options.allow_capacity);
   self->took_over_ = self->take_over_maps();
-  if (const int failed = drop_bpf__load(self->program_); failed != 0) {
+  if (const int failed = drop_bpf__load(self->loaded_->skeleton); failed != 0) {
     auto error = bpf_error("the kernel refuses the XDP program", -failed);
     if (!last_words.empty()) error.what += ": " + printable(last_words, 300);
     return error;
@@ -116,10 +127,8 @@ Result<std::unique_ptr<XdpProgram>> XdpProgram::load(const XdpOptions& options) 
   return self;
 }
 
-XdpProgram::~XdpProgram() { drop_bpf__destroy(program_); }
-
 int XdpProgram::map(MapIndex index) const {
-  const auto& m = program_->maps;
+  const auto& m = loaded_->skeleton->maps;
   const std::array<const bpf_map*, kMapCount> maps{m.hosts4, m.hosts6, m.nets4,   m.nets6,
                                                    m.allow4, m.allow6, m.control, m.totals};
   return bpf_map__fd(maps[index]);
@@ -127,7 +136,7 @@ int XdpProgram::map(MapIndex index) const {
 
 // All or none: a program whose blocks are old and whose allow-list is new would be nobody's.
 bool XdpProgram::take_over_maps() {
-  const auto& m = program_->maps;
+  const auto& m = loaded_->skeleton->maps;
   const std::array<bpf_map*, kMapCount> maps{m.hosts4, m.hosts6, m.nets4,   m.nets6,
                                              m.allow4, m.allow6, m.control, m.totals};
   std::array<Fd, kMapCount> pinned;
@@ -148,7 +157,7 @@ Status XdpProgram::attach_to(const std::string& interface) {
   const std::string path = pin("link_" + interface);
   const unsigned index = if_nametoindex(interface.c_str());
   if (index == 0) return make_error(ErrorKind::kNotFound, "there is no such interface", interface);
-  const int program = bpf_program__fd(program_->progs.entente_drop);
+  const int program = bpf_program__fd(loaded_->skeleton->progs.entente_drop);
   if (const Fd link(bpf_obj_get(path.c_str())); link.ok()) {
     if (interface_of(link.get()) == index) {
       if (bpf_link_update(link.get(), program, nullptr) == 0) return {};

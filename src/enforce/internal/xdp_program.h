@@ -8,8 +8,6 @@
 #include "enforce/internal/bpf_map.h"
 #include "enforce/xdp.h"
 
-struct drop_bpf;
-
 namespace entente::enforce::internal {
 
 enum MapIndex : uint8_t { kHosts4, kHosts6, kNets4, kNets6, kAllow4, kAllow6, kControl, kTotals, kMapCount };
@@ -30,13 +28,14 @@ class XdpProgram {
   [[nodiscard]] std::string where() const;  // "eth0 native, eth1 generic"
 
  private:
-  explicit XdpProgram(XdpOptions options) : options_(std::move(options)) {}
+  struct Loaded;  // the skeleton
+  explicit XdpProgram(XdpOptions options);
   Status attach_to(const std::string& interface);
   [[nodiscard]] bool take_over_maps();
   [[nodiscard]] std::string pin(const std::string& name) const { return options_.pin_dir + "/" + name; }
 
   XdpOptions options_;
-  drop_bpf* program_ = nullptr;
+  std::unique_ptr<Loaded> loaded_;
   bool took_over_ = false;
 };
 
