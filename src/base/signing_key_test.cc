@@ -6,11 +6,15 @@
 #include <filesystem>
 #include <fstream>
 
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include "base/bytes.h"
+
+// SoftHSM 2.6.1 forgets the name of the curve when it makes an Ed25519 key: its leak, not ours.
+extern "C" const char* __lsan_default_suppressions() { return "leak:libsofthsm2\n"; }
 
 namespace entente {
 namespace {
@@ -96,6 +100,7 @@ class Token : public Folder {
   void SetUp() override {
     Folder::SetUp();
     if (!std::filesystem::exists(kModule)) GTEST_SKIP() << "no SoftHSM here: tools/setup test installs it (softhsm2)";
+    ASSERT_NE(::dlopen(kModule, RTLD_NOW | RTLD_NODELETE), nullptr);  // its frames keep their names in a leak report
     std::filesystem::create_directories(in("tokens"));
     std::ofstream(in("softhsm2.conf")) << "directories.tokendir = " << in("tokens") << "\nlog.level = ERROR\n";
     ASSERT_EQ(::setenv("SOFTHSM2_CONF", in("softhsm2.conf").c_str(), 1), 0);
