@@ -22,6 +22,7 @@ Exchange::Exchange(Context& context)
       admission_(std::make_unique<Admission>(context)) {
   const auto notify = [this](const Uuid& collection) { notifier_->notify(collection); };
   releaser_ = std::make_unique<Releaser>(context, *instruments_, *evidence_, notify);
+  renewals_ = std::make_unique<Renewals>(context, *instruments_, *evidence_);
   receiver_ = std::make_unique<Receiver>(
       context, *instruments_, *evidence_,
       [this](const Uuid& collection) {
@@ -242,6 +243,7 @@ void Exchange::tick() {
   }
   notifier_->tick(cx_.clock.steady_us());
   if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());
+  if (Status s = renewals_->tick(); !s.ok()) say_error("renewals: {}", s.error().text());
 }
 
 void Exchange::shut_down() {

@@ -19,6 +19,7 @@
 #include "exchange/notifier.h"
 #include "exchange/receive.h"
 #include "exchange/release.h"
+#include "exchange/renewal.h"
 #include "taxii/backend.h"
 
 namespace entente::exchange {
@@ -56,6 +57,7 @@ class Exchange final : public taxii::Backend {
   Instruments& instruments() { return *instruments_; }
   Evidence& evidence() { return *evidence_; }
   Releaser& releaser() { return *releaser_; }
+  [[nodiscard]] const Renewals& renewals() const { return *renewals_; }
   Receiver& receiver() { return *receiver_; }
   Context& context() { return cx_; }
   [[nodiscard]] size_t waiting() const { return notifier_->waiting(); }
@@ -109,6 +111,7 @@ class Exchange final : public taxii::Backend {
   std::unique_ptr<Evidence> evidence_;
   std::unique_ptr<Admission> admission_;
   std::unique_ptr<Releaser> releaser_;
+  std::unique_ptr<Renewals> renewals_;
   std::unique_ptr<Receiver> receiver_;
 
   std::mutex submit_mutex_;  // acts one by one: each is judged with the ones before it
