@@ -32,6 +32,7 @@ Exchange::Exchange(Context& context)
     signal_work();
     notifier_->notify(collection);
   });
+  renewals_ = std::make_unique<Renewals>(context, *instruments_, *evidence_);
   receiver_ = std::make_unique<Receiver>(
       context, *instruments_, *evidence_,
       [this](const Uuid& collection) {
@@ -254,6 +255,7 @@ void Exchange::tick() {
   notifier_->tick(cx_.clock.steady_us());
   joint_->tick();
   if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());
+  if (Status s = renewals_->tick(); !s.ok()) say_error("renewals: {}", s.error().text());
 }
 
 void Exchange::shut_down() {

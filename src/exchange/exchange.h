@@ -21,6 +21,7 @@
 #include "exchange/notifier.h"
 #include "exchange/receive.h"
 #include "exchange/release.h"
+#include "exchange/renewal.h"
 #include "taxii/backend.h"
 
 namespace entente::exchange {
@@ -59,6 +60,7 @@ class Exchange final : public taxii::Backend {
   JointDesk& joint() { return *joint_; }
   Evidence& evidence() { return *evidence_; }
   Releaser& releaser() { return *releaser_; }
+  [[nodiscard]] const Renewals& renewals() const { return *renewals_; }
   Receiver& receiver() { return *receiver_; }
   Feeds& feeds() { return *feeds_; }
   Context& context() { return cx_; }
@@ -114,6 +116,7 @@ class Exchange final : public taxii::Backend {
   std::unique_ptr<Evidence> evidence_;
   std::unique_ptr<Admission> admission_;
   std::unique_ptr<Releaser> releaser_;
+  std::unique_ptr<Renewals> renewals_;
   std::unique_ptr<Receiver> receiver_;
   std::unique_ptr<Feeds> feeds_;
 

@@ -517,6 +517,57 @@ TEST_F(TwoNodes, WrongDocumentsFromAPartnerAreRefusedByTheRule) {
   EXPECT_EQ(world["IN"].exchange->instruments().state(text.id), nullptr);
 }
 
+// Transition 11: a warning 90, 30 and 7 days before the last day to decline; a leaf when the term renewed itself.
+TEST_F(TwoNodes, ATermThatRenewsItselfIsAnnouncedAndRecorded) {
+  in_force();
+  auto& in = world["IN"];
+  const auto leaves = [&] { return in.exchange->evidence().head(text.id)->entries; };
+  const auto state = [&] { return in.exchange->instruments().state(text.id); };
+  const Time end = *state()->end;
+  const Time opt_out = subtract(end, state()->document->opt_out_notice);
+  const auto go_to = [&](Time t) {
+    world.clock.advance_us(t.us - world.clock.now().us);
+    in.exchange->tick();
+  };
+  constexpr int64_t kDay = 86'400'000'000;
+  in.exchange->tick();
+  EXPECT_TRUE(in.exchange->renewals().warnings().empty());
+  const uint64_t before = leaves();
+  for (const int days : {90, 30, 7}) {
+    go_to(opt_out.plus_us(-days * kDay - 120'000'000));
+    const auto early = in.exchange->renewals().warnings();
+    EXPECT_TRUE(early.empty() || early[0].days > days);
+    go_to(opt_out.plus_us(-days * kDay));
+    const auto now = in.exchange->renewals().warnings();
+    ASSERT_EQ(now.size(), 1U) << days;
+    EXPECT_EQ(now[0].days, days);
+    EXPECT_EQ(now[0].opt_out, opt_out);
+  }
+  go_to(opt_out);
+  EXPECT_TRUE(in.exchange->renewals().warnings().empty()) << "too late to say anything for this term";
+  EXPECT_EQ(leaves(), before);
+  go_to(end);
+  EXPECT_EQ(state()->kind, agreement::StateKind::kInForce);
+  EXPECT_EQ(leaves(), before + 1) << "the renewal is in the ledger";
+  go_to(end.plus_us(kDay));
+  ASSERT_OK(in.reopen());
+  in.exchange->tick();
+  EXPECT_EQ(leaves(), before + 1) << "once";
+}
+
+TEST_F(TwoNodes, ATermThatSomebodyDeclinedIsNotRenewed) {
+  in_force();
+  auto& in = world["IN"];
+  in.exchange->tick();
+  ASSERT_OK(world.act("IN", "no_renewal", text.id));
+  const Time end = *in.exchange->instruments().state(text.id)->end;
+  const uint64_t before = in.exchange->evidence().head(text.id)->entries;
+  world.clock.advance_us(end.us - world.clock.now().us);
+  in.exchange->tick();
+  EXPECT_EQ(in.exchange->evidence().head(text.id)->entries, before);
+  EXPECT_EQ(in.exchange->instruments().state(text.id)->kind, agreement::StateKind::kExpired);
+}
+
 // Attack 11: the clock is set back. Nothing goes out and nothing is passed over; it goes when the clock is right again.
 TEST_F(TwoNodes, AClockSetBackStopsTheFlowAndLosesNothing) {
   in_force();

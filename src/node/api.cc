@@ -213,6 +213,14 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
   Node objects = Node::object();
   objects.set("inbox", cx.store.count(exchange::inbox(config.party)))
       .set("sightings", cx.store.count(exchange::sightings(config.party)));
+  Node renewals = Node::array();
+  for (const auto& w : ex.renewals().warnings())
+    renewals.push(Node::object()
+                      .set("agreement_id", w.agreement_id)
+                      .set("days", w.days)
+                      .set("opt_out", to_text(w.opt_out))
+                      .set("renews", to_text(w.renews)));
+  n.set("renewals", std::move(renewals));
   Node agreements = Node::array();
   Node release = Node::array();
   Node ledgers = Node::array();
