@@ -33,7 +33,24 @@ struct Response {
   int status = 200;
   Headers headers{};
   std::string body{};
+  // May be sent as gzip or zstd to a client that asks for it. Not for answers that hold a secret beside text that
+  // others choose: the length would tell of it (BREACH).
+  bool compressible = false;
+  std::string who{};  // whom it answers, for `served`; not sent
   [[nodiscard]] std::string_view header(std::string_view name) const;
+};
+
+// One answer, as ServerOptions::served is told of it.
+struct Served {
+  std::string method{};
+  std::string path{};    // without the query, which may hold what is nobody's business
+  std::string remote{};  // as in Request
+  std::string peer_spki{};
+  std::string who{};
+  int version = 11;  // 10, 11, 20
+  int status = 0;
+  size_t octets = 0;        // of the body, as sent
+  int64_t duration_us = 0;  // from the request's last octet until the answer stood ready
 };
 
 // Answers one request, once, from any thread; also after the handler has returned (long poll). Dropping it without an
@@ -63,6 +80,9 @@ struct ServerOptions {
   // Which client keys may finish the handshake; unset = every key (the application decides). A client without
   // certificate always may.
   std::function<bool(const std::string& spki_sha256)> accept_spki;
+  // Told of each answer that a handler gave, when it stands ready; on I/O threads, so short and thread-safe. Requests
+  // that were refused before they reached a handler are only counted.
+  std::function<void(const Served&)> served;
 };
 
 class Server {

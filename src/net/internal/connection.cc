@@ -251,12 +251,24 @@ Task<bool> Connection::await_reply(Pending& pending) {
   }
 }
 
-std::shared_ptr<Pending> Connection::call(Request request, int32_t stream) {
+std::shared_ptr<Pending> Connection::call(Request request, int32_t stream, int version) {
   auto pending = std::make_shared<Pending>();
   pending->connection = this;
   pending->stream = stream;
+  pending->since = std::chrono::steady_clock::now();
+  pending->coding = wanted_coding(request.headers);
   request.remote = remote_;
   request.peer_spki = peer_spki_;
+  if (shared_.options.served) {
+    Served& s = pending->served;
+    s.method = request.method;
+    s.path = request.path;
+    s.version = version;
+  }
+  if (has_content_coding(request.headers)) {  // RFC 9110 §15.5.16
+    pending->answer(Response{415, {{"Accept-Encoding", "identity"}}, {}});
+    return pending;
+  }
   try {
     auto answerer = std::make_shared<Answerer>(pending);
     shared_.handler(std::move(request),
@@ -270,16 +282,46 @@ std::shared_ptr<Pending> Connection::call(Request request, int32_t stream) {
   return pending;
 }
 
-Task<std::optional<Response>> Connection::ask(Request request) {
-  const auto start = std::chrono::steady_clock::now();
-  const auto pending = call(std::move(request), 0);
+// In pieces: others have their turn in between.
+Task<void> Connection::encode(Response& response, Coding coding) {
+  constexpr size_t kPiece = 64 * 1024;
+  add_vary(response);
+  if (coding == Coding::kIdentity || !worth_coding(response)) co_return;
+  Encoder encoder(coding);
+  const std::string_view body = response.body;
+  for (size_t at = 0; at < body.size(); at += kPiece) {
+    if (!encoder.add(body.substr(at, kPiece), at + kPiece >= body.size())) co_return;
+    co_await yield();
+  }
+  encoder.finish(response);
+}
+
+void Connection::note(const Pending& pending, const Response& response) {
+  const auto took = std::chrono::steady_clock::now() - pending.since;
+  const int64_t us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  shared_.answer_time->record_us(us);
+  if (!shared_.options.served) return;
+  Served s = pending.served;
+  s.remote = remote_;
+  s.peer_spki = peer_spki_;
+  s.who = response.who;
+  s.status = response.status;
+  s.octets = s.method == "HEAD" ? 0 : response.body.size();
+  s.duration_us = us;
+  shared_.options.served(s);
+}
+
+Task<std::optional<Response>> Connection::ask(Request request, int version) {
+  const auto pending = call(std::move(request), 0, version);
   const bool answered = co_await await_reply(*pending);
   clear_deadline();
   pending->abandon();
-  shared_.answer_time->record_us(
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count());
   if (!answered) co_return std::nullopt;
-  co_return std::move(pending->response);
+  std::optional<Response> response = std::move(pending->response);
+  if (response->status < 200 || response->status > 599) response->status = 500;
+  co_await encode(*response, pending->coding);
+  note(*pending, *response);
+  co_return std::move(response);
 }
 
 Task<bool> Connection::write(std::string_view head, std::string_view body) {
@@ -326,15 +368,16 @@ Task<void> Connection::refuse(int status) {
 
 // Closing with unread octets would make the kernel send a reset, which may overtake the answer. So: shut our side, read
 // a while.
-Task<void> Connection::linger() {
+Task<void> Connection::linger(size_t most) {
   transport_.close_notify();
   boost::system::error_code ignored;
   socket_.shutdown(Socket::shutdown_send, ignored);
   set_deadline(kLinger);
-  for (;;) {
+  for (size_t read = 0; read < most;) {
     in_.clear();
     const IoResult got = co_await fill(kReadSize);
     if (got.state != Io::kOk || killed_ || timed_out_) co_return;
+    read += got.n;
   }
 }
 
@@ -358,9 +401,8 @@ Task<void> Connection::run() {
     }
     const bool head_only = parser.request().method == "HEAD";
     bool keep = parser.keep_alive();
-    std::optional<Response> response = co_await ask(std::move(parser.request()));
+    std::optional<Response> response = co_await ask(std::move(parser.request()), parser.http_1_0() ? 10 : 11);
     if (!response) co_return;
-    if (response->status < 200 || response->status > 599) response->status = 500;
     keep = keep && !shared_.draining.load(std::memory_order_relaxed) &&
            ascii_lower(response->header("Connection")) != "close";
     shared_.requests[response->status / 100]->add();

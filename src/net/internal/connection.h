@@ -10,6 +10,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -21,6 +23,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "net/http.h"
+#include "net/internal/coding.h"
 #include "net/internal/http1.h"
 #include "net/internal/http2.h"
 #include "net/internal/transport.h"
@@ -54,6 +57,9 @@ struct Pending {
   bool answered = false;
   bool waiting = false;  // the connection sleeps and must be woken
   std::optional<Response> response;
+  Coding coding = Coding::kIdentity;  // what the client would like best
+  Served served;
+  std::chrono::steady_clock::time_point since;
 
   void answer(Response r);
   void abandon();
@@ -96,25 +102,24 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // 0: a request stands in the parser; -1: end without a word; else the status to refuse with.
   Task<int> read_request(RequestParser& parser);
   Task<IoResult> fill(size_t max);  // reads into in_; waits
-  Task<std::optional<Response>> ask(Request request);
+  Task<std::optional<Response>> ask(Request request, int version);
   Task<bool> await_reply(Pending& pending);
   Task<bool> write(std::string_view head, std::string_view body);
   Task<void> refuse(int status);
-  Task<void> linger();
-  Task<void> yield();  // lets others run
+  Task<void> linger(size_t most = SIZE_MAX);  // reads so many octets
+  Task<void> yield();                         // lets others run
   // Calls the handler. The answer may stand in the result at once.
-  std::shared_ptr<Pending> call(Request request, int32_t stream);
+  std::shared_ptr<Pending> call(Request request, int32_t stream, int version);
+  Task<void> encode(Response& response, Coding coding);
+  void note(const Pending& pending, const Response& response);
 
   // An HTTP/2 connection reads and writes at once: its coroutine sleeps on a timer that whatever happens cancels.
   struct Http2 {
     explicit Http2(const Http2Limits& limits) : session(limits, steady_ms()) {}
     Http2Session session;
-    struct Asked {
-      std::shared_ptr<Pending> pending;
-      std::chrono::steady_clock::time_point since;
-    };
-    std::map<int32_t, Asked> asked;
-    std::string out;  // frames on their way
+    std::map<int32_t, std::shared_ptr<Pending>> asked;
+    std::vector<std::pair<std::shared_ptr<Pending>, Response>> to_code;  // answers whose coding was asked for
+    std::string out;                                                     // frames on their way
     size_t out_at = 0;
     bool reading = false;  // waited for
     bool writing = false;
@@ -131,6 +136,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<bool> take_in(Http2& h);  // false: the connection has failed
   Task<void> sleep(Http2& h, bool read, bool write);
   void answered(Http2& h, int32_t stream);
+  Task<void> encode_waiting(Http2& h);
   void poke();
   void publish(Http2& h);
   std::string_view date();

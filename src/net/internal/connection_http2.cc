@@ -10,7 +10,8 @@
 namespace entente::net::internal {
 namespace {
 
-constexpr size_t kOut = 64 * 1024;  // octets of frames made ahead of the socket
+constexpr size_t kOut = 64 * 1024;      // octets of frames made ahead of the socket
+constexpr size_t kLinger = 256 * 1024;  // read after GOAWAY; who sends more than that is flooding
 
 }  // namespace
 
@@ -23,41 +24,53 @@ void Connection::poke() {
 void Connection::answered(Http2& h, int32_t stream) {
   const auto it = h.asked.find(stream);
   if (it == h.asked.end()) return;
+  const std::shared_ptr<Pending> pending = std::move(it->second);
+  h.asked.erase(it);
   std::optional<Response> response;
   {
-    const std::scoped_lock lock(it->second.pending->mutex);
-    response = std::move(it->second.pending->response);
-    it->second.pending->connection = nullptr;
+    const std::scoped_lock lock(pending->mutex);
+    response = std::move(pending->response);
+    pending->connection = nullptr;
   }
-  shared_.answer_time->record_us(
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - it->second.since)
-          .count());
-  h.asked.erase(it);
-  if (response) h.session.answer(stream, *std::move(response), date(), steady_ms());
+  if (response) h.to_code.emplace_back(pending, *std::move(response));
   poke();
 }
 
+Task<void> Connection::encode_waiting(Http2& h) {
+  while (!h.to_code.empty()) {
+    auto all = std::exchange(h.to_code, {});
+    for (auto& one : all) {
+      Response& response = one.second;
+      if (response.status < 200 || response.status > 599) response.status = 500;
+      co_await encode(response, one.first->coding);
+      note(*one.first, response);
+      h.session.answer(one.first->stream, std::move(response), date(), steady_ms());
+    }
+  }
+}
+
 Task<void> Connection::hand_out(Http2& h) {
+  co_await encode_waiting(h);
   for (;;) {
     for (const int32_t stream : h.session.take_gone()) {
       const auto it = h.asked.find(stream);
       if (it == h.asked.end()) continue;
-      it->second.pending->abandon();
+      it->second->abandon();
       h.asked.erase(it);
     }
     if (killed_) co_return;
     auto ready = h.session.next_request();
     if (!ready) co_return;
-    const auto since = std::chrono::steady_clock::now();
-    const auto pending = call(std::move(ready->request), ready->stream);
+    const auto pending = call(std::move(ready->request), ready->stream, 20);
     bool here = false;
     {
       const std::scoped_lock lock(pending->mutex);
       here = pending->response.has_value();
       pending->waiting = !here;
     }
-    h.asked.emplace(ready->stream, Http2::Asked{pending, since});
+    h.asked.emplace(ready->stream, pending);
     if (here) answered(h, ready->stream);
+    co_await encode_waiting(h);
     work_ += kRequestWork;
     if (work_ > kTurn) co_await yield();
   }
@@ -193,13 +206,13 @@ Task<void> Connection::run_http2() {
       h.session.expire(steady_ms());
     }
   }
-  for (const auto& [stream, asked] : h.asked) asked.pending->abandon();
+  for (const auto& [stream, pending] : h.asked) pending->abandon();
   h.asked.clear();
   publish(h);
   boost::system::error_code ignored;
   socket_.cancel(ignored);
   if (failed || killed_) co_return;
-  co_await linger();
+  co_await linger(kLinger);
 }
 
 }  // namespace entente::net::internal

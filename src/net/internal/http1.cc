@@ -42,9 +42,11 @@ class Collector : public http::basic_parser<kRequest> {
       if (room.find("\r\n\r\n") == std::string_view::npos && !(header_bytes_ > 0 && room.starts_with("\r\n")))
         return Parse::kHeaderLimit;
     }
+    if (in_header && folded(in)) return Parse::kBad;
     error_code ec;
     const size_t used = this->put({in.data(), in.size()}, ec);
     in.erase(0, used);
+    if (scanned_ != kHeadSeen) scanned_ -= std::min(scanned_, used);
     if (refusal_ == Refusal::kUnsupported) return Parse::kUnsupported;
     if (refusal_ == Refusal::kBad) return Parse::kBad;
     if (in_header && !this->is_header_done()) header_bytes_ += used;
@@ -131,8 +133,27 @@ class Collector : public http::basic_parser<kRequest> {
     return text.size();
   }
 
+  // RFC 9112 §5.2: a line that begins with a blank goes on with the one before. Nobody needs that, and not everybody
+  // reads it alike.
+  bool folded(std::string_view in) {
+    if (scanned_ == kHeadSeen) return false;
+    for (size_t at = in.find("\r\n", scanned_ < 2 ? 0 : scanned_ - 2); at != in.npos; at = in.find("\r\n", at + 2)) {
+      if (at + 2 == in.size()) break;
+      const char next = in[at + 2];
+      if (next == ' ' || next == '\t') return true;
+      if (next == '\r') {
+        scanned_ = kHeadSeen;
+        return false;
+      }
+    }
+    scanned_ = in.size();
+    return false;
+  }
+
+  static constexpr size_t kHeadSeen = SIZE_MAX;
   MessageLimits limits_;
   size_t header_bytes_ = 0;
+  size_t scanned_ = 0;  // of what is not yet taken
   Refusal refusal_ = Refusal::kNone;
 };
 

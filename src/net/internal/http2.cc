@@ -1,7 +1,6 @@
 #include "net/internal/http2.h"
 
 #include <algorithm>
-#include <cstring>
 #include <ctime>
 #include <utility>
 
@@ -264,7 +263,7 @@ struct Http2Session::State {
     if (s == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     const std::string& body = s->response.body;
     const size_t n = std::min(size, body.size() - s->at);
-    std::memcpy(to, body.data() + s->at, n);
+    std::copy_n(body.data() + s->at, n, to);
     s->at += n;
     s->progress += n;
     if (s->progress >= kLeastProgress || s->at == body.size()) {
