@@ -383,7 +383,9 @@ void Api::handle(const net::Request& request, const net::Reply& reply) {
   const size_t space = caller->id.find(' ', 7);
   const auto role = exchange::parse_role(std::string_view(caller->id).substr(7, space - 7));
   if (!role) return reply(problem(no_such()));
-  reply(answer(request, *caller, *role));
+  net::Response response = answer(request, *caller, *role);
+  response.who = caller->id;
+  reply(std::move(response));
 }
 
 net::Response Api::answer(const net::Request& request, const taxii::Caller& caller, Role role) {

@@ -14,6 +14,7 @@
 #include "node/internal/feeds.h"
 #include "node/internal/partners.h"
 #include "node/internal/pool.h"
+#include "node/internal/served.h"
 #include "stix/marking.h"
 #include "store/store.h"
 #include "taxii/server.h"
@@ -49,6 +50,7 @@ struct Node::State {
   Metrics metrics;
   store::Store store;
   std::unique_ptr<log::Log> log;
+  std::unique_ptr<AccessLog> access_log;
   std::unique_ptr<Pool> pool;
   std::unique_ptr<Pool> passwords;
   std::unique_ptr<exchange::Context> context;
@@ -118,6 +120,11 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config, int listenin
   so.threads = config.threads;
   so.max_connections = config.max_connections;
   so.max_body_bytes = config.max_body_bytes;
+  TRY(s.access_log, AccessLog::open(config.access_log));
+  so.served = [&s, logs = !config.access_log.empty()](const net::Served& served) {
+    count(s.metrics, served);
+    if (logs) s.access_log->write(access_line(served, s.clock.now()));
+  };
   TRY(s.server, net::serve(
                     so,
                     [&s](net::Request request, net::Reply reply) {
@@ -192,6 +199,7 @@ bool Node::alive() const {
 void Node::reload() {
   if (Status s = state_->server->reload_certificate(); !s.ok())
     say_error("the certificate could not be read again, the old one stays: {}", s.error().text());
+  if (Status s = state_->access_log->reopen(); !s.ok()) say_error("the old access log goes on: {}", s.error().text());
 }
 
 Result<int> run_node(const std::string& dir) {

@@ -99,6 +99,10 @@ struct Service::State {
 void Service::State::handle(const std::shared_ptr<State>& self, net::Request request, net::Reply reply) {
   auto caller = backend.authenticate(request);
   if (!caller.ok()) return reply(error_answer(caller.error()));
+  reply = [reply = std::move(reply), who = caller->id](net::Response r) {
+    r.who = who;
+    reply(std::move(r));
+  };
   if (options.requests_per_second > 0 && !rate.take(caller->id, clock.steady_us())) {  // T76, R11
     net::Response r = error_answer(429, "Too many requests", "You ask more often than this server allows.");
     std::erase_if(r.headers, [](const auto& h) { return h.first == "Retry-After"; });
@@ -271,6 +275,7 @@ net::Response Service::State::page(const Call& call, Endpoint endpoint, const Qu
     body = versions_json(page, next);
   }
   net::Response response = answer(200, std::move(body));
+  response.compressible = true;  // what the collection holds, and no secret of the caller's
   if (first && last) {  // T38
     response.headers.emplace_back("X-TAXII-Date-Added-First", to_text(*first));
     response.headers.emplace_back("X-TAXII-Date-Added-Last", to_text(*last));
