@@ -480,55 +480,56 @@ TEST(Core, a_new_indicator_is_answered_from_the_past) {
   ASSERT_EQ(due.size(), 2u);
   EXPECT_NE(due[0].find("\"count\":3"), std::string::npos) << due[0];
   EXPECT_NE(due[0].find("\"first_seen\":\"" + to_text(kStart.plus_us(kOneSecond))), std::string::npos) << due[0];
+}
 
-  class ListNames final : public enforce::NameEnforcer {
-   public:
-    [[nodiscard]] std::string name() const override { return "list"; }
-    void want(const enforce::Target& name, bool drop, Time) override { names[name.text()] = drop; }
-    void unwant(const enforce::Target& name) override { names.erase(name.text()); }
-    Status flush(Time) override { return {}; }
-    Status clear() override { return {}; }
-    std::map<std::string, bool> names;
+class ListNames final : public enforce::NameEnforcer {
+ public:
+  [[nodiscard]] std::string name() const override { return "list"; }
+  void want(const enforce::Target& name, bool drop, Time) override { names[name.text()] = drop; }
+  void unwant(const enforce::Target& name) override { names.erase(name.text()); }
+  Status flush(Time) override { return {}; }
+  Status clear() override { return {}; }
+  std::map<std::string, bool> names;
+};
+
+// A name is leased as a name where resolvers can be told: with allow-list and public suffixes before it, and let go
+// with its indicator.
+TEST(Core, names_are_leased_where_resolvers_hold_them) {
+  MemFiles files;
+  ManualClock clock(kStart);
+  enforce::MemEnforcer enforcer;
+  enforce::ProtectedList lists;
+  lists.add_name("bank.example", "banks");
+  ListSink sink;
+  ListNames names;
+  Treaty treaty;
+  SensorConfig config;
+  config.state_dir = "/s";
+  config.guard.mode = enforce::Mode::kBlock;
+  Core core(config, files, clock, enforcer, std::move(lists), sink);
+  core.use_names(names);
+  ASSERT_TRUE(core.start().ok());
+  core.on_instruments(*Instruments::parse(treaty.api()));
+  const auto add = [&](const Sample& s) {
+    const std::string text = s.text();
+    core.on_page(treaty.source(), {text}, std::nullopt);
   };
-
-  // A name is leased as a name where resolvers can be told: with allow-list and public suffixes before it, and let go
-  // with its indicator.
-  TEST(Core, names_are_leased_where_resolvers_hold_them) {
-    MemFiles files;
-    ManualClock clock(kStart);
-    enforce::MemEnforcer enforcer;
-    enforce::ProtectedList lists;
-    lists.add_name("bank.example", "banks");
-    ListSink sink;
-    ListNames names;
-    Treaty treaty;
-    SensorConfig config;
-    config.state_dir = "/s";
-    config.guard.mode = enforce::Mode::kBlock;
-    Core core(config, files, clock, enforcer, std::move(lists), sink);
-    core.use_names(names);
-    ASSERT_TRUE(core.start().ok());
-    core.on_instruments(*Instruments::parse(treaty.api()));
-    const auto add = [&](const Sample& s) {
-      const std::string text = s.text();
-      core.on_page(treaty.source(), {text}, std::nullopt);
-    };
-    const std::string marking = pap_object(kPapGreen, "PAP:GREEN");
-    core.on_page(treaty.source(), {marking}, std::nullopt);
-    add({.number = 1, .pattern = "[domain-name:value = 'phish.example']"});
-    add({.number = 2, .pattern = "[domain-name:value = 'www.bank.example']"});
-    add({.number = 3, .pattern = "[domain-name:value = 'co.jp']"});
-    add({.number = 4, .pattern = "[url:value = 'http://shared.example/evil']"});
-    EXPECT_THAT(names.names, testing::ElementsAre(testing::Pair("phish.example", true)));
-    EXPECT_EQ(core.leases(false).size(), 1u);
-    const auto refused = sink.of("guard_refused");
-    ASSERT_EQ(refused.size(), 2u);
-    EXPECT_EQ(refused[0].string_at("code"), "PROTECTED_LIST");
-    EXPECT_EQ(refused[1].string_at("code"), "PUBLIC_SUFFIX");
-    add({.number = 1, .pattern = "[domain-name:value = 'phish.example']", .version = 9, .revoked = true});
-    EXPECT_TRUE(names.names.empty());
-    EXPECT_TRUE(core.leases(false).empty());
-  }
+  const std::string marking = pap_object(kPapGreen, "PAP:GREEN");
+  core.on_page(treaty.source(), {marking}, std::nullopt);
+  add({.number = 1, .pattern = "[domain-name:value = 'phish.example']"});
+  add({.number = 2, .pattern = "[domain-name:value = 'www.bank.example']"});
+  add({.number = 3, .pattern = "[domain-name:value = 'co.jp']"});
+  add({.number = 4, .pattern = "[url:value = 'http://shared.example/evil']"});
+  EXPECT_THAT(names.names, testing::ElementsAre(testing::Pair("phish.example", true)));
+  EXPECT_EQ(core.leases(false).size(), 1u);
+  const auto refused = sink.of("guard_refused");
+  ASSERT_EQ(refused.size(), 2u);
+  EXPECT_EQ(refused[0].string_at("code"), "PROTECTED_LIST");
+  EXPECT_EQ(refused[1].string_at("code"), "PUBLIC_SUFFIX");
+  add({.number = 1, .pattern = "[domain-name:value = 'phish.example']", .version = 9, .revoked = true});
+  EXPECT_TRUE(names.names.empty());
+  EXPECT_TRUE(core.leases(false).empty());
+}
 
 }  // namespace
 }  // namespace entente::sensor
