@@ -93,7 +93,7 @@ try:
             until(f"{verb} of {n.code}", lambda: run("agreement", verb, agreement, "--dir", n.dir, status=None).returncode == 0)
         time.sleep(0.5)
     state = lambda n: json.loads(run("agreement", "state", agreement, "--dir", n.dir).stdout.splitlines()[0])["state"]
-    until("the agreement is in force", lambda: (state(a), state(b)) == ("in_force", "in_force") or f"{state(a)} {state(b)}")
+    until("the agreement is in force", lambda: (state(a), state(b)) == ("IN_FORCE", "IN_FORCE") or f"{state(a)} {state(b)}")
 
     first, second, own = indicator("198.51.100.7"), indicator("198.51.100.8"), indicator("198.51.100.9")
     (tmp / "a.jsonl").write_text("".join(json.dumps(o) + "\n" for o in (first, second)))
@@ -144,7 +144,7 @@ try:
     check("both boards say the same", same[0] == same[1], same)
     for n in (a, b):
         run("ledger", "audit", "--dir", n.dir)
-        check(f"the instrument at {n.code} is untouched by the steps", state(n) == "in_force")
+        check(f"the instrument at {n.code} is untouched by the steps", state(n) == "IN_FORCE")
 finally:
     for n in (a, b):
         n.stop()

@@ -251,7 +251,7 @@ void compare_protections(Compare& c, const Document& a, const Document& b) {
     c.text(name + " rests on article", old->art, p.art);
     c.text(name + ", method", old->method, p.method);
     c.lists(name + ", keeps", old->keep, p.keep, true);
-    if (json::write(old->match) != json::write(p.match)) c.neither(name + " protects something else");
+    if (json::canonical_node(old->match) != json::canonical_node(p.match)) c.neither(name + " protects something else");
     c.text(name + ", unless", old->unless, p.unless);
   }
   for (const auto& p : a.protections)

@@ -143,5 +143,15 @@ TEST(Describe, HtmlHoldsNoMarkupOfTheDocument) {
   EXPECT_THAT(html, HasSubstr("<html lang=\"en\">"));
 }
 
+// How the text was laid out is no difference (found by fuzzing).
+TEST(Changes, TheOrderOfMembersIsNoDifference) {
+  Node n = sample_node();
+  n.set("protection", testing::protection_nodes());
+  const Document as_written = sample(n);
+  const auto canonical = parse_document(as_written.canonical);
+  ASSERT_TRUE(canonical.ok());
+  EXPECT_TRUE(changes(as_written, *canonical).empty());
+}
+
 }  // namespace
 }  // namespace entente::agreement

@@ -200,7 +200,7 @@ Result<int> revise(Context& cx, const std::string& from, const std::string& to) 
         json::write(Node::object().set("file", to).set("version", doc->version + 1).set("prev", doc->hash)).c_str());
   } else {
     std::printf("%s: version %lld, to follow %s\nEdit it, compare it with 'entente agreement diff', then propose it.\n",
-                to.c_str(), static_cast<long long>(doc->version + 1), doc->hash.substr(0, 16).c_str());
+                to.c_str(), static_cast<long long>(doc->version) + 1, doc->hash.substr(0, 16).c_str());
   }
   return 0;
 }

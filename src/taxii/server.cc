@@ -276,7 +276,7 @@ net::Response Service::State::page(const Call& call, Endpoint endpoint, const Qu
   }
   net::Response response = answer(200, std::move(body));
   response.compressible = true;  // what the collection holds, and no secret of the caller's
-  if (first && last) {  // T38
+  if (first && last) {           // T38
     response.headers.emplace_back("X-TAXII-Date-Added-First", to_text(*first));
     response.headers.emplace_back("X-TAXII-Date-Added-Last", to_text(*last));
   }
