@@ -90,7 +90,7 @@ Result<std::string> look(const AddOptions& o, const std::string& url, const std:
                     "give --collection; it lists:" + names);
 }
 
-Result<int> add_feed(Context& cx, AddOptions o) {
+Result<int> add_feed(Context& cx, const AddOptions& o) {
   if (o.name.empty()) return invalid("a feed needs a name", "--name", "for example --name abuse-ch");
   if (!o.password_file.empty() && !o.token_file.empty())
     return invalid("a password and a token", o.name, "one of --password-file and --server-token-file");
@@ -125,7 +125,7 @@ Result<int> add_feed(Context& cx, AddOptions o) {
 }
 
 Result<int> add(Context& cx, AddOptions o) {
-  if (!o.taxii.empty()) return add_feed(cx, std::move(o));
+  if (!o.taxii.empty()) return add_feed(cx, o);
   TRY(NodeClient client, NodeClient::connect(o.target));
   if (!o.from_dir.empty()) {
     // Both nodes on one machine: tests and demonstrations.
