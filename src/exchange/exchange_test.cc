@@ -335,6 +335,7 @@ TEST_F(TwoNodes, AForgedManifestIsRefused) {
   auto transport = net::make_local_client(
       [&](net::Request request, net::Reply reply) {
         world["JP"].service->handle(std::move(request), [reply = std::move(reply)](net::Response r) {
+          ASSERT_OK(r.gather());
           const size_t at = r.body.find("real.example");
           if (at != std::string::npos) r.body.replace(at, 4, "evil");
           reply(std::move(r));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -29,15 +30,32 @@ struct Request {
   [[nodiscard]] std::string_view header(std::string_view name) const;  // "" if absent; names compare without case
 };
 
+// Makes a body piece by piece, at the pace at which its client takes it; an answer then costs a piece of memory,
+// however long it is. Not thread-safe; runs on I/O threads, so each piece is short work. Goes away when the body has
+// been sent or nobody wants it any more.
+class BodySource {
+ public:
+  BodySource() = default;
+  BodySource(const BodySource&) = delete;
+  BodySource& operator=(const BodySource&) = delete;
+  virtual ~BodySource() = default;
+  // Appends a piece of some tens of KiB to `out`; false: that was the last. After an error the answer is broken off, so
+  // that the client cannot take it for whole.
+  virtual Result<bool> next(std::string& out) = 0;
+};
+
 struct Response {
   int status = 200;
   Headers headers{};
   std::string body{};
+  std::shared_ptr<BodySource> rest{};  // if set, what follows `body`; copies share it
   // May be sent as gzip or zstd to a client that asks for it. Not for answers that hold a secret beside text that
   // others choose: the length would tell of it (BREACH).
   bool compressible = false;
   std::string who{};  // whom it answers, for `served`; not sent
   [[nodiscard]] std::string_view header(std::string_view name) const;
+  // Pulls from `rest` until there are `enough` octets of body, or the body is whole and `rest` empty.
+  Status gather(size_t enough = SIZE_MAX);
 };
 
 // One answer, as ServerOptions::served is told of it.
@@ -49,7 +67,7 @@ struct Served {
   std::string who{};
   int version = 11;  // 10, 11, 20
   int status = 0;
-  size_t octets = 0;        // of the body, as sent
+  size_t octets = 0;        // of the body, as sent; of one that came in pieces, as far as it was made
   int64_t duration_us = 0;  // from the request's last octet until the answer stood ready
 };
 
@@ -80,7 +98,8 @@ struct ServerOptions {
   // Which client keys may finish the handshake; unset = every key (the application decides). A client without
   // certificate always may.
   std::function<bool(const std::string& spki_sha256)> accept_spki;
-  // Told of each answer that a handler gave, when it stands ready; on I/O threads, so short and thread-safe. Requests
+  // Told of each answer that a handler gave, when it stands ready, or of one in pieces when nobody wants more of it; on
+  // I/O threads, so short and thread-safe. Requests
   // that were refused before they reached a handler are only counted.
   std::function<void(const Served&)> served;
 };

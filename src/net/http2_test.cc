@@ -9,6 +9,8 @@
 #include <gmock/gmock.h>
 #include <nghttp2/nghttp2.h>
 
+#include "net/internal/test_peer.h"
+
 namespace entente::net::internal {
 namespace {
 
@@ -228,6 +230,35 @@ TEST(Http2, ASmallAnswerDoesNotWaitBehindAPage) {
   EXPECT_FALSE(p.answers[page].closed);
   p.pump();
   EXPECT_EQ(p.answers[page].body.size(), 1u << 20);
+}
+
+TEST(Http2, AnAnswerInPieces) {
+  Http2Limits limits;
+  Peer p(limits);
+  std::vector<int32_t> streams;
+  const std::string text = numbered(700'000);
+  for (int i = 0; i < 4; ++i) streams.push_back(p.ask({}));
+  p.pump();
+  ASSERT_EQ(p.requests().size(), 4u);
+  const std::vector<std::vector<size_t>> sizes{{}, {0, 1, 0, 65'536, 100'000}, {16'384, 16'384, 0}, {300'000}};
+  for (size_t i = 0; i < 4; ++i) {
+    Response r{200, {}, i == 1 ? "front" : ""};
+    r.rest = std::make_shared<Pieces>(text, sizes[i], i == 3);
+    p.server.answer(streams[i], std::move(r), kDate, 0);
+  }
+  p.pump();
+  for (size_t i = 0; i < 4; ++i) {
+    const Peer::Answer& a = p.answers[streams[i]];
+    EXPECT_EQ(a.status, 200);
+    EXPECT_TRUE(a.closed);
+    if (i == 3) {  // RFC 9113 §8.1.1: broken off, and the client can tell
+      EXPECT_NE(a.error, 0u);
+      continue;
+    }
+    EXPECT_EQ(a.error, 0u);
+    EXPECT_TRUE(a.body == (i == 1 ? "front" + text : text)) << i;
+  }
+  EXPECT_EQ(p.server.held(), 0u);
 }
 
 TEST(Http2, RefusalsByStatus) {

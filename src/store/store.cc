@@ -90,7 +90,7 @@ Status Store::raw(const std::vector<Row>& rows, const std::function<void(size_t,
   return state_->raw(rows, fn);
 }
 
-Status Store::raw(const std::vector<Ref>& refs, const std::function<void(size_t, std::string_view)>& fn) const {
+Status Store::raw(std::span<const Ref> refs, const std::function<void(size_t, std::string_view)>& fn) const {
   return state_->raw(refs, fn);
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -153,7 +154,7 @@ class Store final : public log::Projector {
   [[nodiscard]] Result<Page> page(const Uuid& collection, const Query& query) const;
   // Octets of rows, in order: fn(i, raw).
   [[nodiscard]] Status raw(const std::vector<Row>& rows, const std::function<void(size_t, std::string_view)>& fn) const;
-  [[nodiscard]] Status raw(const std::vector<Ref>& refs, const std::function<void(size_t, std::string_view)>& fn) const;
+  [[nodiscard]] Status raw(std::span<const Ref> refs, const std::function<void(size_t, std::string_view)>& fn) const;
   [[nodiscard]] Result<std::string> raw(const Row& row) const;
   // All versions of an object in every collection, oldest date first; empty if unknown.
   [[nodiscard]] Result<std::vector<Row>> find(std::string_view id) const;

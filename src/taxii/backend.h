@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,15 +53,13 @@ struct Item {
   Time date_added;
 };
 
-// What an envelope with objects begins with, so that a page's text becomes the answer where it stands (T61).
-inline constexpr std::string_view kEnvelopeFront = "{\"objects\":[";
-
 struct Page {
   std::vector<Item> items;    // ascending date_added; of manifest and versions only
   std::optional<Time> first;  // date_added of the first one given, if there is one
   std::optional<Time> last;   // … of the last one
-  // Objects only: kEnvelopeFront, then raw texts joined by ','; empty if there are none, and for manifest and versions.
-  std::string body;
+  // Objects only: raw texts joined by ','; null if there are none, and for manifest and versions. Read after the
+  // backend's call has returned, as the client takes it.
+  std::shared_ptr<net::BodySource> objects;
   bool more = false;
   Time snapshot;  // newest date that the backend has given out: what is older belongs to a sequence that begins here
 };
@@ -89,7 +88,7 @@ class Backend {
   virtual std::vector<RootInfo> roots(const Caller& caller) = 0;  // those the caller may know of
   virtual Result<std::vector<CollectionInfo>> collections(const Caller& caller,
                                                           const std::string& root) = 0;  // stable order
-  // `want_body`: fill Page::body.
+  // `want_body`: fill Page::objects, not Page::items.
   virtual Result<Page> page(const Caller& caller, const std::string& root, const std::string& collection_id,
                             const Filter& filter, bool want_body) = 0;
   // Does the collection hold any version of this object?

@@ -266,15 +266,9 @@ net::Response Service::State::page(const Call& call, Endpoint endpoint, const Qu
     if (!call.route.item.empty()) cursor.filter.ids.clear();  // the path says it
     next = seal(cursor, scope, options.cursor_key);
   }
-  std::string body;
-  if (want_body) {
-    body = envelope_json(std::move(page), next);
-  } else if (endpoint == Endpoint::kManifest) {
-    body = manifest_json(page, next);
-  } else {
-    body = versions_json(page, next);
-  }
-  net::Response response = answer(200, std::move(body));
+  net::Response response =
+      want_body ? envelope_answer(std::move(page), next)
+                : answer(200, endpoint == Endpoint::kManifest ? manifest_json(page, next) : versions_json(page, next));
   response.compressible = true;  // what the collection holds, and no secret of the caller's
   if (first && last) {           // T38
     response.headers.emplace_back("X-TAXII-Date-Added-First", to_text(*first));

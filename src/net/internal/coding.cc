@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include <zlib.h>
 #include <zstd.h>
@@ -92,7 +93,7 @@ bool has_content_coding(const Headers& headers) {
 }
 
 bool worth_coding(const Response& response) {
-  return response.compressible && response.status == 200 && response.body.size() >= kLeast &&
+  return response.compressible && response.status == 200 && (response.rest || response.body.size() >= kLeast) &&
          response.header("Content-Encoding").empty();
 }
 
@@ -158,13 +159,70 @@ bool Encoder::add(std::string_view piece, bool last) {
   }
 }
 
+std::string Encoder::take() { return std::exchange(state_->out, {}); }
+
 void Encoder::finish(Response& response) {
   state_->out.shrink_to_fit();
-  response.body = std::move(state_->out);
+  response.body = take();
+  head_coded(response, state_->coding);
+}
+
+void head_coded(Response& response, Coding coding) {
   for (auto& [name, value] : response.headers) {
     if (ascii_lower(name) == "etag" && !value.starts_with("W/")) value.insert(0, "W/");
   }
-  response.headers.emplace_back("Content-Encoding", coding_name(state_->coding));
+  response.headers.emplace_back("Content-Encoding", coding_name(coding));
+}
+
+bool CoderPlaces::take() {
+  if (free_.fetch_sub(1, std::memory_order_relaxed) > 0) return true;
+  give_back();
+  return false;
+}
+
+void CoderPlaces::give_back() { free_.fetch_add(1, std::memory_order_relaxed); }
+
+namespace {
+
+class CodedSource final : public BodySource {
+ public:
+  // Requires: a place was taken.
+  CodedSource(Coding coding, std::string front, std::shared_ptr<BodySource> inner, CoderPlaces& places)
+      : encoder_(coding), piece_(std::move(front)), inner_(std::move(inner)), places_(places) {}
+  CodedSource(const CodedSource&) = delete;
+  CodedSource& operator=(const CodedSource&) = delete;
+  ~CodedSource() override { places_.give_back(); }
+
+  Result<bool> next(std::string& out) override {
+    bool more = true;
+    std::string coded;
+    while (more && coded.empty()) {  // a coder may keep a piece and give nothing yet
+      if (piece_.empty()) {
+        TRY(more, inner_->next(piece_));
+      }
+      if (!encoder_.add(piece_, !more)) return make_error(ErrorKind::kInternal, "cannot code the answer");
+      piece_.clear();
+      coded = encoder_.take();
+    }
+    out += coded;
+    return more;
+  }
+
+ private:
+  Encoder encoder_;
+  std::string piece_;
+  std::shared_ptr<BodySource> inner_;
+  CoderPlaces& places_;
+};
+
+}  // namespace
+
+bool code_rest(Response& response, Coding coding, CoderPlaces& places) {
+  if (!places.take()) return false;
+  response.rest =
+      std::make_shared<CodedSource>(coding, std::exchange(response.body, {}), std::move(response.rest), places);
+  head_coded(response, coding);
+  return true;
 }
 
 }  // namespace entente::net::internal

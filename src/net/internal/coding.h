@@ -2,6 +2,8 @@
 // hold an I/O thread for milliseconds.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,7 +22,7 @@ std::string_view coding_name(Coding coding);
 // Is there a Content-Encoding other than identity in a request? We take none: 415.
 bool has_content_coding(const Headers& headers);
 
-// Is an answer to be coded: marked so by its maker, long enough, a 200?
+// Is an answer to be coded: marked so by its maker, long enough (or in pieces), a 200?
 bool worth_coding(const Response& response);
 // Says that the answer depends on Accept-Encoding; for every answer that would be coded for somebody.
 void add_vary(Response& response);
@@ -34,13 +36,30 @@ class Encoder {
 
   // Codes a piece; `last` ends the stream. False if the library failed (no memory): the answer goes out as it is.
   bool add(std::string_view piece, bool last);
-  // The whole. Puts it into the response, with Content-Encoding and, as the octets are others now, a weak ETag
-  // (RFC 9110 §8.8.1). Requires: all was added.
+  std::string take();  // what is ready of the coded text
+  // The whole. Puts it into the response, headed as head_coded() says. Requires: all was added.
   void finish(Response& response);
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// Content-Encoding and, as the octets are others now, a weak ETag (RFC 9110 §8.8.1).
+void head_coded(Response& response, Coding coding);
+
+// Counts what is coded piece by piece at a time: a coder holds some hundred KiB for as long as its client reads.
+class CoderPlaces {
+ public:
+  explicit CoderPlaces(size_t places) : free_(static_cast<int64_t>(places)) {}
+  bool take();
+  void give_back();
+
+ private:
+  std::atomic<int64_t> free_;
+};
+// Codes body and rest from now on piece by piece. False, and nothing has changed, if all places are taken or the
+// library has no memory. Requires: `places` lives as long as the answer; a rest.
+bool code_rest(Response& response, Coding coding, CoderPlaces& places);
 
 }  // namespace entente::net::internal

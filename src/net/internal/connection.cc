@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <iterator>
 
 #include <boost/asio/post.hpp>
+#include <fmt/format.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -282,11 +284,40 @@ std::shared_ptr<Pending> Connection::call(Request request, int32_t stream, int v
   return pending;
 }
 
+// Tells of an answer in pieces when the last one was made or nobody wants more.
+class NotedSource final : public BodySource {
+ public:
+  NotedSource(const Shared& shared, Served served, std::shared_ptr<BodySource> inner)
+      : shared_(shared), served_(std::move(served)), inner_(std::move(inner)) {}
+  NotedSource(const NotedSource&) = delete;
+  NotedSource& operator=(const NotedSource&) = delete;
+  ~NotedSource() override { shared_.options.served(served_); }
+  Result<bool> next(std::string& out) override {
+    const size_t had = out.size();
+    TRY(const bool more, inner_->next(out));
+    served_.octets += out.size() - had;
+    return more;
+  }
+
+ private:
+  const Shared& shared_;
+  Served served_;
+  std::shared_ptr<BodySource> inner_;
+};
+
 // In pieces: others have their turn in between.
 Task<void> Connection::encode(Response& response, Coding coding) {
-  constexpr size_t kPiece = 64 * 1024;
+  // What ends with its first piece has a length to say, and can still become a 500.
+  if (const Status first = response.gather(kPiece); !first.ok()) {
+    say_error("an answer could not be made: {}", first.error().text());
+    response = Response{500, {}, {}};
+  }
   add_vary(response);
   if (coding == Coding::kIdentity || !worth_coding(response)) co_return;
+  if (response.rest) {
+    code_rest(response, coding, shared_.coders);
+    co_return;
+  }
   Encoder encoder(coding);
   const std::string_view body = response.body;
   for (size_t at = 0; at < body.size(); at += kPiece) {
@@ -296,7 +327,7 @@ Task<void> Connection::encode(Response& response, Coding coding) {
   encoder.finish(response);
 }
 
-void Connection::note(const Pending& pending, const Response& response) {
+void Connection::note(const Pending& pending, Response& response) {
   const auto took = std::chrono::steady_clock::now() - pending.since;
   const int64_t us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
   shared_.answer_time->record_us(us);
@@ -308,7 +339,9 @@ void Connection::note(const Pending& pending, const Response& response) {
   s.status = response.status;
   s.octets = s.method == "HEAD" ? 0 : response.body.size();
   s.duration_us = us;
-  shared_.options.served(s);
+  if (response.rest && s.method == "HEAD") response.rest.reset();
+  if (!response.rest) return shared_.options.served(s);
+  response.rest = std::make_shared<NotedSource>(shared_, std::move(s), std::move(response.rest));
 }
 
 Task<std::optional<Response>> Connection::ask(Request request, int version) {
@@ -345,6 +378,28 @@ Task<bool> Connection::write(std::string_view head, std::string_view body) {
   }
   clear_deadline();
   shared_.bytes_out->add(total);
+  co_return true;
+}
+
+// A frame for each piece. Its size line goes with the head, which shares a record with the body's start.
+Task<bool> Connection::write_rest(std::string head, Response& response, bool chunked) {
+  for (bool more = true; more;) {
+    std::string& body = response.body;
+    if (body.empty()) {
+      if (const Status made = response.gather(kPiece); !made.ok()) {
+        say_error("an answer was broken off: {}", made.error().text());
+        co_return false;
+      }
+    }
+    more = response.rest != nullptr;
+    if (chunked) {
+      if (!body.empty()) fmt::format_to(std::back_inserter(head), "{:x}\r\n", body.size());
+      body.append(body.empty() ? "" : "\r\n").append(more ? "" : "0\r\n\r\n");
+    }
+    if (!co_await write(head, body)) co_return false;
+    head.clear();
+    body.clear();
+  }
   co_return true;
 }
 
@@ -407,8 +462,16 @@ Task<void> Connection::run() {
            ascii_lower(response->header("Connection")) != "close";
     shared_.requests[response->status / 100]->add();
     const bool no_body = head_only || response->status == 204 || response->status == 304;
-    const std::string head = response_head(*response, keep, parser.http_1_0(), date());
-    if (!co_await write(head, no_body ? std::string_view{} : std::string_view(response->body))) co_return;
+    if (no_body) response->rest.reset();
+    keep = keep && !(response->rest && parser.http_1_0());
+    std::string head = response_head(*response, keep, parser.http_1_0(), date());
+    if (response->rest) {
+      transport_.cork(true);
+      if (!co_await write_rest(std::move(head), *response, !parser.http_1_0())) co_return;
+      transport_.cork(false);
+    } else if (!co_await write(head, no_body ? std::string_view{} : std::string_view(response->body))) {
+      co_return;
+    }
     response.reset();
     if (!keep) {
       co_await linger();

@@ -41,6 +41,7 @@ using Task = asio::awaitable<T, Executor>;
 constexpr asio::as_tuple_t<asio::use_awaitable_t<Executor>> kToken{};
 
 constexpr size_t kReadSize = 32 * 1024;
+constexpr size_t kPiece = 256 * 1024;       // of an answer, made ahead of the socket
 constexpr size_t kTurn = 1u << 20;          // octets a connection may move before it lets others run
 constexpr size_t kRequestWork = 16 * 1024;  // what a request counts in that, beside its octets
 
@@ -74,6 +75,7 @@ struct Shared {
   Counter* handshake_failures = nullptr;
   Histogram* answer_time = nullptr;
   std::atomic<bool> draining{false};
+  CoderPlaces coders{256};
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -105,13 +107,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<std::optional<Response>> ask(Request request, int version);
   Task<bool> await_reply(Pending& pending);
   Task<bool> write(std::string_view head, std::string_view body);
+  Task<bool> write_rest(std::string head, Response& response, bool chunked);
   Task<void> refuse(int status);
   Task<void> linger(size_t most = SIZE_MAX);  // reads so many octets
   Task<void> yield();                         // lets others run
   // Calls the handler. The answer may stand in the result at once.
   std::shared_ptr<Pending> call(Request request, int32_t stream, int version);
   Task<void> encode(Response& response, Coding coding);
-  void note(const Pending& pending, const Response& response);
+  void note(const Pending& pending, Response& response);
 
   // An HTTP/2 connection reads and writes at once: its coroutine sleeps on a timer that whatever happens cancels.
   struct Http2 {

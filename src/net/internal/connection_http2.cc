@@ -10,7 +10,9 @@
 namespace entente::net::internal {
 namespace {
 
-constexpr size_t kOut = 64 * 1024;      // octets of frames made ahead of the socket
+constexpr size_t kOut = 64 * 1024;         // octets of frames made ahead of the socket
+constexpr int64_t kGoawayPatience = 1000;  // ms
+constexpr int64_t kGone = -1;
 constexpr size_t kLinger = 256 * 1024;  // read after GOAWAY; who sends more than that is flooding
 
 }  // namespace
@@ -165,9 +167,9 @@ Task<void> Connection::run_http2() {
   h.readable = true;
   int64_t blocked_until = Http2Session::kNever;
   size_t blocked_at = 0;
+  int64_t goaway_at = Http2Session::kNever;  // draining: when GOAWAY is sent at the latest; kGone: it was
   bool failed = false;
   while (!killed_) {
-    if (shared_.draining.load(std::memory_order_relaxed)) h.session.drain();
     co_await hand_out(h);
     const Flush flushed = co_await flush(h);
     if (flushed == Flush::kFailed) {
@@ -177,6 +179,16 @@ Task<void> Connection::run_http2() {
     const bool blocked = flushed == Flush::kBlocked;
     publish(h);
     const int64_t now = steady_ms();
+    if (shared_.draining.load(std::memory_order_relaxed) && goaway_at != kGone) {
+      // Much-used clients take GOAWAY for the end of all streams (hyper-h2 has no state after it), so what was asked is
+      // answered first, as long as that does not take long.
+      if (goaway_at == Http2Session::kNever) goaway_at = now + kGoawayPatience;
+      if (!h.session.busy() || now >= goaway_at) {
+        goaway_at = kGone;
+        h.session.drain();
+        continue;
+      }
+    }
     if (!blocked) {
       blocked_until = Http2Session::kNever;
     } else if (blocked_until == Http2Session::kNever || h.out_at != blocked_at) {
@@ -198,7 +210,8 @@ Task<void> Connection::run_http2() {
       continue;
     }
     timed_out_ = false;
-    deadline_ms_.store(std::min(h.session.deadline(), blocked_until), std::memory_order_relaxed);
+    const int64_t goaway_due = goaway_at == kGone ? Http2Session::kNever : goaway_at;
+    deadline_ms_.store(std::min({h.session.deadline(), blocked_until, goaway_due}), std::memory_order_relaxed);
     co_await sleep(h, read, blocked);
     deadline_ms_.store(kNever, std::memory_order_relaxed);
     if (timed_out_) {

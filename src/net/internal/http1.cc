@@ -286,7 +286,9 @@ std::string response_head(const Response& response, bool keep_alive, bool http_1
     out.append(name).append(": ").append(value).append("\r\n");
   }
   // RFC 9110 §8.6: no Content-Length on 1xx and 204.
-  if (response.status >= 200 && response.status != 204 && response.status != 304) {
+  if (response.rest) {
+    if (!http_1_0) out.append("Transfer-Encoding: chunked\r\n");
+  } else if (response.status >= 200 && response.status != 204 && response.status != 304) {
     fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", response.body.size());
   }
   out.append("Date: ").append(date).append("\r\n");

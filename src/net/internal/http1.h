@@ -66,7 +66,7 @@ class ResponseParser {
 };
 
 // "HTTP/1.1 200 OK … \r\n\r\n" with Content-Length, Date and Connection; the handler's own values of these are left
-// out.
+// out. A body with a rest is chunked, or goes to the end of the connection in HTTP/1.0 (RFC 9112 §6.3).
 std::string response_head(const Response& response, bool keep_alive, bool http_1_0, std::string_view date);
 // IMF-fixdate of a Unix time (RFC 9110 §5.6.7).
 std::string http_date(int64_t seconds);

@@ -7,6 +7,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "base/bytes.h"
+#include "base/log.h"
 #include "net/internal/http1.h"
 
 namespace entente::net::internal {
@@ -241,10 +242,14 @@ struct Http2Session::State {
       if (sound && !n.starts_with(':') && !connection_field(n)) fields.push_back(field(n, value));
     }
     const bool bodiless = s.response.status == 204 || s.response.status == 304;
-    if (!bodiless) fields.push_back(field("content-length", length));
+    if (!bodiless && !s.response.rest) fields.push_back(field("content-length", length));
     fields.push_back(field("date", date));
-    const bool no_body = bodiless || s.request.method == "HEAD" || s.response.body.empty();
-    if (no_body) s.response.body = {};
+    const bool no_body =
+        bodiless || s.request.method == "HEAD" || (s.response.body.empty() && s.response.rest == nullptr);
+    if (no_body) {
+      s.response.body = {};
+      s.response.rest.reset();
+    }
     held_answers += s.response.body.size();
     nghttp2_data_provider provider{};
     provider.source.ptr = this;
@@ -261,16 +266,28 @@ struct Http2Session::State {
   ssize_t give_body(int32_t id, uint8_t* to, size_t size, uint32_t* flags) {
     Stream* s = find(id);
     if (s == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    const std::string& body = s->response.body;
+    std::string& body = s->response.body;
+    if (s->at == body.size() && s->response.rest) {
+      held_answers -= body.size();
+      body.clear();
+      s->at = 0;
+      const Status made = s->response.gather(1);
+      held_answers += body.size();
+      if (!made.ok()) {
+        say_error("an answer was broken off: {}", made.error().text());
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+      }
+    }
     const size_t n = std::min(size, body.size() - s->at);
     std::copy_n(body.data() + s->at, n, to);
     s->at += n;
     s->progress += n;
-    if (s->progress >= kLeastProgress || s->at == body.size()) {
+    const bool last = s->at == body.size() && !s->response.rest;
+    if (s->progress >= kLeastProgress || last) {
       s->progress = 0;
       s->deadline = now_ms + ms(limits.write_timeout);
     }
-    if (s->at == body.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (last) *flags |= NGHTTP2_DATA_FLAG_EOF;
     budget = std::min(kBudget, budget + kEarnPerData);
     return static_cast<ssize_t>(n);
   }
