@@ -233,6 +233,7 @@ void Service::State::read(const std::shared_ptr<State>& self, Call call, Endpoin
   }
   // Nothing yet: hold the answer until there is something, or the time is up (DESIGN §4).
   auto held = std::make_shared<Call>(std::move(call));
+  held->request = {};  // thousands may wait
   const Caller caller = held->caller;
   const std::string root = held->root.path;
   const std::string collection = held->collection.id;

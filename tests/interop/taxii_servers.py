@@ -3,22 +3,23 @@
 
     taxii_servers.py ENTENTE medallion|opentaxii VENV
 """
-import base64, json, os, pathlib, subprocess, sys, tempfile, time, urllib.request, uuid
+import json, os, pathlib, subprocess, sys, tempfile, time, uuid
 
 sys.dont_write_bytecode = True
 ENTENTE, WHICH, VENV = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]).absolute()
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.argv[1:] = [ENTENTE]
 import crash_test as nodes  # noqa: E402  Node, free_port
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import other_servers  # noqa: E402
+from other_servers import PASSWORD, USER  # noqa: E402
 
-if not (VENV / "bin" / "python").exists() or subprocess.run([VENV / "bin" / "python", "-c", f"import {WHICH}"], capture_output=True).returncode != 0:
+if not other_servers.installed(VENV, WHICH):
     print(f"skipped: {WHICH} is not installed in {VENV}: run tools/setup test")
     sys.exit(77)
 
 FAILED = []
 N = 257
-USER, PASSWORD = "admin", "Password-4711"
-ROOT, COLLECTION = "trustgroup1", "91a7b528-80eb-42ed-a74d-c6fbd5a26116"
 
 
 def check(what, good, detail=""):
@@ -32,59 +33,9 @@ def indicator(n, **more):
             "pattern_type": "stix", "pattern": f"[domain-name:value = 'n{n}.example']", "valid_from": "2026-01-01T00:00:00Z", **more}
 
 
-def medallion(tmp, port):
-    """(command, environment, root, collection)"""
-    data = {"/discovery": {"title": "Others' server", "default": f"http://127.0.0.1:{port}/{ROOT}/", "api_roots": [f"http://127.0.0.1:{port}/{ROOT}/"]},
-            ROOT: {"information": {"title": "Root", "versions": ["application/taxii+json;version=2.1"], "max_content_length": 9765625}, "status": [],
-                   "collections": [{"id": COLLECTION, "title": "Everything", "can_read": True, "can_write": True, "media_types": ["application/stix+json;version=2.1"], "objects": [], "manifest": []}]}}
-    (tmp / "data.json").write_text(json.dumps(data))
-    (tmp / "config.json").write_text(json.dumps({"backend": {"module": "medallion.backends.memory_backend", "module_class": "MemoryBackend", "filename": str(tmp / "data.json")}, "users": {USER: PASSWORD}, "taxii": {"max_page_size": 100}}))
-    return [VENV / "bin" / "python", "-m", "medallion.scripts.run", "--host", "127.0.0.1", "--port", str(port), tmp / "config.json"], {}, f"/{ROOT}/", COLLECTION
-
-
-def opentaxii(tmp, port):
-    (tmp / "opentaxii.yml").write_text(f"""
-domain: "127.0.0.1:{port}"
-support_basic_auth: yes
-auth_api:
-  class: opentaxii.auth.sqldb.SQLDatabaseAPI
-  parameters: {{db_connection: "sqlite:///{tmp}/auth.db", create_tables: yes, secret: "a-secret-of-this-test-that-is-long-enough-for-its-hash", token_ttl_secs: 3600}}
-taxii1:
-taxii2:
-  public_discovery: true
-  title: "Others' server"
-  max_content_length: 9765625
-  default_pagination_limit: 100
-  max_pagination_limit: 1000
-  persistence_api:
-    class: opentaxii.persistence.sqldb.Taxii2SQLDatabaseAPI
-    parameters: {{db_connection: "sqlite:///{tmp}/data.db", create_tables: yes}}
-""")
-    environment = {"OPENTAXII_CONFIG": str(tmp / "opentaxii.yml")}
-    all_of = {**os.environ, **environment}
-
-    def tool(name, *args):
-        r = subprocess.run([VENV / "bin" / name, *args], env=all_of, capture_output=True, text=True, timeout=120)
-        if r.returncode != 0:
-            raise SystemExit(f"taxii_servers: {name}: {r.stdout[-1500:]}{r.stderr[-1500:]}")
-
-    tool("opentaxii-create-account", "-u", USER, "-p", PASSWORD, "--admin")
-    tool("opentaxii-add-api-root", "-t", "Root", "--default")
-    import sqlite3
-    with sqlite3.connect(tmp / "data.db") as db:
-        root = db.execute("select id from opentaxii_api_root").fetchone()[0]
-    tool("opentaxii-add-collection", "-r", str(uuid.UUID(str(root))), "-t", "Everything", "-d", "all", "-a", "all", "--public", "--public-write")
-    with sqlite3.connect(tmp / "data.db") as db:
-        collection = db.execute("select id from opentaxii_collection").fetchone()[0]
-    # 0.9.3 answers 500 to every list of collections, because its JSON writer does not know UUIDs (its issue 289): it is told here, nothing else is.
-    code = "import json, uuid; json.JSONEncoder.default = lambda self, o: str(o)\n"
-    code += f"from opentaxii.cli import app; app.run(host='127.0.0.1', port={port}, threaded=False)"
-    return [VENV / "bin" / "python", "-c", code], environment, f"/taxii2/{uuid.UUID(str(root))}/", str(uuid.UUID(str(collection)))
-
-
 def main(tmp):
     port = nodes.free_port()
-    command, environment, root, collection = {"medallion": medallion, "opentaxii": opentaxii}[WHICH](tmp, port)
+    command, environment, root, collection = getattr(other_servers, WHICH)(VENV, tmp, port)
     log = open(tmp / "server.log", "w")
     server = subprocess.Popen([*map(str, command)], env={**os.environ, **environment}, stdout=log, stderr=log, cwd=tmp)
     me = nodes.Node(str(tmp / "in"), "IN")

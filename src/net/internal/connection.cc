@@ -225,13 +225,14 @@ Task<bool> Connection::await_reply(Pending& pending) {
       pending.waiting = true;
     }
     if (killed_ || timed_out_) co_return false;
+    if (in_.empty()) in_ = {};
     if (!watch) {
       if (!sleep_) sleep_.emplace(socket_.get_executor());
       sleep_->expires_at(std::chrono::steady_clock::time_point::max());
       co_await sleep_->async_wait(kToken);
       continue;
     }
-    std::array<char, 4096> scratch;
+    static thread_local std::array<char, 4096> scratch;  // not in the coroutine's frame, which a long poll keeps
     const IoResult got = transport_.read(scratch.data(), scratch.size());
     switch (got.state) {
       case Io::kOk:  // the next request of a pipeline; at some point it must wait in the kernel
@@ -444,8 +445,8 @@ Task<void> Connection::run() {
   }
   const MessageLimits limits{shared_.options.max_header_bytes, shared_.options.max_body_bytes};
   for (;;) {
-    RequestParser parser(limits);
-    const int status = co_await read_request(parser);
+    auto parser = std::make_unique<RequestParser>(limits);
+    const int status = co_await read_request(*parser);
     if (status == -1) {
       transport_.close_notify();
       co_return;
@@ -454,20 +455,23 @@ Task<void> Connection::run() {
       co_await refuse(status);
       co_return;
     }
-    const bool head_only = parser.request().method == "HEAD";
-    bool keep = parser.keep_alive();
-    std::optional<Response> response = co_await ask(std::move(parser.request()), parser.http_1_0() ? 10 : 11);
+    const bool head_only = parser->request().method == "HEAD";
+    const bool old = parser->http_1_0();
+    bool keep = parser->keep_alive();
+    Request request = std::move(parser->request());
+    parser.reset();  // a long poll may follow: what it does not need is not kept
+    std::optional<Response> response = co_await ask(std::move(request), old ? 10 : 11);
     if (!response) co_return;
     keep = keep && !shared_.draining.load(std::memory_order_relaxed) &&
            ascii_lower(response->header("Connection")) != "close";
     shared_.requests[response->status / 100]->add();
     const bool no_body = head_only || response->status == 204 || response->status == 304;
     if (no_body) response->rest.reset();
-    keep = keep && !(response->rest && parser.http_1_0());
-    std::string head = response_head(*response, keep, parser.http_1_0(), date());
+    keep = keep && !(response->rest && old);
+    std::string head = response_head(*response, keep, old, date());
     if (response->rest) {
       transport_.cork(true);
-      if (!co_await write_rest(std::move(head), *response, !parser.http_1_0())) co_return;
+      if (!co_await write_rest(std::move(head), *response, !old)) co_return;
       transport_.cork(false);
     } else if (!co_await write(head, no_body ? std::string_view{} : std::string_view(response->body))) {
       co_return;

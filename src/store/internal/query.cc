@@ -168,8 +168,7 @@ Result<Page> PageReader::by_id() {
 
 Result<Page> PageReader::walk() {
   Page page;
-  const size_t room = std::min(query_.limit, kReserve) + 1;
-  query_.brief ? page.refs.reserve(room) : page.rows.reserve(room);
+  if (!query_.brief) page.rows.reserve(std::min(query_.limit, kReserve) + 1);
   Row read;  // of a brief page, when its head does not say enough
   Status status;
   const int64_t from = from_ == kNever ? kNever : from_ + 1;
