@@ -218,12 +218,29 @@ def large_bodies(port, token, deadline):
     return n
 
 
+def unknown_bodies(port, token, deadline):
+    """Large bodies without a login: the 401 comes after the first megabyte, not after the last."""
+    n = 0
+    while time.monotonic() < deadline:
+        try:
+            s = tls(port, "http/1.1")
+            s.sendall(b"POST /local/collections/inbox/objects/ HTTP/1.1\r\nHost: a\r\nContent-Type: application/taxii+json;version=2.1\r\nContent-Length: 60000000\r\n\r\n")
+            s.setblocking(True)
+            s.settimeout(2)
+            for _ in range(900):
+                s.sendall(b" " * 0x10000)
+            n += s.recv(4096).startswith(b"HTTP/1.1 401")
+        except OSError:
+            n += 1
+    return n
+
+
 ATTACKS = {f.__name__: f for f in (rapid_reset, settings_flood, ping_flood, empty_data, continuation, hpack_bomb, window_stall, slow_readers, slow_loris, half_requests,
-                                   ten_thousand, large_headers, large_bodies)}
+                                   ten_thousand, large_headers, large_bodies, unknown_bodies)}
 
 
 # Those whom the node must have disconnected at least once in the time.
-THROWN_OUT = {"rapid_reset", "settings_flood", "ping_flood", "empty_data", "continuation", "hpack_bomb", "large_headers", "large_bodies"}
+THROWN_OUT = {"rapid_reset", "settings_flood", "ping_flood", "empty_data", "continuation", "hpack_bomb", "large_headers", "large_bodies", "unknown_bodies"}
 
 
 # 64 MiB are taken before a body is too large, and for three seconds more the node reads, so that an honest client can see its answer.

@@ -26,7 +26,7 @@ def check(what, good, detail=""):
 
 
 def table():
-    lines = [[c.strip() for c in line.strip().strip("|").split("|")] for line in (SOURCE / "docs" / "rights.md").read_text().splitlines() if line.startswith("|")]
+    lines = [[c.strip() for c in line.strip().strip("|").split("|")] for line in (SOURCE / "docs" / "rights.md").read_text().split("\n## ")[0].splitlines() if line.startswith("|")]
     head = lines[0][1:]
     rows = []
     for cells in lines[2:]:
@@ -178,6 +178,46 @@ def ends(tmp, node, callers):
     check("a revoked token ends at once", holder.ask("GET", "/api/v1/status")[0] == 401)
 
 
+def scopes(node, callers):
+    """A token may be narrowed below its role, and is never widened by that: docs/rights.md, 'Tokens for one thing'."""
+    admin, made = callers["admin"], {}
+    for name, role, more in (("reader", "admin", {"read_only": True}), ("siem", "admin", {"read_only": True, "collections": ["inbox"]}), ("drop", "admin", {"collections": ["sightings"]}),
+                             ("hidden", "liaison", {"collections": ["inbox"]})):
+        status, _, text = admin.ask("POST", "/api/v1/tokens", json.dumps({"name": name, "role": role, "days": 1, **more}))
+        assert status == 200, text
+        made[name] = Caller(node, name, "Bearer " + json.loads(text)["token"])
+    post = json.dumps({"objects": [indicator()]})
+
+    def status(name, method, path, body=None):
+        return made[name].ask(method, path, body)[0]
+
+    inbox, sightings = "/local/collections/inbox/objects/", "/local/collections/sightings/objects/"
+    reads = [status("reader", "GET", p) for p in (inbox, sightings, "/api/v1/status", "/api/v1/accounts")]
+    check("a read-only token reads what its role reads", reads == [200] * 4, reads)
+    object_id = json.loads(post)["objects"][0]["id"]
+    admin.ask("POST", inbox, post)
+    writes = [status("reader", "POST", inbox, post), status("reader", "DELETE", f"{inbox}{object_id}/"), status("reader", "POST", "/api/v1/tokens", json.dumps({"name": "more", "role": "admin"})),
+              status("reader", "DELETE", "/api/v1/tokens/siem"), status("reader", "POST", "/api/v1/hold", json.dumps({"ids": [object_id]}))]
+    check("and writes nothing", writes == [403] * 5, writes)
+    told = json.loads(made["reader"].ask("POST", "/api/v1/hold", "{}")[2])
+    check("the refusal says why and what would change it", "read-only" in json.dumps(told) and "--read-only" in json.dumps(told), told)
+    shown = [c["alias"] for c in json.loads(made["siem"].ask("GET", "/local/collections/")[2])["collections"]]
+    check("a token for one collection sees that one", shown == ["inbox"] and status("siem", "GET", inbox) == 200, shown)
+    others = [status("siem", "GET", sightings), status("siem", "GET", f"/local/collections/{uuid.uuid4()}/objects/"), status("siem", "POST", inbox, post)]
+    check("others look to it as if they were not there", others == [404, 404, 403], others)
+    api = [status("siem", "GET", p) for p in ("/api/v1/status", "/api/v1/tokens", "/api/v1/decisions", "/api/v1/agreements")] + [status("drop", "POST", "/api/v1/tokens", "{}")]
+    check("and the API is closed to it", api == [403] * 5, api)
+    drop = [status("drop", "POST", sightings, post), status("drop", "POST", inbox, post)]
+    check("a token for one collection writes there if its role may", drop == [202, 404], drop)
+    check("a scope adds nothing to a role", status("hidden", "GET", inbox) == 404)
+    basic = Caller(node, "siem", "Basic " + base64.b64encode(b"siem:" + made["siem"].authorization[7:].encode()).decode())
+    check("a token sent as a password is as narrow", [basic.ask("GET", p)[0] for p in (inbox, sightings, "/api/v1/status")] == [200, 404, 403])
+    refused = admin.ask("POST", "/api/v1/tokens", json.dumps({"name": "wrong", "role": "analyst", "collections": ["inbocks"]}))
+    check("a collection that is not there is refused, with those that are", refused[0] in (400, 422) and b"sightings" in refused[2], refused)
+    listed = {t["name"]: t["scope"] for t in json.loads(admin.ask("GET", "/api/v1/tokens")[2])["tokens"]}
+    check("the list of tokens says it", (listed["siem"], listed["reader"], listed["drop"]) == ("read-only inbox", "read-only", "read-write sightings"), listed)
+
+
 def guessing(node, callers):
     """Last: a guesser is held up with 503 or 429 and Retry-After; tokens, certificates and who logged in before are not."""
     basic = lambda user, password: "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()  # noqa: E731
@@ -211,6 +251,7 @@ def main(tmp):
         names = walk(a, b, agreement, callers)
         no_leaks(callers, names)
         ends(tmp, a, callers)
+        scopes(a, callers)
         # A certificate that nothing pins is nobody.
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=JP", "-keyout", tmp / "k.pem", "-out", tmp / "c.pem"], check=True, capture_output=True)
         stranger = Caller(a, "stranger", certificate=(tmp / "c.pem", tmp / "k.pem"))

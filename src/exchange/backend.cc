@@ -72,7 +72,7 @@ Result<taxii::Caller> Exchange::authenticate(const net::Request& request) {
   const std::string_view authorization = request.header("Authorization");
   if (!authorization.empty()) {
     TRY(const Person person, directory_->authenticate(authorization, request.remote));
-    return taxii::Caller{"person " + std::string(to_text(person.role)) + " " + person.name};
+    return taxii::Caller{"person " + std::string(to_text(person.role)) + " " + person.name, to_text(person.scope)};
   }
   if (!request.peer_spki.empty()) {
     std::set<std::string> parties;
@@ -136,6 +136,16 @@ Result<std::vector<Exchange::Access>> Exchange::accesses(const taxii::Caller& ca
         out.push_back({received(s->agreement_id, p.party, me), received_alias(p.party, s->agreement_id),
                        "Received from " + p.party + ": " + s->document->title, sees, false, false});
       }
+    }
+    const Scope scope = parse_scope(caller.scope);
+    if (!scope.collections.empty()) {
+      const auto named = [&](const std::string& name) {
+        return std::ranges::find(scope.collections, name) != scope.collections.end();
+      };
+      std::erase_if(out, [&](const Access& a) { return !named(a.alias) && !named(a.collection.text()); });
+    }
+    if (scope.read_only) {
+      for (auto& a : out) a.write = false;
     }
     return out;
   }

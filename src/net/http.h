@@ -90,6 +90,15 @@ struct ServerOptions {
   size_t max_connections_per_address = 0;  // 0 = no limit
   size_t max_header_bytes = 16 * 1024;
   size_t max_body_bytes = 64u << 20;
+  // Of all connections together: bodies that are coming in or being worked on, and HTTP/2 answers that wait for their
+  // reader. Above it a body that grows past free_body_bytes is refused with 503 and Retry-After, and an HTTP/2
+  // connection is handed out one request at a time.
+  size_t max_held_bytes = 1u << 30;
+  // A body may grow so far whoever sends it; then `known` is asked, once, with the request's head. Who is not known is
+  // answered at once: the handler gets the request without its body, and will say what it takes. On I/O threads, so
+  // short and thread-safe; unset = everybody may go on.
+  size_t free_body_bytes = 1u << 20;
+  std::function<bool(const Request& head)> known;
   std::chrono::milliseconds handshake_timeout{10'000};
   std::chrono::milliseconds header_timeout{15'000};  // a request's first octet to the end of its headers
   std::chrono::milliseconds body_timeout{60'000};

@@ -308,6 +308,62 @@ TEST(Http2, UploadsTakeTurnsWhenMuchIsHeld) {
   EXPECT_LE(p.most_held, (1u << 20) + (3u << 20) + 20 * 256 * 1024);
 }
 
+TEST(Http2, WhoIsNotKnownSendsLittle) {
+  Http2Limits limits;
+  limits.free_body_bytes = 100'000;
+  limits.known = [](const Request& head) { return head.header("authorization") == "me"; };
+  Peer p(limits);
+  const int32_t mine = p.ask({{"authorization", "me"}}, std::string(3u << 20, 'a'));
+  const int32_t yours = p.ask({{"authorization", "you"}}, std::string(3u << 20, 'b'));
+  std::map<int32_t, size_t> got;
+  for (int round = 0; round < 100; ++round) {
+    p.pump();
+    for (auto& r : p.requests()) {
+      got[r.stream] = r.request.body.size();
+      p.server.answer(r.stream, {r.stream == mine ? 202 : 401, {}, {}}, kDate, 0);
+    }
+  }
+  EXPECT_EQ(got[mine], 3u << 20);
+  EXPECT_EQ(got[yours], 0u);
+  EXPECT_EQ(p.answers[mine].status, 202);
+  EXPECT_EQ(p.answers[yours].status, 401);
+  EXPECT_TRUE(p.answers[yours].closed);
+  EXPECT_LT(p.most_held, (3u << 20) + (1u << 20));
+}
+
+TEST(Http2, ABudgetOfAllConnections) {
+  Budget held(2u << 20);
+  Http2Limits limits;
+  limits.held = &held;
+  {
+    Peer one(limits);
+    Peer two(limits);
+    const int32_t large = one.ask({}, std::string(1'900'000, 'a'));
+    one.pump();
+    const int32_t refused = two.ask({}, std::string(1'900'000, 'b'));
+    const int32_t small = two.ask({}, std::string(10'000, 'c'));
+    two.pump();
+    EXPECT_EQ(two.answers[refused].status, 503);
+    for (auto& r : two.requests()) two.server.answer(r.stream, {200, {}, {}}, kDate, 0);
+    two.pump();
+    EXPECT_EQ(two.answers[small].status, 200);
+    for (auto& r : one.requests()) one.server.answer(r.stream, {202, {}, {}}, kDate, 0);
+    one.pump();
+    EXPECT_EQ(one.answers[large].status, 202);
+    EXPECT_EQ(held.held(), 0u);
+    // Answers that wait for their reader count too.
+    Peer slow(limits, false);
+    for (int i = 0; i < 3; ++i) slow.ask({});
+    slow.pump();
+    for (auto& r : slow.requests()) slow.server.answer(r.stream, {200, {}, std::string(1u << 20, 'x')}, kDate, 0);
+    EXPECT_GE(held.held(), 3u << 20);
+    slow.ask({});
+    slow.pump();
+    EXPECT_TRUE(slow.requests().empty()) << "no further request while more than the budget waits";
+  }
+  EXPECT_EQ(held.held(), 0u) << "what ended connections held is given back";
+}
+
 TEST(Http2, ASlowUploadGets408AndOthersGoOn) {
   Http2Limits limits;
   limits.body_timeout = 1000ms;

@@ -30,10 +30,10 @@ class ServerImpl final : public Server {
       : strand_(asio::make_strand(io_)),
         acceptor_(strand_),
         sweep_timer_(strand_),
+        shared_(options, std::move(handler)),
         connections_now_(metrics.gauge("entente_http_connections", "Connections open now")),
+        held_now_(metrics.gauge("entente_http_held_bytes", "Octets of bodies and HTTP/2 answers held now")),
         refused_(metrics.counter("entente_http_connections_refused_total", "Connections refused over a limit")) {
-    shared_.options = options;
-    shared_.handler = std::move(handler);
     for (int i = 0; i < 6; ++i) {
       shared_.requests[i] = &metrics.counter("entente_http_requests_total", "Answers by first digit of the status",
                                              "code=\"" + std::to_string(i) + "xx\"");
@@ -222,6 +222,7 @@ class ServerImpl final : public Server {
       sweep_timer_.expires_after(kSweep);
       co_await sweep_timer_.async_wait(kToken);
       const int64_t now = steady_ms();
+      held_now_.set(shared_.held.held());
       std::vector<std::shared_ptr<Connection>> late;
       {
         const std::scoped_lock lock(mutex_);
@@ -239,6 +240,7 @@ class ServerImpl final : public Server {
   SteadyTimer sweep_timer_;
   Shared shared_;
   Counter& connections_now_;
+  Counter& held_now_;
   Counter& refused_;
   uint16_t port_ = 0;
   std::atomic<bool> over_{false};

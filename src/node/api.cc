@@ -79,6 +79,35 @@ Result<Role> role_in(const Body& b) {
   return *role;
 }
 
+// What a new token is narrowed to. Collections that are not there are refused: the token would open nothing, and nobody
+// would know why.
+Result<exchange::Scope> scope_in(exchange::Exchange& ex, const Body& b) {
+  exchange::Scope scope;
+  scope.read_only = json::find_bool(b.doc.root(), "read_only").value_or(false);
+  for (const auto c : json::string_list(json::find_array(b.doc.root(), "collections")))
+    scope.collections.emplace_back(c);
+  if (scope.collections.empty()) return scope;
+  TRY(const auto known, ex.collections({"person admin token", {}}, "/local/"));
+  for (const auto& c : scope.collections) {
+    if (std::ranges::any_of(known, [&](const auto& k) { return k.alias == c || k.id == c; })) continue;
+    std::string names;
+    for (const auto& k : known) names += (names.empty() ? "" : ", ") + (k.alias.empty() ? k.id : k.alias);
+    return invalid("there is no collection \"" + c + "\"", "/collections", "one of: " + names);
+  }
+  return scope;
+}
+
+// A token for one thing opens nothing else.
+Status in_scope(const taxii::Caller& caller, const net::Request& request) {
+  const exchange::Scope scope = exchange::parse_scope(caller.scope);
+  if (!scope.collections.empty())
+    return make_error(ErrorKind::kDenied, "this token is for TAXII collections only", request.path,
+                      "use a token without --collection");
+  if (scope.read_only && request.method != "GET" && request.method != "HEAD")
+    return make_error(ErrorKind::kDenied, "this token is read-only", request.path, "use a token without --read-only");
+  return {};
+}
+
 std::string query_value(const net::Request& r, std::string_view name) {
   const auto pairs = net::parse_query(r.query);
   if (!pairs) return {};
@@ -351,7 +380,8 @@ net::Response Api::ledger(const net::Request& request) {
   const size_t slash = rest.find('/');
   if (slash == std::string_view::npos) return problem(no_such());
   const std::string_view uuid = rest.substr(0, slash);
-  if ((!parse_uuid(uuid) && uuid != exchange::kPrivateLog) || !ex_.may_read_ledger(*caller, uuid))
+  if ((!parse_uuid(uuid) && uuid != exchange::kPrivateLog) || !ex_.may_read_ledger(*caller, uuid) ||
+      !in_scope(*caller, request).ok())
     return problem(no_such());
   const std::string_view path = rest.substr(slash + 1);
   auto file = ex_.evidence().file(uuid, path);
@@ -383,6 +413,7 @@ void Api::handle(const net::Request& request, const net::Reply& reply) {
   const size_t space = caller->id.find(' ', 7);
   const auto role = exchange::parse_role(std::string_view(caller->id).substr(7, space - 7));
   if (!role) return reply(problem(no_such()));
+  if (const Status in = in_scope(*caller, request); !in.ok()) return reply(problem(in.error()));
   net::Response response = answer(request, *caller, *role);
   response.who = caller->id;
   reply(std::move(response));
@@ -566,6 +597,7 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       for (const auto& t : ex_.directory().tokens()) {
         Node one = Node::object();
         one.set("name", t.name).set("role", exchange::to_text(t.role)).set("expires", t.expires);
+        one.set("scope", exchange::to_text(t.scope));
         list.push(std::move(one));
       }
       Node n = Node::object();
@@ -579,9 +611,11 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       TRY(const Role r, role_in(b));
       const int64_t days = json::find_int(b.doc.root(), "days").value_or(90);
       if (days < 0 || days > 3650) return invalid("days is not between 0 (no end) and 3650", "/days");
-      TRY(const std::string token, ex_.directory().new_token(token_name, r, static_cast<int>(days)));
+      TRY(const exchange::Scope scope, scope_in(ex_, b));
+      TRY(const std::string token, ex_.directory().new_token(token_name, r, static_cast<int>(days), {}, scope));
       Node n = Node::object();
       n.set("token", token).set("name", token_name).set("role", exchange::to_text(r));
+      n.set("scope", exchange::to_text(scope));
       for (const auto& t : ex_.directory().tokens()) {
         if (t.name == token_name) n.set("expires", t.expires);
       }

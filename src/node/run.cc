@@ -120,6 +120,10 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config, int listenin
   so.threads = config.threads;
   so.max_connections = config.max_connections;
   so.max_body_bytes = config.max_body_bytes;
+  // Who is not known need not send tens of megabytes to learn it. A password costs too much to look at here.
+  so.known = [&s](const net::Request& head) {
+    return !s.exchange->quick_to_know(head) || s.exchange->authenticate(head).ok();
+  };
   TRY(s.access_log, AccessLog::open(config.access_log));
   so.served = [&s, logs = !config.access_log.empty()](const net::Served& served) {
     count(s.metrics, served);

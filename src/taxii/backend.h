@@ -18,6 +18,7 @@ namespace entente::taxii {
 // Who asks, as the backend made it from key, account or token; opaque here. Empty id = nobody.
 struct Caller {
   std::string id;
+  std::string scope{};  // what narrows the rights that come with the id, as the backend wrote it
 };
 
 struct RootInfo {

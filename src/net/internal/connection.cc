@@ -162,12 +162,21 @@ Task<IoResult> Connection::fill(size_t max) {
   }
 }
 
-Task<int> Connection::read_request(RequestParser& parser) {
+bool Connection::known(const Request& request) const {
+  if (!shared_.options.known) return true;
+  Request head{.method = request.method, .path = request.path, .query = request.query, .headers = request.headers};
+  head.remote = remote_;
+  head.peer_spki = peer_spki_;
+  return shared_.options.known(head);
+}
+
+Task<int> Connection::read_request(RequestParser& parser, Share& share) {
   const ServerOptions& options = shared_.options;
   bool started = !in_.empty();
   idle_ = !started;
   set_deadline(started ? options.header_timeout : options.idle_timeout);
   size_t paid = 0;
+  bool asked = false;
   for (;;) {
     if (!in_.empty()) {
       if (!started) {
@@ -191,12 +200,15 @@ Task<int> Connection::read_request(RequestParser& parser) {
         case Parse::kUnsupported:
           co_return 501;
       }
+      const bool free = parser.body_size() <= options.free_body_bytes;
+      if (!share.set(parser.body_size()) && !free) co_return 503;
+      if (!free && !std::exchange(asked, true) && !known(parser.request())) co_return kUnknown;
       if (parser.header_done() && !had_header) {
         set_deadline(options.body_timeout);
         const std::string_view expect = parser.request().header("Expect");
         if (!expect.empty() && !parser.http_1_0()) {
           if (ascii_lower(expect) != "100-continue") co_return 417;
-          if (!co_await write("HTTP/1.1 100 Continue\r\n\r\n", {})) co_return -1;
+          if (!co_await write("HTTP/1.1 100 Continue\r\n\r\n", {})) co_return kEnd;
           set_deadline(options.body_timeout);
         }
       } else if (parser.body_size() >= paid + kSlowBodyRate) {
@@ -206,12 +218,12 @@ Task<int> Connection::read_request(RequestParser& parser) {
         deadline_ms_.fetch_add(static_cast<int64_t>(seconds) * 1000, std::memory_order_relaxed);
       }
     } else if (shared_.draining.load(std::memory_order_relaxed) && !started) {
-      co_return -1;
+      co_return kEnd;
     }
     const IoResult got = co_await fill(kReadSize);
-    if (killed_) co_return -1;
-    if (timed_out_) co_return started ? 408 : -1;
-    if (got.state != Io::kOk) co_return -1;
+    if (killed_) co_return kEnd;
+    if (timed_out_) co_return started ? 408 : kEnd;
+    if (got.state != Io::kOk) co_return kEnd;
   }
 }
 
@@ -418,7 +430,9 @@ std::string_view Connection::date() {
 
 Task<void> Connection::refuse(int status) {
   shared_.requests[status / 100]->add();
-  const std::string head = response_head(Response{status, {}, {}}, false, false, date());
+  Response response{status, {}, {}};
+  if (status == 503) response.headers.emplace_back("Retry-After", "5");
+  const std::string head = response_head(response, false, false, date());
   if (co_await write(head, {})) co_await linger();
 }
 
@@ -446,19 +460,21 @@ Task<void> Connection::run() {
   const MessageLimits limits{shared_.options.max_header_bytes, shared_.options.max_body_bytes};
   for (;;) {
     auto parser = std::make_unique<RequestParser>(limits);
-    const int status = co_await read_request(*parser);
-    if (status == -1) {
+    Share share(&shared_.held);
+    const int status = co_await read_request(*parser, share);
+    if (status == kEnd) {
       transport_.close_notify();
       co_return;
     }
-    if (status != 0) {
+    if (status > 0) {
       co_await refuse(status);
       co_return;
     }
     const bool head_only = parser->request().method == "HEAD";
     const bool old = parser->http_1_0();
-    bool keep = parser->keep_alive();
+    bool keep = status == 0 && parser->keep_alive();
     Request request = std::move(parser->request());
+    if (status == kUnknown) request.body = {};
     parser.reset();  // a long poll may follow: what it does not need is not kept
     std::optional<Response> response = co_await ask(std::move(request), old ? 10 : 11);
     if (!response) co_return;

@@ -23,6 +23,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "net/http.h"
+#include "net/internal/budget.h"
 #include "net/internal/coding.h"
 #include "net/internal/http1.h"
 #include "net/internal/http2.h"
@@ -68,6 +69,7 @@ struct Pending {
 
 // What all connections of a server share.
 struct Shared {
+  Shared(ServerOptions o, Handler h) : options(std::move(o)), handler(std::move(h)), held(options.max_held_bytes) {}
   ServerOptions options;
   Handler handler;
   Counter* requests[6] = {};  // by first digit of the status
@@ -76,6 +78,7 @@ struct Shared {
   Histogram* answer_time = nullptr;
   std::atomic<bool> draining{false};
   CoderPlaces coders{256};
+  Budget held;
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -101,8 +104,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void clear_deadline();
   Task<Wait> wait(Io direction);
   Task<bool> handshake();
-  // 0: a request stands in the parser; -1: end without a word; else the status to refuse with.
-  Task<int> read_request(RequestParser& parser);
+  // 0: a request stands in the parser; kEnd: end without a word; kUnknown: its head does, and who sends it may send no
+  // more; else the status to refuse with.
+  static constexpr int kEnd = -1;
+  static constexpr int kUnknown = -2;
+  Task<int> read_request(RequestParser& parser, Share& share);
+  [[nodiscard]] bool known(const Request& request) const;
   Task<IoResult> fill(size_t max);  // reads into in_; waits
   Task<std::optional<Response>> ask(Request request, int version);
   Task<bool> await_reply(Pending& pending);

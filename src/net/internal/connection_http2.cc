@@ -160,6 +160,9 @@ Task<void> Connection::run_http2() {
   limits.body_timeout = o.body_timeout;
   limits.idle_timeout = o.idle_timeout;
   limits.write_timeout = o.write_timeout;
+  limits.free_body_bytes = o.free_body_bytes;
+  limits.known = [this](const Request& request) { return known(request); };
+  limits.held = &shared_.held;
   http2_ = std::make_unique<Http2>(limits);
   Http2& h = *http2_;
   sleep_.emplace(socket_.get_executor());

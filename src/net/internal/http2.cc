@@ -67,6 +67,9 @@ struct Stream {
   Response response;
   size_t at = 0;  // of the response's body
   size_t progress = 0;
+  bool asked = false;            // whether the sender is known
+  bool cut = false;              // answered without the rest of its body
+  std::unique_ptr<Share> share;  // of the body
 };
 
 }  // namespace
@@ -187,6 +190,15 @@ struct Http2Session::State {
     if (s->request.body.size() + octets.size() > limits.body_bytes) return refuse(id, *s, 413);
     s->request.body.append(octets);
     held_bodies += octets.size();
+    if (!s->share) s->share = std::make_unique<Share>(limits.held);
+    const bool free = s->request.body.size() <= limits.free_body_bytes;
+    if (!s->share->set(s->request.body.size()) && !free) return refuse(id, *s, 503);
+    if (!free && !std::exchange(s->asked, true) && limits.known && !limits.known(s->request)) {
+      held_bodies -= s->request.body.size();
+      s->request.body = {};
+      s->cut = true;
+      return request_done(id, *s);
+    }
     s->owed += octets.size();
     if (s->request.body.size() >= s->paid + kSlowBodyRate) {
       // As in HTTP/1: a slow line is no attack as long as it moves.
@@ -211,6 +223,16 @@ struct Http2Session::State {
     }
   }
 
+  void hold(size_t octets) {
+    held_answers += octets;
+    if (limits.held != nullptr) (void)limits.held->take(octets);
+  }
+
+  void release(size_t octets) {
+    held_answers -= octets;
+    if (limits.held != nullptr) limits.held->give_back(octets);
+  }
+
   void forget_body(Stream& s) {
     if (s.handed) return;  // it is the handler's
     held_bodies -= s.request.body.size();
@@ -220,7 +242,9 @@ struct Http2Session::State {
 
   void refuse(int32_t id, Stream& s, int status) {
     forget_body(s);
-    answer(id, s, Response{status, {}, {}}, http_date(std::time(nullptr)));
+    Response response{status, {}, {}};
+    if (status == 503) response.headers.emplace_back("Retry-After", "5");
+    answer(id, s, std::move(response), http_date(std::time(nullptr)));
   }
 
   void answer(int32_t id, Stream& s, Response response, std::string_view date) {
@@ -250,7 +274,7 @@ struct Http2Session::State {
       s.response.body = {};
       s.response.rest.reset();
     }
-    held_answers += s.response.body.size();
+    hold(s.response.body.size());
     nghttp2_data_provider provider{};
     provider.source.ptr = this;
     provider.read_callback = [](nghttp2_session*, int32_t stream, uint8_t* to, size_t size, uint32_t* flags,
@@ -268,11 +292,11 @@ struct Http2Session::State {
     if (s == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     std::string& body = s->response.body;
     if (s->at == body.size() && s->response.rest) {
-      held_answers -= body.size();
+      release(body.size());
       body.clear();
       s->at = 0;
       const Status made = s->response.gather(1);
-      held_answers += body.size();
+      hold(body.size());
       if (!made.ok()) {
         say_error("an answer was broken off: {}", made.error().text());
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -297,7 +321,7 @@ struct Http2Session::State {
     if (s == nullptr) return;
     if (s->handed && !s->answered) gone.push_back(id);
     forget_body(*s);
-    if (s->answered) held_answers -= s->response.body.size();
+    if (s->answered) release(s->response.body.size());
     streams.erase(id);
     if (streams.empty()) idle_since = now_ms;
     if (id == header_stream) header_deadline = kNever;
@@ -355,7 +379,7 @@ struct Http2Session::State {
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return;
     Stream* s = find(frame->hd.stream_id);
     // RFC 9113 §8.1: answered before the request was whole, and the rest is not wanted.
-    if (s != nullptr && !s->complete)
+    if (s != nullptr && (!s->complete || s->cut))
       nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
   }
 };
@@ -452,6 +476,7 @@ Http2Session::Http2Session(const Http2Limits& limits, int64_t now_ms)
 }
 
 Http2Session::~Http2Session() {
+  state_->release(state_->held_answers);
   if (state_->session != nullptr) nghttp2_session_del(state_->session);
 }
 
@@ -473,7 +498,8 @@ bool Http2Session::feed(std::string_view octets, int64_t now_ms) {
 
 std::optional<Http2Session::Ready> Http2Session::next_request() {
   State& s = *state_;
-  if (s.ended || s.held_answers > s.limits.held_answers) return std::nullopt;
+  const bool full = s.limits.held != nullptr && s.limits.held->over();
+  if (s.ended || s.held_answers > (full ? 0 : s.limits.held_answers)) return std::nullopt;
   while (!s.ready.empty()) {
     const int32_t id = s.ready.front();
     s.ready.pop_front();

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "net/http.h"
+#include "net/internal/budget.h"
 
 struct nghttp2_session;
 
@@ -28,6 +30,10 @@ struct Http2Limits {
   size_t held_bodies = 8u << 20;
   // Above so many octets of answers that the peer has not taken, further requests wait.
   size_t held_answers = 4u << 20;
+  // As in ServerOptions; may be unset.
+  size_t free_body_bytes = 1u << 20;
+  std::function<bool(const Request& head)> known;
+  Budget* held = nullptr;
   std::chrono::milliseconds header_timeout{15'000};
   std::chrono::milliseconds body_timeout{60'000};
   std::chrono::milliseconds idle_timeout{75'000};
