@@ -85,7 +85,7 @@ void put_be(std::string& out, T v) {
 template <class T>
 T get_be(std::string_view bytes) {
   T stored = 0;
-  if (bytes.size() == sizeof(T)) std::memcpy(&stored, bytes.data(), sizeof(T));
+  if (bytes.size() == sizeof(T)) bytes.copy(reinterpret_cast<char*>(&stored), sizeof(T));
   return big_endian(stored);
 }
 
