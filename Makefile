@@ -57,7 +57,7 @@ setup: ## install everything that any verb needs
 	@tools/setup build demo test bench check fuzz
 
 clean: ## remove build/ (the fetched data set stays)
-	@find build -mindepth 1 -maxdepth 1 ! -name data ! -name venv -exec rm -rf {} + 2>/dev/null || true
+	@find build -mindepth 1 -maxdepth 1 ! -name data ! -name venv ! -name venv-medallion ! -name venv-opentaxii -exec rm -rf {} + 2>/dev/null || true
 
 # TESTS is only ever switched on here: a demo after a test does not throw the tests' objects away.
 .PHONY: compile

@@ -38,6 +38,23 @@ def indicator(i, **more):
     return {**o, **more}
 
 
+def hunt(tmp):
+    follow = "[domain-name:value = 'evil.example'] FOLLOWEDBY [network-traffic:dst_ref.value = '198.51.100.7' AND network-traffic:dst_port = 8443]"
+    patterns = [follow, "[process:name = 'x']", "[network-traffic:dst_port = 8443]"]
+    (tmp / "hunt.json").write_text("\n".join(json.dumps(indicator(i, pattern=p)) for i, p in enumerate(patterns)))
+    (tmp / "a-conn.log").write_text('{"ts":"2026-01-01T00:00:03Z","id.orig_h":"10.0.0.5","id.resp_h":"198.51.100.7","id.resp_p":8443}\n')
+    (tmp / "z-dns.log").write_text('{"ts":"2026-01-01T00:00:00Z","query":"EVIL.example"}\n')
+    r = expect("hunt: compound patterns over files in any order", 0, "hunt", "--indicators", tmp / "hunt.json", tmp / "a-conn.log", tmp / "z-dns.log",
+               err="1 patterns cannot be hunted for")
+    found = {line["indicator"][-1]: line for line in map(json.loads, r.stdout.splitlines())}
+    check("hunt: each that matches, once", sorted(found) == ["0", "2"] and len(r.stdout.splitlines()) == 2, r.stdout)
+    check("hunt: the witness says which records", [(w["source"][-9:], w["record"]) for w in found["0"].get("witness", [])] == [("z-dns.log", 1), ("-conn.log", 1)], r.stdout)
+    check("hunt: what costs every record is said", "1 patterns have no value to look up" in r.stderr, r.stderr)
+    expect("hunt: nothing to hunt in", 2, "hunt", "--indicators", tmp / "hunt.json", err="--history")
+    expect("hunt: a history that is not there", 2, "hunt", "--indicators", tmp / "hunt.json", "--history", tmp / "none", err="there is no history")
+    expect("hunt: since when", 2, "hunt", "--indicators", tmp / "hunt.json", "--history", tmp, "--since", "yesterday", err="as in 2026-11-01, 7d, 12h")
+
+
 def pattern_match(tmp):
     observed = {"type": "observed-data", "id": "observed-data--1", "first_observed": "2026-01-01T00:00:00Z", "last_observed": "2026-01-01T00:00:00Z",
                 "number_observed": 2, "objects": {"0": {"type": "domain-name", "value": "x.example"}}}
@@ -151,6 +168,7 @@ def main(tmp):
     expect("pattern equal: no", 1, "pattern", "equal", "[a:b = 1]", "[a:b = 2]")
     expect("pattern equal: not a pattern", 1, "pattern", "equal", "[a:b = 1]", "[a:b = ]", err="second pattern: 1:8")
     pattern_match(tmp)
+    hunt(tmp)
     # MISP: there and back, and a list of what was not carried, one JSON object per line.
     everything = pathlib.Path(__file__).parent.parent / "src/misp/testdata/everything.json"
     r = expect("import: the list on standard output if the bundle goes to a file", 0, "import", "--from", "misp", everything, "--out", tmp / "bundle.json", "-o", "json")
@@ -181,7 +199,7 @@ def main(tmp):
           [f"{k.name} {oct(k.stat().st_mode)}" for k in (node / "keys").iterdir()])
     check("init prints no secret", (node / "keys" / "admin.token").read_text().strip() not in r.stdout + r.stderr)
     expect("init over a node", 1, "init", node, "--party", "IN", "--name", "n")
-    expect("init jp", 0, "init", tmp / "jp", "--party", "JP", "--name", "CERT", "--listen", f"127.0.0.1:{free_port()}")
+    expect("init jp", 0, "init", tmp / "jp", "--party", "JP", "--name", "CERT of Japan", "--listen", f"127.0.0.1:{free_port()}")
     expect("node status: nobody there", 2, "node", "status", "--dir", node, err="entente node run")
     expect("node status: no such folder", 2, "node", "status", "--dir", tmp / "nowhere")
     expect("node check of a stopped node", 0, "node", "check", "--dir", node)

@@ -7,27 +7,18 @@
 
 #include <fmt/format.h>
 
+#include "agreement/internal/act_wire.h"
+#include "agreement/internal/keys.h"
 #include "base/bytes.h"
 #include "json/json.h"
 
 namespace entente::agreement {
-namespace {
-
-using json::Node;
 
 constexpr std::string_view kType = "entente-act+jws";
 
-Node to_node(const Act& act) {
-  Node n = Node::object();
-  n.set("agreement_id", act.agreement_id);
-  n.set("body", act.body);
-  n.set("effective_at", to_text(act.effective_at));
-  n.set("kind", act.kind);
-  n.set("party", act.party);
-  n.set("prev_act", act.prev_act);
-  n.set("text_version", act.text_version);
-  return n;
-}
+namespace internal {
+
+using json::Node;
 
 // RFC 7515 §3.1 with the allow-list of agreement.md §3.7: alg, kid and typ and nothing else, so that no header can
 // bring a key of its own.
@@ -42,6 +33,27 @@ std::string protected_header(std::string_view kid) {
 std::string signing_input(std::string_view jws_protected, std::string_view payload) {
   return std::string(jws_protected) + "." + base64url(payload);
 }
+
+}  // namespace internal
+
+namespace {
+
+using json::Node;
+
+Node to_node(const Act& act) {
+  Node n = Node::object();
+  n.set("agreement_id", act.agreement_id);
+  n.set("body", act.body);
+  n.set("effective_at", to_text(act.effective_at));
+  n.set("kind", act.kind);
+  n.set("party", act.party);
+  n.set("prev_act", act.prev_act);
+  n.set("text_version", act.text_version);
+  return n;
+}
+
+using internal::protected_header;
+using internal::signing_input;
 
 bool is_hash(std::string_view t) {
   return t.size() == 64 &&
@@ -121,25 +133,6 @@ bool before(const Signature& a, const Signature& b) {
   return std::tie(a.jws_protected, a.signature) < std::tie(b.jws_protected, b.signature);
 }
 
-// A person fills at most one seat. Kuhn's augmenting paths; seats and persons are few (counts ≤ 16 per role,
-// kMaxSignatures).
-struct Seating {
-  std::vector<std::vector<size_t>> persons_of_seat;  // who could take it
-  std::vector<int> seat_of_person;
-
-  bool place(size_t seat, std::vector<bool>& tried) {
-    for (size_t p : persons_of_seat[seat]) {
-      if (tried[p]) continue;
-      tried[p] = true;
-      if (seat_of_person[p] < 0 || place(static_cast<size_t>(seat_of_person[p]), tried)) {
-        seat_of_person[p] = static_cast<int>(seat);
-        return true;
-      }
-    }
-    return false;
-  }
-};
-
 }  // namespace
 
 std::string Act::canonical() const { return json::canonical(to_node(*this)); }
@@ -194,14 +187,23 @@ Signature sign_act(const Act& act, std::string_view kid, const SecretKey& key) {
   return s;
 }
 
+Result<Signature> sign_act(const Act& act, std::string_view kid, SigningKey& key) {
+  Signature s;
+  s.kid = std::string(kid);
+  s.jws_protected = protected_header(kid);
+  TRY(s.signature, key.sign(signing_input(s.jws_protected, act.canonical())));
+  return s;
+}
+
 Result<std::map<std::string, int>> quorum_of(std::string_view kind, const Document& doc) {
   using Roles = std::map<std::string, int>;
   static constexpr std::array<std::string_view, 7> kOneAuthority = {
       "propose", "initial", "join_pillar", "leave_pillar", "host_consent", "request_accession", "claim_mismatch"};
   static constexpr std::array<std::string_view, 5> kOnePlenipotentiary = {
       "notify_completed", "certify_start", "consent_accession", "deposit_accession", "lead_pillar"};
-  static constexpr std::array<std::string_view, 8> kNarrowing = {
-      "suspend", "withdraw", "abandon", "no_renewal", "claim_breach", "object", "close_project", "hold"};
+  static constexpr std::array<std::string_view, 11> kNarrowing = {
+      "suspend",       "withdraw",        "abandon", "no_renewal",    "claim_breach",    "object",
+      "close_project", "end_provisional", "hold",    "joint_decline", "joint_stand_down"};
   static constexpr std::array<std::string_view, 6> kLikeSign = {"apply_provisionally", "correct_error",  "open_project",
                                                                 "join_project",        "end_by_consent", "amend"};
   auto in = [kind](const auto& list) { return std::find(list.begin(), list.end(), kind) != list.end(); };
@@ -209,6 +211,8 @@ Result<std::map<std::string, int>> quorum_of(std::string_view kind, const Docume
     auto it = doc.quorum.find(std::string(name));
     return it == doc.quorum.end() ? otherwise : it->second;
   };
+  if (kind == "joint_report") return Roles{{"node", 1}};
+  if (kind == "joint_propose" || kind == "joint_consent" || kind == "joint_go") return of("joint", {{"authority", 1}});
   if (in(kOneAuthority)) return Roles{{"authority", 1}};
   if (in(kOnePlenipotentiary)) return Roles{{"plenipotentiary", 1}};
   if (in(kNarrowing)) return of("narrow", {{"authority", 1}});
@@ -220,65 +224,19 @@ Result<std::map<std::string, int>> quorum_of(std::string_view kind, const Docume
                     "use a kind that agreement.md §3.2 defines");
 }
 
-Status check_quorum(const SignedAct& signed_act, const Document& doc) {
-  const Act& act = signed_act.act;
-  TRY(auto roles, quorum_of(act.kind, doc));
-  const Party* party = doc.party(act.party);
+Result<std::map<std::string, int>> quorum_of(const Act& act, const Document& doc) {
+  if (act.kind != "annex_notice" || !internal::only_revokes(act.body)) return quorum_of(act.kind, doc);
+  if (auto it = doc.quorum.find("key_revoke"); it != doc.quorum.end()) return it->second;
+  return quorum_of("suspend", doc);
+}
+
+Status check_quorum(const SignedAct& act, const Document& doc) {
+  TRY(auto roles, quorum_of(act.act, doc));
+  const Party* party = doc.party(act.act.party);
   if (party == nullptr)
-    return make_error(ErrorKind::kDenied, fmt::format("{} is no party of this text", printable(act.party)),
+    return make_error(ErrorKind::kDenied, fmt::format("{} is no party of this text", printable(act.act.party)),
                       "/act/party");
-
-  // Good signatures as (person, role). A person is a custodian where one is recorded, else a key.
-  const std::string payload = act.canonical();
-  std::vector<std::string> persons;
-  std::vector<std::pair<size_t, KeyRole>> good;
-  std::string ignored;
-  for (const Signature& s : signed_act.sigs) {
-    const Party* owner = nullptr;
-    const KeyRecord* key = doc.key(s.kid, &owner);
-    std::string why;
-    if (key == nullptr)
-      why = "is not in the document";
-    else if (owner != party)
-      why = fmt::format("is a key of {}", owner->party);
-    else if (!key->key || key->alg != "Ed25519")
-      why = "is a placeholder that verifies nothing";
-    else if (act.effective_at < key->not_before || act.effective_at >= key->not_after)
-      why = "is not valid at effective_at";
-    else if (s.jws_protected != protected_header(s.kid))
-      why = "has a header that is not allowed";
-    else if (!verify(*key->key, signing_input(s.jws_protected, payload), s.signature))
-      why = "did not sign this text";
-    if (!why.empty()) {
-      ignored += fmt::format("; key {} {}", printable(s.kid), why);
-      continue;
-    }
-    const std::string person = key->custodian.empty() ? "key:" + key->public_hex : "custodian:" + key->custodian;
-    auto it = std::find(persons.begin(), persons.end(), person);
-    if (it == persons.end()) it = persons.insert(persons.end(), person);
-    good.emplace_back(static_cast<size_t>(it - persons.begin()), key->role);
-  }
-
-  Seating seating;
-  seating.seat_of_person.assign(persons.size(), -1);
-  std::vector<std::string> empty_seats;
-  for (const auto& [role, count] : roles) {
-    for (int i = 0; i < count; ++i) {
-      std::vector<size_t> fitting;
-      for (const auto& [person, r] : good)
-        if (to_text(r) == role) fitting.push_back(person);
-      seating.persons_of_seat.push_back(std::move(fitting));
-      std::vector<bool> tried(persons.size(), false);
-      if (!seating.place(seating.persons_of_seat.size() - 1, tried)) empty_seats.push_back(role);
-    }
-  }
-  if (empty_seats.empty()) return {};
-  std::string missing;
-  for (const auto& role : empty_seats) missing += fmt::format("{}{}", missing.empty() ? "" : ", ", role);
-  return make_error(
-      ErrorKind::kDenied,
-      fmt::format("incomplete quorum for {} by {}: missing {}{}", act.kind, act.party, missing, ignored), "",
-      fmt::format("collect the signature of another person with the role {} of {}", empty_seats.front(), act.party));
+  return internal::check_signatures(act, *party, roles);
 }
 
 }  // namespace entente::agreement

@@ -84,6 +84,17 @@ json::Document& scratch() {
   return doc;
 }
 
+// A project is about what is labelled for it; a marking definition goes with what it marks.
+bool in_scope(const Rule& r, const Facts& f) {
+  if (r.state->project.empty() || f.marking != MarkingKind::kNone) return true;
+  return std::find(f.projects.begin(), f.projects.end(), r.state->project) != f.projects.end();
+}
+
+// agreement.md §3.4: what an initiative gives without a bilateral, group or project instrument. Never victims' data.
+bool initiative_type(std::string_view type) {
+  return type == "course-of-action" || type == "report" || type == "attack-pattern" || type == "marking-definition";
+}
+
 Reason reason(std::string_view code, const Rule& r, std::string note) {
   return {code, r.doc->agreement_id, r.doc->hash, r.flow->art, std::move(note)};
 }
@@ -179,7 +190,7 @@ Label Decider::label_of(size_t i) const {
 void Decider::forbids(size_t i, std::vector<Reason>& out) {
   const Facts& f = facts_[i];
   for (const Rule& r : plan_.of(f.type).forbids)
-    if (f.sectors.empty() || Plan::sector_hit(r, f.sectors))
+    if (in_scope(r, f) && (f.sectors.empty() || Plan::sector_hit(r, f.sectors)))
       out.push_back(reason("FORBIDDEN_BY_ARTICLE", r,
                            fmt::format("flow {} forbids {}: amend the agreement", r.flow->id, f.type)));
 }
@@ -213,6 +224,22 @@ std::optional<Passed> Decider::try_permit(size_t i, const Label& label, const Ru
   const Facts& f = facts_[i];
   const Flow& flow = *rule.flow;
   const size_t before = out.size();
+  if (!rule.state->project.empty() && !in_scope(rule, f))
+    out.push_back(reason(
+        "PROJECT_SCOPE", rule,
+        fmt::format("only what is labelled entente-project:{} is for this project: label it", rule.state->project)));
+  if (rule.state->project.empty() && !f.projects.empty())
+    out.push_back(reason("PROJECT_SCOPE", rule,
+                         "what is labelled for a project goes to its members only, by the project's own flow"));
+  if (auto joined = rule.state->joined.find(std::string(in_.recipient));
+      joined != rule.state->joined.end() && graph_[i].committed < joined->second && f.marking == MarkingKind::kNone &&
+      !is_public(f.id))
+    out.push_back(reason("NOT_YET_IN_FORCE", rule,
+                         fmt::format("older than the accession of {} ({}): publish a new version of it to release it",
+                                     in_.recipient, to_text(joined->second))));
+  if (rule.doc->level == Level::kInitiative && !initiative_type(f.type))
+    out.push_back(reason("TYPE_NOT_LISTED", rule,
+                         "an initiative alone gives courses of action, reports and attack patterns only"));
   if (rule.suspended)
     out.push_back(reason("SUSPENDED", rule,
                          fmt::format("flow {} is suspended: the party that suspended it may resume", flow.id)));
@@ -240,6 +267,7 @@ std::optional<Passed> Decider::try_permit(size_t i, const Label& label, const Ru
   }
   const Tlp whole = std::max(*mark, label.inherited);
   Tlp ceiling = std::min(flow.ceiling, Tlp::kAmberStrict);  // TLP:RED is for named persons, never for a machine
+  if (rule.doc->level == Level::kInitiative) ceiling = std::min(ceiling, Tlp::kGreen);
   if (in_.policy.max_tlp) ceiling = std::min(ceiling, *in_.policy.max_tlp);
   Passed passed;
   passed.rule = &rule;
@@ -481,6 +509,7 @@ Permission may(Action action, const Handling& object, const State& instrument) {
   auto no = [&a](std::string why) { return Permission{false, a.art, std::move(why)}; };
   if (instrument.kind != StateKind::kInForce && instrument.kind != StateKind::kEnding)
     return no(fmt::format("the agreement is {}: nothing is blocked under it", to_text(instrument.kind)));
+  if (doc.level == Level::kInitiative) return no("an initiative alone lets no machine act: a person decides");
   if (!a.block_allowed) return no("the agreement does not allow automatic blocking: a person decides");
   if (pap > a.block_pap)
     return no(fmt::format("PAP:{} is stricter than PAP:{}, which a block needs: ask the originator to mark it so",

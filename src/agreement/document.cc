@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "agreement/internal/lookalike.h"
+#include "agreement/internal/party_block.h"
 #include "agreement/internal/shape.h"
 #include "base/bytes.h"
 #include "json/json.h"
@@ -39,23 +41,11 @@ bool is_article(std::string_view t) {  // ^[0-9]+(\([0-9a-z]+\))*$
   return true;
 }
 
-bool is_hex64(std::string_view t) {
-  return t.size() == 64 &&
-         std::all_of(t.begin(), t.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-bool is_party_code(std::string_view t) {
-  return t.size() == 2 && t[0] >= 'A' && t[0] <= 'Z' && t[1] >= 'A' && t[1] <= 'Z';
-}
+using internal::is_hex64;
+using internal::parse_role;
 
 bool has(const std::vector<std::string>& list, std::string_view x) {
   return std::find(list.begin(), list.end(), x) != list.end();
-}
-
-std::optional<KeyRole> parse_role(std::string_view t) {
-  for (auto r : {KeyRole::kPlenipotentiary, KeyRole::kAuthority, KeyRole::kNode, KeyRole::kLog, KeyRole::kWitness})
-    if (t == to_text(r)) return r;
-  return std::nullopt;
 }
 
 // Reads the parts in the order of the schema into `d`.
@@ -81,8 +71,8 @@ class Reader {
     originator(root);
     protections(root);
     duration(root);
-    for (auto name : {"retention", "amendment", "accession", "declarations", "differences", "ledger", "instrument"})
-      s_.object(root, "", name, true);
+    membership(root);
+    for (auto name : {"retention", "amendment", "differences", "ledger", "instrument"}) s_.object(root, "", name, true);
     for (auto name : {"reciprocity", "joint_response", "supply_chain"}) s_.object(root, "", name, false);
     s_.array(root, "", "service_levels", true);
     s_.array(root, "", "projects", false);
@@ -177,63 +167,10 @@ class Reader {
       const Node& p = list->list()[i];
       const std::string at = fmt::format("/parties/{}", i);
       if (!s_.is_object(p, at)) continue;
-      Party party;
-      if (auto v = s_.text(p, at, "party", true)) {
-        party.party = *v;
-        if (!is_party_code(*v)) s_.add(at + "/party", "must be two capital letters (ISO 3166-1)");
-        if (d_.party(*v) != nullptr) s_.add(at + "/party", "a second entry for the same party");
-      }
-      party.name = party.party;
-      if (const Node* name = p.find("name"); name != nullptr && name->is_object() && !name->string_at("en").empty())
-        party.name = std::string(name->string_at("en"));
-      s_.array(p, at, "contacts", true);
-      party.tls_spki_sha256 = s_.strings(p, at, "tls_spki_sha256", true);
-      for (size_t k = 0; k < party.tls_spki_sha256.size(); ++k)
-        if (!is_hex64(party.tls_spki_sha256[k]))
-          s_.add(fmt::format("{}/tls_spki_sha256/{}", at, k), "must be 64 lower-case hex digits");
-      if (const Node* keys = s_.array(p, at, "keys", true))
-        for (size_t k = 0; k < keys->list().size(); ++k) key(keys->list()[k], fmt::format("{}/keys/{}", at, k), party);
+      Party party = internal::read_party(s_, p, at);
+      if (d_.party(party.party) != nullptr) s_.add(at + "/party", "a second entry for the same party");
       d_.parties.push_back(std::move(party));
     }
-  }
-
-  void key(const Node& n, const std::string& at, Party& party) {
-    if (!s_.is_object(n, at)) return;
-    KeyRecord k;
-    k.kid = s_.text(n, at, "kid", true).value_or("");
-    if (n.find("kid") != nullptr && k.kid.empty()) s_.add(at + "/kid", "must not be empty");
-    if (auto v = s_.text(n, at, "role", true)) {
-      if (auto role = parse_role(*v))
-        k.role = *role;
-      else
-        s_.add(at + "/role", "must be plenipotentiary, authority, node, log or witness");
-    }
-    if (auto v = s_.text(n, at, "alg", true)) {
-      k.alg = *v;
-      if (*v != "Ed25519" && *v != "ML-DSA-65") s_.add(at + "/alg", "must be Ed25519 or ML-DSA-65");
-    }
-    if (auto v = s_.text(n, at, "public", true)) {
-      k.public_hex = *v;
-      if (k.alg == "Ed25519") {
-        if (!is_hex64(*v))
-          s_.add(at + "/public", "an Ed25519 key is 64 lower-case hex digits");
-        else if (auto key = PublicKey::from_hex(*v); key.ok())
-          k.key = *key;
-      }
-    }
-    k.not_before = time(n, at, "not_before");
-    k.not_after = time(n, at, "not_after");
-    if (k.not_after <= k.not_before) s_.add(at + "/not_after", "must be later than not_before");
-    k.custodian = s_.text(n, at, "custodian", false).value_or("");
-    party.keys.push_back(std::move(k));
-  }
-
-  Time time(const Node& n, const std::string& at, std::string_view name) {
-    auto v = s_.text(n, at, name, true);
-    if (!v) return {};
-    auto t = parse_time(*v);
-    if (!t.ok()) s_.add(fmt::format("{}/{}", at, name), "must be an RFC 3339 time such as 2027-01-15T00:00:00Z");
-    return t.ok() ? *t : Time{};
   }
 
   std::optional<Period> period(const Node& n, const std::string& at, std::string_view name, bool required) {
@@ -280,6 +217,15 @@ class Reader {
     d_.sectors = s_.strings(*scope, "/scope", "sectors", true);
     s_.strings(*scope, "/scope", "purposes", true);
     s_.strings(*scope, "/scope", "forbidden_purposes", true);
+    const Node* pillars = s_.array(*scope, "/scope", "pillars", false);
+    for (size_t i = 0; pillars != nullptr && i < pillars->list().size(); ++i) {
+      const std::string at = fmt::format("/scope/pillars/{}", i);
+      if (!s_.is_object(pillars->list()[i], at)) continue;
+      if (auto id = s_.text(pillars->list()[i], at, "id", true)) {
+        if (has(d_.pillars, *id)) s_.add(at + "/id", "a second pillar with the same id");
+        d_.pillars.push_back(*id);
+      }
+    }
   }
 
   std::optional<Tlp> tlp(const Node& n, const std::string& at, std::string_view name) {
@@ -433,7 +379,7 @@ class Reader {
         if (count && (*count < 2 || *count > static_cast<int64_t>(d_.parties.size())))
           s_.add(at + "/start/n", "must be from 2 to the number of parties");
       } else if (d_.start_rule == "fixed_date") {
-        d_.start_date = time(*start, at + "/start", "date");
+        d_.start_date = internal::read_time(s_, *start, at + "/start", "date");
       } else if (start->find("rule") != nullptr && d_.start_rule != "on_last_signature" &&
                  d_.start_rule != "on_last_notification") {
         s_.add(at + "/start/rule",
@@ -450,11 +396,27 @@ class Reader {
       d_.renewal_period = period(*r, at + "/renewal", "period", d_.tacit_renewal).value_or(Period{});
       if (d_.tacit_renewal && d_.renewal_period.months == 0 && d_.renewal_period.us < 86'400'000'000)
         s_.add(at + "/renewal/period", "tacit renewal needs a period of at least one day");
+      d_.opt_out_notice = period(*r, at + "/renewal", "opt_out_notice", false).value_or(Period{});
     }
     if (const Node* w = s_.object(*n, at, "withdrawal", false))
       d_.withdrawal_notice = period(*w, at + "/withdrawal", "notice", false).value_or(Period{});
     if (const Node* w = s_.object(*n, at, "suspension", false))
       d_.suspension_scopes = s_.strings(*w, at + "/suspension", "scope", false);
+    d_.provisional = s_.boolean(*n, at, "provisional", false).value_or(false);
+    d_.survives = s_.strings(*n, at, "survives", false);
+  }
+
+  void membership(const Node& root) {
+    if (const Node* n = s_.object(root, "", "accession", true)) {
+      d_.accession_open_to = s_.strings(*n, "/accession", "open_to", false);
+      d_.accession_delay = period(*n, "/accession", "delay", false).value_or(Period{});
+    }
+    if (const Node* n = s_.object(root, "", "declarations", true)) {
+      const auto rule = s_.text(*n, "/declarations", "reservations", false).value_or("none");
+      if (rule != "none" && rule != "narrowing_only")
+        s_.add("/declarations/reservations", "must be none or narrowing_only: a declaration never widens");
+      d_.narrowing_declarations = rule == "narrowing_only";
+    }
   }
 
   // Amounts and times are integers or text: no node may round what another signed (agreement.md §3.7).
@@ -596,6 +558,21 @@ void check_keys(const Document& d, Shape& s) {
   }
 }
 
+// Nobody signs beside a party whose name is made to be taken for another's (threat-model.md 5).
+void check_names(const Document& d, Shape& s) {
+  std::map<std::string, std::string> seen;  // skeleton -> party
+  for (size_t i = 0; i < d.parties.size(); ++i) {
+    const Party& p = d.parties[i];
+    const std::string at = fmt::format("/parties/{}/name", i);
+    if (const std::string why = internal::misleading(p.name); !why.empty())
+      s.add(at, fmt::format("the name of {} {}: write it as it is read", printable(p.party), why));
+    const auto [it, fresh] = seen.emplace(internal::skeleton(p.name), p.party);
+    if (!fresh)
+      s.add(at, fmt::format("the names of {} and {} look the same: nobody could tell who signs", printable(it->second),
+                            printable(p.party)));
+  }
+}
+
 // Check 8: what the engine never does is also written down.
 void check_never(const Document& d, Shape& s) {
   for (auto action : kBuiltInNever)
@@ -665,6 +642,7 @@ Result<Document> document_from(Node node, std::vector<Problem>* problems) {
     check_quorums(d, shape);
     check_keys(d, shape);
     check_never(d, shape);
+    check_names(d, shape);
   }
   if (problems != nullptr) *problems = shape.problems;
   if (!shape.problems.empty()) return summary(shape.problems);

@@ -39,6 +39,7 @@ struct Party {
   std::string name;   // English display name, else the code
   std::vector<KeyRecord> keys;
   std::vector<std::string> tls_spki_sha256;
+  json::Node contacts;  // list, as written
 };
 
 struct Flow {
@@ -100,6 +101,13 @@ struct Document {
   Period withdrawal_notice;
   std::vector<std::string> suspension_scopes;  // whole flow sector party
   std::string duration_art;
+  Period opt_out_notice;                       // no_renewal is made at least so long before the end of a term
+  bool provisional = false;                    // may be applied provisionally
+  std::vector<std::string> survives;           // articles whose duties stay after the end
+  std::vector<std::string> pillars;            // ids of an initiative's pillars
+  std::vector<std::string> accession_open_to;  // "invited", "*" or party codes; empty: nobody may accede
+  Period accession_delay;
+  bool narrowing_declarations = false;  // a party may declare that it takes fewer flows
   json::Node node;
 
   [[nodiscard]] const Party* party(std::string_view code) const;
@@ -116,6 +124,10 @@ inline constexpr size_t kMaxDocumentBytes = 4u << 20;
 // Strict JSON, closed schema, semantic checks 1–10 of agreement.md §4.3; on failure all problems, not the first.
 [[nodiscard]] Result<Document> parse_document(std::string_view text, std::vector<Problem>* problems = nullptr);
 [[nodiscard]] Result<Document> document_from(json::Node node, std::vector<Problem>* problems = nullptr);
+// A key record by itself, as a notice adds it.
+[[nodiscard]] Result<KeyRecord> key_from(const json::Node& node);
+// A party block by itself, as `entente init` writes it and a candidate sends it.
+[[nodiscard]] Result<Party> party_from(const json::Node& node);
 
 // Check 11: the human texts that are bound by hash. `texts`: language -> octets. One problem per text that is missing
 // or differs.

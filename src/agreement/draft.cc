@@ -36,6 +36,7 @@ Node articles() {
                                    {"6", "Protection of victims and personal data", "enforced"},
                                    {"7", "Joint response", "evidenced"},
                                    {"8", "Supply chain integrity", "evidenced"},
+                                   {"9", "Projects in third countries", "enforced"},
                                    {"10", "Capacity building", "human"},
                                    {"11", "Costs", "human"},
                                    {"13", "Differences", "evidenced"},
@@ -201,8 +202,14 @@ Node draft_document(const Draft& d) {
                                                   {"hours", "24x7"}})}));
   n.set("duration", duration());
   n.set("amendment", object({{"art", "14(3)"}, {"main", "all_parties"}, {"annex_contacts_keys", "unilateral_notice"}}));
-  n.set("accession", object({{"open_to", Node::array()}, {"consent", "all_parties"}}))
-      .set("declarations", object({{"reservations", "none"}}));
+  // A group grows by invitation; who joins may take part in less, never in more.
+  const bool group = codes.size() > 2;
+  n.set("accession", object({{"art", "14(5)"},
+                             {"open_to", group ? texts({"invited"}) : Node::array()},
+                             {"consent", "all_parties"},
+                             {"delay", "P30D"},
+                             {"back_access", false}}))
+      .set("declarations", object({{"reservations", group ? "narrowing_only" : "none"}}));
   n.set("differences",
         object({{"art", "13"}, {"method", "consultation"}, {"start_within", "P30D"}, {"evidence", "ledger_openings"}}));
   n.set("ledger", object({{"hash", "sha-256"},

@@ -43,6 +43,7 @@ struct CaseObject {
   Tlp inherited = Tlp::kClear;
   bool verified = true;
   bool known = false;
+  Time committed;
 };
 
 // Owns what an Inputs only looks at.
@@ -68,6 +69,7 @@ struct Case {
       g.inherited = o.inherited;
       g.verified = o.verified;
       g.known_to_recipient = o.known;
+      g.committed = o.committed;
       out.push_back(g);
     }
     return out;
@@ -93,6 +95,8 @@ struct Case {
   }
 };
 
+inline constexpr int64_t kDayUs = int64_t{24} * 3600 * 1'000'000;
+
 class CaseMaker {
  public:
   explicit CaseMaker(uint64_t seed) : r_(seed) {}
@@ -107,6 +111,10 @@ class CaseMaker {
     for (size_t i = 0; i < n; ++i) plan(c);
     for (size_t i = 0; i < c.objects.size(); ++i) fill(c, i);
     for (CaseObject& o : c.objects) circumstances(c, o);
+    for (CaseObject& o : c.objects) {
+      o.committed = c.at.plus_us((r_.chance(30) ? -2 : 0) * kDayUs);
+      if (r_.chance(12)) o.node.set("labels", texts({r_.chance(80) ? "entente-project:port-1" : "entente-project:x"}));
+    }
     c.write_raw();
     if (r_.chance(2)) c.clock_safe = false;
     if (r_.chance(5)) c.policy.max_tlp = r_.of<Tlp>({Tlp::kGreen, Tlp::kAmber});
@@ -144,6 +152,11 @@ class CaseMaker {
     return out;
   }
 
+  std::set<std::string> chosen(const std::vector<std::string>& from) {
+    const auto list = some(from, 70);
+    return {list.begin(), list.end()};
+  }
+
   State state(size_t i, Case& c) {
     const std::string agreement = "urn:uuid:00000000-0000-5000-8000-00000000000" + std::to_string(i + 1);
     Node d =
@@ -169,6 +182,7 @@ class CaseMaker {
     d.set("flows", std::move(flows));
     if (r_.chance(60)) d.set("protection", protection_nodes());
     if (r_.chance(15)) d.find("originator_control")->set("rule", r_.chance(50) ? "never" : "marking");
+    if (r_.chance(40)) d.find("duration")->set("survives", texts({r_.chance(50) ? "3" : "3(1)"}));
     State s = in_force(sample(std::move(d)));
     const size_t fate = r_.below(20);
     if (fate < 4)
@@ -181,6 +195,19 @@ class CaseMaker {
       s.suspended_flows.insert("f0");
     else if (fate == 7)
       s.suspended_sectors.insert("5g");
+    if (r_.chance(6)) s.closed.insert({"IN", "JP"});
+    if (r_.chance(10))
+      for (const auto* party : {"IN", "JP"})
+        if (r_.chance(60)) s.declared[party] = chosen({"f0", "f1", "f2"});
+    if (r_.chance(8)) {
+      for (const auto* party : {"IN", "JP"}) {
+        if (r_.chance(70)) s.by_party[party] = StateKind::kProvisional;
+        if (r_.chance(85)) s.provisional[party] = chosen({"f0", "f1", "f2"});
+      }
+    }
+    if (r_.chance(10)) s.joined[r_.chance(80) ? "JP" : "IN"] = c.at.plus_us(-kDayUs);
+    if (r_.chance(8)) s.project = "port-1";
+    if (r_.chance(90)) s.began = {"IN", "JP"};
     if (r_.chance(97)) c.keys[agreement] = std::string(32, static_cast<char>('A' + i));
     return s;
   }

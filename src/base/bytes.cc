@@ -1,6 +1,7 @@
 #include "base/bytes.h"
 
 #include <array>
+#include <bit>
 #include <cstring>
 
 namespace entente {
@@ -68,16 +69,24 @@ Result<std::string> decode64(std::string_view in, const std::array<int8_t, 256>&
 }
 
 template <class T>
-void put_be(std::string& out, T v) {
-  for (int shift = static_cast<int>(sizeof(T)) * 8 - 8; shift >= 0; shift -= 8)
-    out += static_cast<char>(v >> shift & 0xff);
+T big_endian(T v) {
+  return std::endian::native == std::endian::little ? std::byteswap(v) : v;
 }
 
 template <class T>
+void put_be(std::string& out, T v) {
+  const T stored = big_endian(v);
+  char octets[sizeof(T)];
+  std::memcpy(octets, &stored, sizeof(T));
+  out.append(octets, sizeof(T));
+}
+
+// 0 if there are fewer octets.
+template <class T>
 T get_be(std::string_view bytes) {
-  uint64_t v = 0;
-  for (const char c : bytes) v = v << 8 | static_cast<uint8_t>(c);
-  return static_cast<T>(v);
+  T stored = 0;
+  if (bytes.size() == sizeof(T)) std::memcpy(&stored, bytes.data(), sizeof(T));
+  return big_endian(stored);
 }
 
 // Length of the well-formed UTF-8 sequence at text[i] (RFC 3629 §4) with its code point, or 0.

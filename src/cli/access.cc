@@ -18,6 +18,8 @@ struct Options {
   Target target;
   std::string name, role, password_file;
   int days = 90;
+  bool read_only = false;
+  std::vector<std::string> collections;
 };
 
 Result<int> account_add(Context& cx, const Options& o) {
@@ -38,16 +40,24 @@ Result<int> account_add(Context& cx, const Options& o) {
 Result<int> list(Context& cx, const Options& o, const char* path, const char* member) {
   TRY(NodeClient client, NodeClient::connect(o.target));
   TRY(const json::Document doc, client.get(path));
-  Table t({"name", "role", "expires (UTC)"});
+  const bool scoped = std::string_view(member) == "tokens";
+  Table t(scoped ? std::vector<std::string>{"name", "role", "scope", "expires (UTC)"}
+                 : std::vector<std::string>{"name", "role"});
   if (const auto rows = json::find_array(doc.root(), member)) {
     for (const json::Value v : *rows) {
       if (cx.json) {
         std::puts(json::write(Node::from(v)).c_str());
         continue;
       }
-      const std::string expires(json::find_string(v, "expires").value_or(""));
-      t.row({std::string(json::find_string(v, "name").value_or("")),
-             std::string(json::find_string(v, "role").value_or("")), expires.empty() ? "never" : expires});
+      std::vector<std::string> cells{std::string(json::find_string(v, "name").value_or("")),
+                                     std::string(json::find_string(v, "role").value_or(""))};
+      if (scoped) {
+        const std::string scope(json::find_string(v, "scope").value_or(""));
+        const std::string expires(json::find_string(v, "expires").value_or(""));
+        cells.push_back(scope.empty() ? "all of the role" : scope);
+        cells.push_back(expires.empty() ? "never" : expires);
+      }
+      t.row(std::move(cells));
     }
   }
   if (!cx.json) t.print();
@@ -57,14 +67,18 @@ Result<int> list(Context& cx, const Options& o, const char* path, const char* me
 Result<int> token_new(Context& cx, const Options& o) {
   TRY(NodeClient client, NodeClient::connect(o.target));
   Node n = Node::object();
-  n.set("name", o.name).set("role", o.role).set("days", o.days);
+  n.set("name", o.name).set("role", o.role).set("days", o.days).set("read_only", o.read_only);
+  Node only = Node::array();
+  for (const auto& c : o.collections) only.push(c);
+  n.set("collections", std::move(only));
   TRY(const json::Document doc, client.post("/api/v1/tokens", json::write(n)));
   if (cx.json) {
     std::puts(json::write(Node::from(doc.root())).c_str());
   } else {
     std::printf("%s\n", std::string(json::find_string(doc.root(), "token").value_or("")).c_str());
-    std::fprintf(stderr, "token %s, role %s; it is shown only now: the node keeps its hash\n", o.name.c_str(),
-                 o.role.c_str());
+    const std::string scope(json::find_string(doc.root(), "scope").value_or(""));
+    std::fprintf(stderr, "token %s, role %s%s%s; it is shown only now: the node keeps its hash\n", o.name.c_str(),
+                 o.role.c_str(), scope.empty() ? "" : ", ", scope.c_str());
   }
   return 0;
 }
@@ -103,6 +117,8 @@ void add_access_commands(CLI::App& app, Context& cx) {
   c->add_option("NAME", o->name, "name")->required();
   c->add_option("--role", o->role, "role")->required()->check(roles);
   c->add_option("--days", o->days, "how long it is valid; 0 = without end")->capture_default_str();
+  c->add_flag("--read-only", o->read_only, "it may only read, whatever the role may");
+  c->add_option("--collection", o->collections, "only this collection, by alias or id, over TAXII; repeat for more");
   o->target.add_options(*c);
   c->callback([&cx, o] { finish(cx, token_new(cx, *o)); });
   c = t->add_subcommand("list", "tokens, without their text");

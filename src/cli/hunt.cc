@@ -2,6 +2,7 @@
 #include "detect/hunt.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -19,17 +20,21 @@
 
 #include "base/bytes.h"
 #include "base/files.h"
+#include "base/time.h"
 #include "cli/internal/commands.h"
 #include "cli/internal/table.h"
 #include "detect/follow.h"
+#include "detect/history.h"
 #include "detect/load.h"
+#include "json/node.h"
+#include "pattern/pattern.h"
 
 namespace entente::cli {
 namespace {
 
 struct HuntOptions {
   std::vector<std::string> indicators, inputs;
-  std::string state, out;
+  std::string state, out, history, since;
   bool fields = false, below = false, follow = false;
   size_t jobs = 0;
 };
@@ -107,7 +112,8 @@ class Output {
 };
 
 // Until SIGTERM or ctrl-C.
-Result<int> follow(const HuntOptions& o, const detect::Index& index) {
+Result<int> follow(const HuntOptions& o, const detect::Loaded& loaded) {
+  const detect::Index& index = *loaded.index;
   if (o.state.empty()) return invalid("--follow needs a place for its positions", "", "give --state FILE");
   sigset_t set;
   sigemptyset(&set);
@@ -117,6 +123,7 @@ Result<int> follow(const HuntOptions& o, const detect::Index& index) {
   Output out;
   detect::HuntOptions options;
   options.parse_all = o.fields;
+  options.compounds = loaded.compounds.get();
   // What start() finds comes after the output was cut back: the note is read by a follower that finds nothing.
   {
     const auto nothing = detect::Builder().build();
@@ -142,22 +149,102 @@ Result<int> follow(const HuntOptions& o, const detect::Index& index) {
   return follower.report().matches > 0 ? 0 : 1;
 }
 
+// "2026-11-01T00:00:00Z", "2026-11-01", or so long ago: "P7D", "7d", "12h", "30m".
+Result<Time> time_of(const std::string& text) {
+  if (text.empty()) return Time{};
+  if (const auto at = parse_time(text.size() == 10 ? text + "T00:00:00Z" : text); at.ok()) return *at;
+  std::string period = text;
+  if (std::isdigit(static_cast<unsigned char>(text.front())) != 0) {
+    const char unit = text.back();
+    period = unit == 'd' ? "P" + text.substr(0, text.size() - 1) + "D"
+                         : "PT" + text.substr(0, text.size() - 1) +
+                               (unit == 'h'   ? "H"
+                                : unit == 'm' ? "M"
+                                              : "?");
+  }
+  const auto back = parse_period(period);
+  if (!back.ok()) return invalid("not a time: " + printable(text, 40), "--since", "as in 2026-11-01, 7d, 12h");
+  return subtract(SystemClock().now(), *back);
+}
+
+// Indicators against what a sensor saw.
+Result<int> hunt_past(const HuntOptions& o, const detect::Loaded& loaded) {
+  TRY(const Time since, time_of(o.since));
+  PosixFiles files;
+  if (!files.exists(o.history))
+    return make_error(ErrorKind::kNotFound, "there is no history", o.history,
+                      "name the folder `history` in the state folder of a sensor");
+  detect::HistoryOptions options;
+  options.write = false;
+  TRY(const auto history, detect::History::open(o.history, files, options));
+  const auto stats = history->stats();
+  std::vector<detect::History::Question> questions;
+  for (uint32_t n = 0; n < loaded.index->indicators(); ++n) {
+    const auto indicator = loaded.index->indicator(n);
+    if (indicator.tag != 0) continue;
+    const auto parsed = pattern::Pattern::parse(indicator.pattern);
+    if (!parsed.ok()) continue;
+    for (auto& atom : pattern::equality_atoms(*parsed).any_of) questions.push_back({n, std::move(atom)});
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  const auto hits = history->find(questions, since);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  for (const auto& h : hits) {
+    const auto indicator = loaded.index->indicator(h.number);
+    json::Node line = json::Node::object();
+    line.set("indicator", indicator.id)
+        .set("pattern", indicator.pattern)
+        .set("type", detect::name(h.kind))
+        .set("value", h.value)
+        .set("source", o.history)
+        .set("count", h.count)
+        .set("first", to_text(h.first))
+        .set("last", to_text(h.last));
+    json::Node sights = json::Node::array();
+    for (const auto& s : h.sights)
+      sights.push(json::Node::object().set("time", to_text(s.time)).set("src", s.src).set("dst", s.dst));
+    line.set("sights", std::move(sights));
+    std::puts(json::write(line).c_str());
+  }
+  if (loaded.compounds->size() > 0)
+    std::fprintf(stderr, "entente: %s patterns need more than one value: a history cannot answer for them\n",
+                 grouped(loaded.compounds->size()).c_str());
+  if (stats.damaged > 0)
+    std::fprintf(stderr, "entente: %s files of the history are damaged: what they held is missing\n",
+                 grouped(stats.damaged).c_str());
+  std::fprintf(stderr, "%s values asked for; %s seen in %s segments; %s matches in %.2f s\n",
+               grouped(questions.size()).c_str(), grouped(stats.seen).c_str(), grouped(stats.segments).c_str(),
+               grouped(hits.size()).c_str(), seconds);
+  return hits.empty() ? 1 : 0;
+}
+
 Result<int> hunt(Context& cx, const HuntOptions& o) {
+  if (o.inputs.empty() == o.history.empty())
+    return invalid("give either inputs or --history", "", "entente hunt --indicators FILE LOG…, or --history FOLDER");
+  if (!o.since.empty() && o.history.empty()) return invalid("--since needs --history", "--since", "");
   TRY(const auto loaded, detect::load_indicators(o.indicators, {.names_and_below = o.below}));
   const bool terminal = isatty(STDERR_FILENO) != 0;
   for (const auto& note : loaded.notes) std::fprintf(stderr, "entente: %s\n", note.c_str());
   if (loaded.indicators == 0)
     return invalid("there is no indicator to look for", o.indicators.front(),
                    "give STIX indicators, a CSV with a column of URLs, or a list with one value a line");
-  if (!loaded.not_at_all.empty() || !loaded.partly.empty()) {
-    std::fprintf(stderr, "entente: %s patterns cannot be looked up and %s only in part (%s: %s)\n",
-                 grouped(loaded.not_at_all.size()).c_str(), grouped(loaded.partly.size()).c_str(),
-                 (loaded.not_at_all.empty() ? loaded.partly : loaded.not_at_all).front().id.c_str(),
-                 (loaded.not_at_all.empty() ? loaded.partly : loaded.not_at_all).front().why.c_str());
+  if (!loaded.not_at_all.empty()) {
+    std::fprintf(stderr, "entente: %s patterns cannot be hunted for (%s: %s)\n",
+                 grouped(loaded.not_at_all.size()).c_str(), loaded.not_at_all.front().id.c_str(),
+                 loaded.not_at_all.front().why.c_str());
   }
-  if (o.follow) return follow(o, *loaded.index);
+  if (!loaded.every_record.empty()) {
+    std::fprintf(stderr,
+                 "entente: %s patterns have no value to look up, so every record is taken apart for them: slower (%s: "
+                 "%s)\n",
+                 grouped(loaded.every_record.size()).c_str(), loaded.every_record.front().id.c_str(),
+                 loaded.every_record.front().why.c_str());
+  }
+  if (!o.history.empty()) return hunt_past(o, loaded);
+  if (o.follow) return follow(o, loaded);
   detect::HuntOptions options;
   options.parse_all = o.fields;
+  options.compounds = loaded.compounds.get();
   options.threads = o.jobs;
   Meter meter;
   detect::HuntProgress progress;
@@ -196,10 +283,11 @@ void add_hunt_command(CLI::App& app, Context& cx) {
       ->required()
       ->allow_extra_args(false);
   c->add_option(
-       "INPUT", h->inputs,
-       "Zeek, Suricata, DNS query logs, JSON lines, text, NetFlow, IPFIX, pcap; gzip and zstd too; folders; '-' "
-       "is standard input")
-      ->required();
+      "INPUT", h->inputs,
+      "Zeek, Suricata, DNS query logs, JSON lines, text, NetFlow, IPFIX, pcap; gzip and zstd too; folders; '-' "
+      "is standard input");
+  c->add_option("--history", h->history, "instead of inputs: what a sensor saw (folder `history` of its state)");
+  c->add_option("--since", h->since, "with --history: seen at this time or later (2026-11-01, 7d, 12h)");
   c->add_flag("--fields", h->fields, "take every line apart, not only those in which raw text shows a value");
   c->add_flag("--below", h->below, "a name of a list also stands for all names below it");
   c->add_flag("--follow", h->follow, "go on as the inputs grow and are rotated, until SIGTERM or ctrl-C");
@@ -207,7 +295,11 @@ void add_hunt_command(CLI::App& app, Context& cx) {
   c->add_option("--out", h->out,
                 "with --follow: file for the matches, in which each is told once even if the program is killed");
   c->add_option("-j,--jobs", h->jobs, "inputs read at the same time (default: one for each processor)");
-  c->callback([&cx, h] { finish(cx, hunt(cx, *h)); });
+  c->callback([&cx, h] {
+    const auto result = hunt(cx, *h);
+    finish(cx, result);
+    if (!result.ok()) cx.status = 2;  // 1 would say that nothing matches
+  });
 }
 
 }  // namespace entente::cli

@@ -15,6 +15,7 @@
 #include "cli/internal/node_client.h"
 #include "cli/internal/table.h"
 #include "json/node.h"
+#include "net/supervisor.h"
 #include "sensor/config.h"
 #include "sensor/control.h"
 
@@ -39,7 +40,8 @@ Result<int> run_sensor(const std::string& file) {
       }
     }
   });
-  const Status s = sensor::run_sensor(config, stop.get_token());
+  auto supervisor = net::Supervisor::from_environment();
+  const Status s = sensor::run_sensor(config, stop.get_token(), supervisor);
   waiter.request_stop();
   if (!s.ok()) return s.error();
   return 0;

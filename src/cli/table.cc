@@ -18,9 +18,25 @@ bool numeric(const std::string& s) {
 
 }  // namespace
 
+// Cells of a terminal: two for CJK and the like, none for marks that stand on the letter before (Latin, Devanagari).
 size_t display_width(const std::string& utf8) {
-  return static_cast<size_t>(
-      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  size_t out = 0;
+  for (size_t i = 0; i < utf8.size();) {
+    const auto lead = static_cast<unsigned char>(utf8[i]);
+    const size_t size = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    uint32_t c = size == 1 ? lead : lead & (0x7fu >> size);
+    for (size_t k = 1; k < size && i + k < utf8.size(); ++k)
+      c = c << 6 | (static_cast<unsigned char>(utf8[i + k]) & 0x3f);
+    i += size;
+    const auto in = [c](uint32_t a, uint32_t b) { return c >= a && c <= b; };
+    const bool mark = in(0x300, 0x36f) || in(0x900, 0x902) || c == 0x93a || c == 0x93c || in(0x941, 0x948) ||
+                      c == 0x94d || in(0x951, 0x957) || in(0x962, 0x963) || in(0x200b, 0x200f) || in(0xfe00, 0xfe0f);
+    const bool wide = in(0x1100, 0x115f) || in(0x2e80, 0xa4cf) || in(0xac00, 0xd7a3) || in(0xf900, 0xfaff) ||
+                      in(0xfe30, 0xfe6f) || in(0xff00, 0xff60) || in(0xffe0, 0xffe6) || in(0x1f300, 0x1faff) ||
+                      in(0x20000, 0x3fffd);
+    out += mark ? 0 : wide ? 2 : 1;
+  }
+  return out;
 }
 
 void Table::print(std::FILE* to) const {

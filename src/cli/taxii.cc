@@ -20,7 +20,7 @@ namespace {
 using json::Node;
 
 struct Options {
-  std::string url, ca, pin, cert, cert_key, user, password_file, token_file;
+  std::string url, proxy, ca, pin, cert, cert_key, user, password_file, token_file;
   int retries = 4;
   std::string root, collection, id;
   // get
@@ -51,6 +51,7 @@ Result<std::unique_ptr<taxii::Client>> connect(const Options& o) {
   to.ca_file = o.ca;
   if (!o.pin.empty()) to.pin_spki_sha256 = {o.pin};
   to.system_ca = o.ca.empty() && o.pin.empty();
+  if (o.proxy != "none") to.proxy = o.proxy.empty() ? net::proxy_from_environment(to.url) : o.proxy;
   std::string authorization;
   if (!o.token_file.empty()) {
     TRY(const std::string token, first_line(o.token_file));
@@ -340,6 +341,8 @@ void add_taxii_commands(CLI::App& app, Context& cx) {
     if (with_root) c->add_option("--root", o->root, "path of the API root; without: the server's default");
     c->add_option("--ca", o->ca, "certificates that the server's is checked against; without: the system's");
     c->add_option("--pin", o->pin, "SHA-256 of the server's TLS key, 64 hex digits; nothing else is checked then");
+    c->add_option("--proxy", o->proxy,
+                  "http://HOST:PORT; without: https_proxy and no_proxy of the environment; 'none'");
     c->add_option("--cert", o->cert, "own certificate (PEM)");
     c->add_option("--cert-key", o->cert_key, "its key, if it is in another file");
     c->add_option("--user", o->user, "account (HTTP Basic)");

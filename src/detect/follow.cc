@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "base/crypto.h"
+#include "detect/compound.h"
 #include "detect/internal/input.h"
 #include "detect/internal/line_hunter.h"
 #include "json/json.h"
@@ -118,9 +119,24 @@ struct Follower::State {
   HuntReport report;
   std::string note;
   std::string buffer = std::string(kRead + 2 * Input::kPad, '\n');
+  // Compound patterns are bound as lines come; what waits for its other half is not kept over a restart.
+  std::unique_ptr<Binder> binder = nullptr;
+  std::unique_ptr<RecordScan> scan = nullptr;
+  uint64_t bound = 0;
+  size_t noted = 0;
+
+  void tell_binder() {
+    if (binder == nullptr) return;
+    const uint64_t now = binder->matches();
+    report.matches += now - bound;
+    bound = now;
+    // Each cause once, when it first occurs.
+    const auto all = binder->notes();
+    for (; noted < all.size(); ++noted) report.notes.push_back(all[noted]);
+  }
 
   std::unique_ptr<LineHunter> hunter(const std::string& path) {
-    return std::make_unique<LineHunter>(path, index, sink, options, report);
+    return std::make_unique<LineHunter>(path, index, sink, options, report, scan.get());
   }
 
   // What stands at the beginning of a file says how its lines are to be read (Zeek's TSV).
@@ -512,6 +528,10 @@ Follower::Follower(std::vector<std::string> logs, std::string state, Files& file
                        .options = options,
                        .report = {},
                        .note = {}}) {
+  if (options.compounds != nullptr && options.compounds->size() > 0) {
+    state_->binder = std::make_unique<Binder>(*options.compounds, state_->sink, BinderOptions{.max_bytes = 0});
+    state_->scan = std::make_unique<RecordScan>(*options.compounds, *state_->binder);
+  }
   for (auto& path : logs) {
     Log log;
     log.path = std::move(path);
@@ -520,7 +540,11 @@ Follower::Follower(std::vector<std::string> logs, std::string state, Files& file
 }
 Follower::~Follower() = default;
 
-Status Follower::start() { return state_->load(); }
+Status Follower::start() {
+  CHECK_OK(state_->load());
+  state_->tell_binder();
+  return {};
+}
 const std::string& Follower::note() const { return state_->note; }
 const HuntReport& Follower::report() const { return state_->report; }
 
@@ -530,6 +554,7 @@ Result<uint64_t> Follower::poll() {
     TRY(const uint64_t n, state_->poll(log));
     lines += n;
   }
+  state_->tell_binder();
   return lines;
 }
 

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "detect/compound.h"
 #include "detect/internal/input.h"
 #include "detect/internal/line_hunter.h"
 #include "detect/internal/table.h"
@@ -23,7 +24,7 @@
 namespace entente::detect {
 namespace {
 
-using Sink = std::function<void(const HuntMatch&)>;
+using Tell = std::function<void(const HuntMatch&)>;
 
 void add(packet::Counters& sum, const packet::Counters& more) {
   using Numbers = std::array<uint64_t, sizeof(packet::Counters) / sizeof(uint64_t)>;
@@ -33,16 +34,17 @@ void add(packet::Counters& sum, const packet::Counters& more) {
   sum = std::bit_cast<packet::Counters>(a);
 }
 
-// A capture: packets to observables to matches.
-class CaptureHunter {
+// A capture: packets to observables to matches. If there are compound patterns, packets are records as well.
+class CaptureHunter final : public packet::Sink {
  public:
-  CaptureHunter(const std::string& source, const Index& index, const Sink& sink, HuntReport& report)
+  CaptureHunter(const std::string& source, const Index& index, const Tell& sink, RecordScan* scan, HuntReport& report)
       : source_(source),
         index_(index),
         sink_(sink),
+        scan_(scan),
         report_(report),
         observer_(source, [this](const Observable& o) { look_up(o); }),
-        decoder_(observer_),
+        decoder_(scan != nullptr ? static_cast<packet::Sink&>(*this) : observer_),
         reader_([this](const packet::Packet& p) { decoder_.decode(p); }) {}
   CaptureHunter(const CaptureHunter&) = delete;
   CaptureHunter& operator=(const CaptureHunter&) = delete;
@@ -53,6 +55,7 @@ class CaptureHunter {
   }
   void finish() {
     note(reader_.finish());
+    end_record();
     report_.records += reader_.packets();
     add(report_.packets, decoder_.counters());
     const auto& c = decoder_.counters();
@@ -67,11 +70,43 @@ class CaptureHunter {
     count(c.tunnel_too_deep, "packets are nested too deep");
   }
 
+  // A record is what one call of on_flow begins and the calls after it say.
+  void on_flow(const packet::Packet& p, const packet::Flow& f) override {
+    end_record();
+    record_.on_flow(f);
+    number_ = p.number;
+    time_ = p.time;
+    observer_.on_flow(p, f);
+  }
+  void on_dns_question(const packet::Packet& p, const packet::Flow& f, const packet::DnsQuestion& q) override {
+    record_.on_dns_question(q);
+    observer_.on_dns_question(p, f, q);
+  }
+  void on_dns_answer(const packet::Packet& p, const packet::Flow& f, const packet::DnsAnswer& a) override {
+    record_.on_dns_answer(a);
+    observer_.on_dns_answer(p, f, a);
+  }
+  void on_sni(const packet::Packet& p, const packet::Flow& f, std::string_view name) override {
+    record_.on_sni(name);
+    observer_.on_sni(p, f, name);
+  }
+  void on_http(const packet::Packet& p, const packet::Flow& f, const packet::HttpRequest& r) override {
+    record_.on_http(r);
+    observer_.on_http(p, f, r);
+  }
+
  private:
+  void end_record() {
+    if (scan_ != nullptr && told_ && (!shown_.empty() || scan_->every()))
+      report_.matches += scan_->look(record_.record(), {source_, number_, time_}, shown_, sink_);
+    shown_.clear();
+    told_ = false;
+  }
   void note(const Status& s) {
     if (!s.ok()) report_.notes.push_back(source_ + ": " + s.error().text());
   }
   void look_up(const Observable& o) {
+    told_ = true;
     hits_.clear();
     index_.match(o, hits_);
     // The host of a URL was handed on by itself before.
@@ -79,6 +114,10 @@ class CaptureHunter {
     for (const Hit& hit : hits_) {
       if (url && hit.atom != pattern::AtomKind::kUrl) continue;
       const Indicator i = index_.indicator(hit.indicator);
+      if (i.tag != 0) {
+        shown_.push_back({i.tag, o.kind, std::string(o.text), std::string(o.where.field)});
+        continue;
+      }
       ++report_.matches;
       sink_({.indicator = i.id,
              .pattern = i.pattern,
@@ -93,9 +132,15 @@ class CaptureHunter {
 
   const std::string& source_;
   const Index& index_;
-  const Sink& sink_;
+  const Tell& sink_;
+  RecordScan* scan_;
   HuntReport& report_;
   std::vector<Hit> hits_;
+  PacketRecord record_;
+  std::vector<Shown> shown_;
+  bool told_ = false;  // the record at hand shows something that was not shown before
+  uint64_t number_ = 0;
+  Time time_;
   PacketObserver observer_;
   packet::Decoder decoder_;
   packet::CaptureReader reader_;
@@ -104,10 +149,13 @@ class CaptureHunter {
 // Flow records: their addresses.
 class FlowHunter {
  public:
-  FlowHunter(const std::string& source, const Index& index, const Sink& sink, HuntReport& report)
-      : source_(source), index_(index), sink_(sink), report_(report), reader_([this](const packet::FlowRecord& r) {
-          record(r);
-        }) {}
+  FlowHunter(const std::string& source, const Index& index, const Tell& sink, RecordScan* scan, HuntReport& report)
+      : source_(source),
+        index_(index),
+        sink_(sink),
+        scan_(scan),
+        report_(report),
+        reader_([this](const packet::FlowRecord& r) { record(r); }) {}
   FlowHunter(const FlowHunter&) = delete;
   FlowHunter& operator=(const FlowHunter&) = delete;
 
@@ -133,6 +181,10 @@ class FlowHunter {
     look_up(r, r.src, "src_ip");
     look_up(r, r.dst, "dst_ip");
     look_up(r, r.next_hop, "next_hop");
+    if (scan_ == nullptr || (shown_.empty() && !scan_->every())) return;
+    record_.on_flow({r.src, r.dst, r.src_port, r.dst_port, r.protocol});
+    report_.matches += scan_->look(record_.record(), {source_, r.number, r.begin}, shown_, sink_);
+    shown_.clear();
   }
   void look_up(const packet::FlowRecord& r, const packet::Address& address, std::string_view field) {
     if (!address.is_set()) return;
@@ -145,6 +197,10 @@ class FlowHunter {
     index_.match({kind, value, {}}, hits_);
     for (const Hit& hit : hits_) {
       const Indicator i = index_.indicator(hit.indicator);
+      if (i.tag != 0) {
+        shown_.push_back({i.tag, kind, std::string(value), std::string(field)});
+        continue;
+      }
       ++report_.matches;
       sink_({.indicator = i.id,
              .pattern = i.pattern,
@@ -159,9 +215,12 @@ class FlowHunter {
 
   const std::string& source_;
   const Index& index_;
-  const Sink& sink_;
+  const Tell& sink_;
+  RecordScan* scan_;
   HuntReport& report_;
   std::vector<Hit> hits_;
+  PacketRecord record_;
+  std::vector<Shown> shown_;
   packet::FlowReader reader_;
 };
 
@@ -176,8 +235,8 @@ Status pump(Hunter& hunter, Input& input, std::string_view piece, const std::fun
   return {};
 }
 
-Status hunt_input(const std::string& path, const Index& index, const Sink& sink, const HuntOptions& options,
-                  HuntReport& report, const std::function<void(uint64_t)>& progress) {
+Status hunt_input(const std::string& path, const Index& index, const Tell& sink, const HuntOptions& options,
+                  RecordScan* scan, HuntReport& report, const std::function<void(uint64_t)>& progress) {
   TRY(const auto input, Input::open(path));
   const std::string source = path == "-" ? "stdin" : path;
   const auto told = [&] { progress(input->taken()); };
@@ -185,13 +244,13 @@ Status hunt_input(const std::string& path, const Index& index, const Sink& sink,
   ++report.inputs;
   Status status;
   if (packet::looks_like_capture(head)) {
-    CaptureHunter hunter(source, index, sink, report);
+    CaptureHunter hunter(source, index, sink, scan, report);
     status = pump(hunter, *input, head, told);
   } else if (packet::looks_like_flows(head)) {
-    FlowHunter hunter(source, index, sink, report);
+    FlowHunter hunter(source, index, sink, scan, report);
     status = pump(hunter, *input, head, told);
   } else {
-    LineHunter hunter(source, index, sink, options, report);
+    LineHunter hunter(source, index, sink, options, report, scan);
     status = pump(hunter, *input, head, told);
   }
   if (!input->fault().empty())
@@ -241,7 +300,7 @@ Listing list_inputs(const std::vector<std::string>& inputs) {
 // kMostWaiting its thread does. Files are begun in order, so that the first one that is not done is always at work.
 class Turns {
  public:
-  Turns(const std::vector<std::string>& files, const Sink& sink, const HuntOptions& options)
+  Turns(const std::vector<std::string>& files, const Tell& sink, const HuntOptions& options)
       : sink_(sink), options_(options), files_(files.size()) {
     if (!options.progress) return;
     for (const auto& file : files) {
@@ -298,7 +357,7 @@ class Turns {
     files_[i].waiting = {};
   }
 
-  const Sink& sink_;
+  const Tell& sink_;
   const HuntOptions& options_;
   std::mutex mutex_;
   std::condition_variable turn_;
@@ -326,22 +385,53 @@ std::string to_json(const HuntMatch& m) {
   member("field", m.field);
   out += ",\"record\":" + std::to_string(m.record);
   member("time", m.time);
+  if (!m.witness.empty()) {
+    out += ",\"witness\":[";
+    for (size_t i = 0; i < m.witness.size(); ++i) {
+      const auto& w = m.witness[i];
+      std::string one;
+      one.swap(out);
+      member("type", w.type);
+      member("value", w.value);
+      member("source", w.source);
+      member("field", w.field);
+      out += ",\"record\":" + std::to_string(w.record);
+      member("time", w.time);
+      out += '}';
+      out = one + (i > 0 ? "," : "") + out;
+    }
+    out += ']';
+  }
   out += '}';
   return out;
 }
 
-HuntReport hunt(const std::vector<std::string>& inputs, const Index& index, const Sink& sink,
+namespace {
+void finish(Binder& binder, HuntReport& report) {
+  binder.finish();
+  report.matches += binder.matches();
+  for (auto& note : binder.notes()) report.notes.push_back(std::move(note));
+}
+}  // namespace
+
+HuntReport hunt(const std::vector<std::string>& inputs, const Index& index, const Tell& sink,
                 const HuntOptions& options) {
   const Listing listing = list_inputs(inputs);
   Turns turns(listing.files, sink, options);
   std::vector<HuntReport> reports(listing.files.size());
+  std::optional<Binder> binder;
+  if (options.compounds != nullptr && options.compounds->size() > 0)
+    binder.emplace(*options.compounds, sink, BinderOptions{.max_bytes = options.max_bound_bytes});
   std::atomic<size_t> next{0};
   const auto work = [&] {
+    std::optional<RecordScan> scan;
+    if (binder) scan.emplace(*options.compounds, *binder);
     for (size_t i = next++; i < listing.files.size(); i = next++) {
-      const Sink mine = [&, i](const HuntMatch& m) { turns.give(i, m); };
+      const Tell mine = [&, i](const HuntMatch& m) { turns.give(i, m); };
       HuntReport& report = reports[i];
       const auto progress = [&](uint64_t bytes) { turns.progress(i, bytes, report); };
-      if (auto status = hunt_input(listing.files[i], index, mine, options, report, progress); !status.ok())
+      if (auto status = hunt_input(listing.files[i], index, mine, options, scan ? &*scan : nullptr, report, progress);
+          !status.ok())
         report.errors.push_back(std::move(status).error());
       turns.finish(i, report);
     }
@@ -355,17 +445,25 @@ HuntReport hunt(const std::vector<std::string>& inputs, const Index& index, cons
   }
   HuntReport sum;
   for (auto& report : reports) add(sum, std::move(report));
+  if (binder) finish(*binder, sum);
   sum.errors.insert(sum.errors.end(), listing.errors.begin(), listing.errors.end());
   return sum;
 }
 
-HuntReport hunt_text(std::string_view text, const std::string& source, const Index& index, const Sink& sink,
+HuntReport hunt_text(std::string_view text, const std::string& source, const Index& index, const Tell& sink,
                      const HuntOptions& options) {
   HuntReport report;
   report.inputs = 1;
-  LineHunter hunter(source, index, sink, options, report);
+  std::optional<Binder> binder;
+  std::optional<RecordScan> scan;
+  if (options.compounds != nullptr && options.compounds->size() > 0) {
+    binder.emplace(*options.compounds, sink, BinderOptions{.max_bytes = options.max_bound_bytes});
+    scan.emplace(*options.compounds, *binder);
+  }
+  LineHunter hunter(source, index, sink, options, report, scan ? &*scan : nullptr);
   hunter.feed(text);
   hunter.finish();
+  if (binder) finish(*binder, report);
   return report;
 }
 

@@ -19,6 +19,8 @@ enum class Kernel : uint8_t { kScalar, kAvx2, kAvx512 };
 [[nodiscard]] const char* name(Kernel kernel);
 [[nodiscard]] const std::vector<Kernel>& kernels();  // that this processor runs, the fastest last
 
+class Compounds;  // compound.h
+
 struct HuntMatch {
   std::string indicator;  // id
   std::string pattern;
@@ -28,8 +30,16 @@ struct HuntMatch {
   std::string field;    // "query", "dns.rrname", "tls.sni"; "text" for plain text
   uint64_t record = 0;  // 1-based line or packet
   std::string time;     // RFC 3339 where the record tells; else as the record says, or empty
+  // Of a pattern of several observations: all that are bound, by time; the members above are of the last one. Type
+  // "observed-data" and no value: the record shows no single value that the pattern must have.
+  struct Witness {
+    std::string type, value, source, field;
+    uint64_t record = 0;
+    std::string time;
+  };
+  std::vector<Witness> witness = {};
 };
-// One line without its end, as DESIGN.md §5 has it; members in that order, all always there.
+// One line without its end; members in that order, all always there but "witness".
 [[nodiscard]] std::string to_json(const HuntMatch& match);
 
 struct HuntProgress {
@@ -47,6 +57,10 @@ struct HuntOptions {
   // Parse every line (exact field semantics for every character escape) instead of only those in which raw text shows a
   // candidate.
   bool parse_all = false;
+  // Patterns that no single value decides. Their anchors are in the index, with Compounds::tag() as tag. Must outlive
+  // the hunt.
+  const Compounds* compounds = nullptr;
+  size_t max_bound_bytes = size_t{256} << 20;  // of records that wait to be bound (BinderOptions)
   // Instruction set of the scanner; the best of this processor if not set. For tests and measurements.
   std::optional<Kernel> kernel = {};
 };
@@ -65,7 +79,8 @@ struct HuntReport {
 };
 
 // Folders stand for all files below them. Inputs are read in parallel, but `sink` and `progress` are called by one
-// thread at a time, and matches come in the order of the inputs and within them of the records.
+// thread at a time, and matches come in the order of the inputs and within them of the records; those of patterns of
+// several observations after all others, in the order of time.
 // A match is given once per indicator, field and record; addresses in captures once per flow. Validity times are not
 // looked at: logs are history.
 [[nodiscard]] HuntReport hunt(const std::vector<std::string>& inputs, const Index& index,

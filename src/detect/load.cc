@@ -103,7 +103,7 @@ class Loader {
   }
 
   Loaded finish() {
-    out_.indicators = builder_.size();
+    out_.compounds = std::move(compounds_);
     out_.index = std::move(builder_).build();
     return std::move(out_);
   }
@@ -155,13 +155,29 @@ class Loader {
       return false;
     }
     auto atoms = pattern::equality_atoms(*parsed);
-    if (!atoms.complete) (atoms.any_of.empty() ? out_.not_at_all : out_.partly).push_back({i.id, atoms.why});
-    if (atoms.any_of.empty()) return false;
     if (builder_.full()) {
       out_.not_at_all.push_back({i.id, "there are too many indicators: hunt with a part of them at a time"});
       return false;
     }
+    if (!atoms.complete || atoms.any_of.empty()) return compound(i, *parsed);
     builder_.add(i, atoms.any_of);
+    ++out_.indicators;
+    return true;
+  }
+
+  bool compound(const Indicator& i, const pattern::Pattern& parsed) {
+    const auto anchors = compounds_->add(i, parsed);
+    if (!anchors.ok()) {
+      out_.not_at_all.push_back({i.id, anchors.error().text()});
+      return false;
+    }
+    ++out_.indicators;
+    if (anchors->empty()) {
+      out_.every_record.push_back({i.id, pattern::anchors(parsed).why});
+    } else {
+      // The row stands for its anchors; id and pattern are the compound's.
+      builder_.add({.tag = compounds_->tag()}, *anchors);
+    }
     return true;
   }
 
@@ -203,6 +219,7 @@ class Loader {
   LoadOptions options_;
   Loaded out_;
   Builder builder_;
+  std::shared_ptr<Compounds> compounds_ = std::make_shared<Compounds>();
 };
 
 }  // namespace

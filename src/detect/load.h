@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "detect/compound.h"
 #include "detect/index.h"
 
 namespace entente::detect {
@@ -24,16 +25,17 @@ struct LoadOptions {
 
 struct Loaded {
   std::shared_ptr<const Index> index;
-  uint64_t indicators = 0;     // in the index
+  // Patterns that a single value does not decide (HuntOptions::compounds); their anchors are in the index too.
+  std::shared_ptr<const Compounds> compounds;
+  uint64_t indicators = 0;     // in the index, or compound
   uint64_t other_objects = 0;  // STIX objects that are no indicators
   uint64_t revoked = 0;
   uint64_t other_languages = 0;  // pattern_type is not "stix"
-  // Patterns that an index cannot look up, or not in full: those of `partly` are in the index with what they have of
-  // single values.
   struct Weak {
     std::string id, why;
   };
-  std::vector<Weak> partly, not_at_all;
+  std::vector<Weak> every_record;  // compound patterns without a value to look up: every record is evaluated for them
+  std::vector<Weak> not_at_all;    // patterns that cannot be hunted for
   uint64_t lines_not_understood = 0;
   std::vector<std::string> notes;  // one sentence per file and cause
 };

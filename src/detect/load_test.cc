@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "detect/hunt.h"
+
 namespace entente::detect {
 namespace {
 
@@ -86,7 +88,7 @@ TEST(Load, ListsWithCommentsAndCsvWithAHeader) {
   EXPECT_EQ(matches(*csv, ObservableKind::kUrl, "http://b.example/x,y"), 1u);
 }
 
-TEST(Load, StixIndicatorsAndWhatAnIndexCannotLookUp) {
+TEST(Load, StixIndicatorsAndThoseThatNoSingleValueDecides) {
   const auto indicator = [](const std::string& n, const std::string& pattern, const std::string& more = "") {
     return R"({"type":"indicator","spec_version":"2.1","id":"indicator--00000000-0000-4000-8000-00000000000)" + n +
            R"(","created":"2026-01-01T00:00:00Z","modified":"2026-01-02T00:00:00Z","pattern":")" + pattern +
@@ -111,16 +113,28 @@ TEST(Load, StixIndicatorsAndWhatAnIndexCannotLookUp) {
   for (const auto& text : {bundle, lines}) {
     const auto loaded = load_indicators({write("stix", text)});
     ASSERT_TRUE(loaded.ok()) << loaded.error().text();
-    EXPECT_EQ(loaded->indicators, 2u);
-    EXPECT_EQ(loaded->partly.size(), 1u);
-    EXPECT_EQ(loaded->not_at_all.size(), 2u);
+    // 2 and 3 name files, which logs show; they have no value to look up, so every record is evaluated for them.
+    EXPECT_EQ(loaded->indicators, 3u);
+    EXPECT_EQ(loaded->compounds->size(), 2u);
+    EXPECT_EQ(loaded->every_record.size(), 2u);
+    EXPECT_EQ(loaded->not_at_all.size(), 1u);
     EXPECT_EQ(loaded->revoked, 1u);
     EXPECT_EQ(loaded->other_languages, 1u);
     EXPECT_EQ(loaded->other_objects, 1u);
     const Indicator first = loaded->index->indicator(0);
     EXPECT_EQ(to_text(first.valid_from), "2026-01-01T00:00:00.000000Z");
     EXPECT_EQ(first.confidence, 70);
-    EXPECT_EQ(matches(*loaded, ObservableKind::kDomain, "b.example"), 1u);
+    EXPECT_EQ(matches(*loaded, ObservableKind::kDomain, "evil.example"), 1u);
+    HuntOptions options;
+    options.compounds = loaded->compounds.get();
+    std::string found;
+    static_cast<void>(hunt_text(
+        "{\"query\":\"b.example\"}\n{\"filename\":\"x\"}\n", "x", *loaded->index,
+        [&](const HuntMatch& m) {
+          found += m.indicator.substr(m.indicator.size() - 1) + std::to_string(m.record) + " ";
+        },
+        options));
+    EXPECT_EQ(found, "21 22 32 ");
   }
 }
 

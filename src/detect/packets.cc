@@ -1,27 +1,11 @@
 #include "detect/packets.h"
 
-#include "detect/internal/hash.h"
 #include "packet/address.h"
 
 namespace entente::detect {
 namespace {
 
-constexpr size_t kMaxFlows = 1u << 18;
-
 ObservableKind kind_of(const packet::Address& a) { return a.v6 ? ObservableKind::kIpv6 : ObservableKind::kIpv4; }
-
-uint64_t flow_hash(const packet::Flow& f) {
-  char octets[37];
-  size_t n = 0;
-  for (const auto* a : {&f.src, &f.dst}) {
-    std::memcpy(octets + n, a->b.data(), 16);
-    n += 16;
-  }
-  std::memcpy(octets + n, &f.src_port, 2);
-  std::memcpy(octets + n + 2, &f.dst_port, 2);
-  octets[n + 4] = static_cast<char>(f.protocol);
-  return hash_bytes(hash_seed() ^ (f.src.v6 ? 1 : 0), {octets, sizeof octets});
-}
 
 // The host of a Host field: without its port and the brackets of IPv6.
 std::string_view without_port(std::string_view host) {
@@ -45,10 +29,7 @@ void PacketObserver::tell(const packet::Packet& p, const packet::Flow& f, Observ
 }
 
 void PacketObserver::on_flow(const packet::Packet& p, const packet::Flow& f) {
-  if (once_) {
-    if (flows_.size() >= kMaxFlows) flows_.clear();
-    if (!flows_.insert(flow_hash(f)).second) return;
-  }
+  if (once_ && !flows_.first(f)) return;
   char text[packet::kAddressTextMax];
   tell(p, f, kind_of(f.src), {text, write_text(f.src, text)}, "ip.src");
   tell(p, f, kind_of(f.dst), {text, write_text(f.dst, text)}, "ip.dst");

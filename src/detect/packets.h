@@ -6,9 +6,9 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 
 #include "detect/observable.h"
+#include "detect/record.h"
 #include "packet/decode.h"
 
 namespace entente::detect {
@@ -34,7 +34,7 @@ class PacketObserver final : public packet::Sink {
   std::string source_;
   Fn fn_;
   bool once_;
-  std::unordered_set<uint64_t> flows_;
+  FlowOnce flows_;
 };
 
 }  // namespace entente::detect

@@ -37,6 +37,7 @@ struct Hits {
 struct Totals {
   uint64_t dropped_packets = 0, dropped_bytes = 0;
   uint64_t shadow_packets = 0, shadow_bytes = 0;  // would have been dropped
+  uint64_t open_packets = 0;  // were let through because the sensor had been away too long (fail open)
 };
 
 class Enforcer {
@@ -52,6 +53,14 @@ class Enforcer {
   virtual Result<std::vector<Hits>> hits() = 0;
   virtual Result<Totals> totals() = 0;
   virtual Status clear() = 0;  // leaves no trace
+  // The sensor is here. An enforcer that holds what it has after the sensor went away does so for a bounded time after
+  // this was called last; to be called every few seconds.
+  virtual Status alive() { return {}; }
+  [[nodiscard]] virtual std::string detail() const { return {}; }  // for people: where and how it acts
+  // What it drops is gone before a capture on the same interface sees it: its counters are the only sighting.
+  [[nodiscard]] virtual bool drops_before_capture() const { return false; }
+  // Counters of elements go on over a restart of this process.
+  [[nodiscard]] virtual bool keeps_counters() const { return false; }
 };
 
 // Keeps elements in memory: for sensors without an enforcer, and for tests.
@@ -76,6 +85,19 @@ class MemEnforcer final : public Enforcer {
   std::map<Prefix, Element> elements_;
   size_t calls_ = 0;
   bool failing_ = false;
+};
+
+// Where blocks of names take effect. Not thread-safe.
+class NameEnforcer {
+ public:
+  virtual ~NameEnforcer() = default;
+  [[nodiscard]] virtual std::string name() const = 0;
+  // drop: does not resolve. Otherwise it is only counted, by the resolvers.
+  virtual void want(const Target& name, bool drop, Time end) = 0;
+  virtual void unwant(const Target& name) = 0;
+  // One change for all that changed and all that has ended.
+  virtual Status flush(Time now) = 0;
+  virtual Status clear() = 0;  // leaves no trace
 };
 
 // Holds the desired set, and brings the enforcer to it in batches. Not thread-safe.

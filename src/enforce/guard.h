@@ -42,6 +42,7 @@ struct Proposal {
   std::string partner;          // party it came from; "" if own
   bool live = true;             // its agreement is in force between us and the partner
   agreement::Permission block;  // may(kBlock, …)
+  std::string joint;            // the joint action that asks for it, for people; "" if none
   bool revoked = false;
   Time valid_from{0}, valid_until{INT64_MAX};  // half-open
   int confidence = -1;                         // -1 = not stated

@@ -41,6 +41,7 @@ json::Node to_json(const Lease& l) {
   put("partner", l.partner);
   put("agreement", l.agreement);
   put("article", l.article);
+  put("joint", l.joint);
   if (l.step != 0) n.set("step", l.step);
   put("code", l.code);
   put("sentence", l.sentence);
@@ -67,6 +68,7 @@ Result<Lease> lease_from_json(const json::Value& v) {
   l.partner = text("partner");
   l.agreement = text("agreement");
   l.article = text("article");
+  l.joint = text("joint");
   l.step = static_cast<int>(json::find_int(v, "step").value_or(0));
   l.code = text("code");
   l.sentence = text("sentence");

@@ -41,6 +41,7 @@ inline constexpr std::string_view kRevoked =
 inline constexpr std::string_view kAgreement = "agreement";  // no longer live between us and the partner
 inline constexpr std::string_view kLifted = "lifted";        // by a person
 inline constexpr std::string_view kGuard = "guard";          // the guard no longer lets it stand
+inline constexpr std::string_view kJoint = "joint";          // a measure of a joint action began, ended or changed
 }  // namespace ended
 
 struct Lease {
@@ -53,6 +54,7 @@ struct Lease {
   std::string partner;    // originating party, "" if own
   std::string agreement;  // id
   std::string article;
+  std::string joint;  // id of the joint action that it is a measure of; "" if none
   // The guard's verdict when it was granted.
   int step = 0;
   std::string code;

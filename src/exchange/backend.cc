@@ -1,7 +1,9 @@
 // The TAXII face of the exchange: who may see and write which collection, and pages of them. Protocol is taxii's
 // business, not ours.
 #include <algorithm>
+#include <memory>
 #include <set>
+#include <span>
 
 #include "exchange/exchange.h"
 #include "exchange/names.h"
@@ -32,13 +34,45 @@ Error no_such_collection() {
   return make_error(ErrorKind::kNotFound, "there is no such collection, or it is not for you");
 }
 
+// The octets of a page, read from the store as the client takes them: a slow reader of large objects costs a piece. The
+// log only grows, so what the page named is there when its turn comes.
+class PageTexts final : public net::BodySource {
+ public:
+  PageTexts(const store::Store& store, std::vector<store::Ref> refs) : store_(store), refs_(std::move(refs)) {}
+
+  Result<bool> next(std::string& out) override {
+    constexpr size_t kPiece = 256 * 1024;
+    const size_t had = out.size();
+    while (at_ < refs_.size() && out.size() - had < kPiece) {
+      // As many as should fill the piece, going by those before; few at first.
+      const size_t room = kPiece - (out.size() - had);
+      const size_t likely = at_ == 0 ? 8 : room * at_ / std::max<size_t>(octets_, 1) + 1;
+      const size_t n = std::min({likely, refs_.size() - at_, size_t{256}});
+      const size_t before = out.size();
+      CHECK_OK(store_.raw(std::span(refs_).subspan(at_, n), [&](size_t i, std::string_view raw) {
+        if (at_ + i > 0) out += ',';
+        out += raw;
+      }));
+      at_ += n;
+      octets_ += out.size() - before;
+    }
+    return at_ < refs_.size();
+  }
+
+ private:
+  const store::Store& store_;
+  std::vector<store::Ref> refs_;
+  size_t at_ = 0;
+  size_t octets_ = 0;
+};
+
 }  // namespace
 
 Result<taxii::Caller> Exchange::authenticate(const net::Request& request) {
   const std::string_view authorization = request.header("Authorization");
   if (!authorization.empty()) {
     TRY(const Person person, directory_->authenticate(authorization, request.remote));
-    return taxii::Caller{"person " + std::string(to_text(person.role)) + " " + person.name};
+    return taxii::Caller{"person " + std::string(to_text(person.role)) + " " + person.name, to_text(person.scope)};
   }
   if (!request.peer_spki.empty()) {
     std::set<std::string> parties;
@@ -102,6 +136,16 @@ Result<std::vector<Exchange::Access>> Exchange::accesses(const taxii::Caller& ca
         out.push_back({received(s->agreement_id, p.party, me), received_alias(p.party, s->agreement_id),
                        "Received from " + p.party + ": " + s->document->title, sees, false, false});
       }
+    }
+    const Scope scope = parse_scope(caller.scope);
+    if (!scope.collections.empty()) {
+      const auto named = [&](const std::string& name) {
+        return std::ranges::find(scope.collections, name) != scope.collections.end();
+      };
+      std::erase_if(out, [&](const Access& a) { return !named(a.alias) && !named(a.collection.text()); });
+    }
+    if (scope.read_only) {
+      for (auto& a : out) a.write = false;
     }
     return out;
   }
@@ -171,22 +215,25 @@ Result<taxii::Page> Exchange::page(const taxii::Caller& caller, const std::strin
   q.first = filter.first;
   q.last = filter.last;
   q.exact = filter.exact;
+  q.brief = want_body;
   if (a.ledgered) {
     const Time bound = evidence_->visible_upto();
     if (bound.us != INT64_MAX) q.upto = q.upto ? std::min(*q.upto, bound) : bound;
   }
   taxii::Page out;
   out.snapshot = cx_.store.last_time();
-  TRY(const store::Page rows, cx_.store.page(a.collection, q));
+  TRY(store::Page rows, cx_.store.page(a.collection, q));
   out.more = rows.more;
-  out.items.reserve(rows.rows.size());
-  for (const auto& r : rows.rows) out.items.push_back({r.id, r.version, r.date_added});
-  if (want_body) {
-    out.body.reserve(rows.rows.size() * 768);
-    CHECK_OK(cx_.store.raw(rows.rows, [&](size_t i, std::string_view raw) {
-      if (i > 0) out.body += ',';
-      out.body += raw;
-    }));
+  if (!rows.rows.empty()) {
+    out.first = rows.rows.front().date_added;
+    out.last = rows.rows.back().date_added;
+    out.items.reserve(rows.rows.size());
+    for (const auto& r : rows.rows) out.items.push_back({r.id, r.version, r.date_added});
+  }
+  if (!rows.refs.empty()) {
+    out.first = rows.refs.front().date_added;
+    out.last = rows.refs.back().date_added;
+    out.objects = std::make_shared<PageTexts>(cx_.store, std::move(rows.refs));
   }
   return out;
 }

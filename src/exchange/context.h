@@ -26,6 +26,8 @@ struct Config {
   int pull_wait_seconds = 30;
 };
 
+inline constexpr int64_t kClockToleranceUs = 2'000'000;
+
 struct Context {
   Config config;
   SecretKey node_key;
@@ -38,6 +40,10 @@ struct Context {
   Metrics& metrics;
   // Runs a short task soon, off the caller's thread (or at once, in tests).
   std::function<void(std::function<void()>)> post;
+
+  // The log never gives out a time before the newest that it gave out, so a clock that is behind it was set back: terms
+  // and suspensions that ended would seem to run. Then nothing is released or taken (agreement.md §3.2).
+  [[nodiscard]] bool clock_safe() const { return clock.now().plus_us(kClockToleranceUs) >= store.last_time(); }
 };
 
 }  // namespace entente::exchange

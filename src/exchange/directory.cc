@@ -56,6 +56,24 @@ std::optional<Role> parse_role(std::string_view text) {
   return std::nullopt;
 }
 
+std::string to_text(const Scope& scope) {
+  if (!scope.read_only && scope.collections.empty()) return {};
+  std::string out = scope.read_only ? "read-only" : "read-write";
+  for (const auto& c : scope.collections) out += " " + c;
+  return out;
+}
+
+Scope parse_scope(std::string_view text) {
+  Scope out;
+  out.read_only = text.substr(0, text.find(' ')) == "read-only";
+  for (size_t space = text.find(' '); space != text.npos;) {
+    text.remove_prefix(space + 1);
+    space = text.find(' ');
+    out.collections.emplace_back(text.substr(0, space));
+  }
+  return out;
+}
+
 Directory::Directory(Context& context) : cx_(context), cache_key_(random_bytes(32)) {}
 
 Status Directory::add_account(std::string_view name, Role role, std::string_view password) {
@@ -67,8 +85,10 @@ Status Directory::add_account(std::string_view name, Role role, std::string_view
   store::Change change;
   change.set("account", name, json::write(n));
   const std::lock_guard lock(mutex_);
+  const Status done = commit(cx_.store, std::move(change));
+  ++revocations_;
   verified_.clear();
-  return commit(cx_.store, std::move(change));
+  return done;
 }
 
 Status Directory::remove_account(std::string_view name) {
@@ -77,8 +97,10 @@ Status Directory::remove_account(std::string_view name) {
   store::Change change;
   change.erase("account", name);
   const std::lock_guard lock(mutex_);
+  const Status done = commit(cx_.store, std::move(change));
+  ++revocations_;
   verified_.clear();
-  return commit(cx_.store, std::move(change));
+  return done;
 }
 
 std::vector<Person> Directory::accounts() const {
@@ -93,12 +115,15 @@ std::vector<Person> Directory::accounts() const {
   return out;
 }
 
-Result<std::string> Directory::new_token(std::string_view name, Role role, int days, std::string given) {
+Result<std::string> Directory::new_token(std::string_view name, Role role, int days, std::string given,
+                                         const Scope& scope) {
   CHECK_OK(good_name(name));
+  for (const auto& c : scope.collections) CHECK_OK(good_name(c));
   const std::string token = given.empty() ? "ent_" + base64url(random_bytes(32)) : std::move(given);
   const std::string expires = days <= 0 ? "" : to_text(cx_.clock.now().plus_us(int64_t{days} * 86'400'000'000));
   json::Node n = json::Node::object();
   n.set("name", name).set("role", to_text(role)).set("expires", expires);
+  if (const std::string narrowed = to_text(scope); !narrowed.empty()) n.set("scope", narrowed);
   const std::string hash = sha256_hex(token);
   store::Change change;
   change.expect("token-name", name, "");
@@ -120,7 +145,11 @@ Status Directory::revoke_token(std::string_view name) {
   store::Change change;
   change.erase("token", *hash);
   change.erase("token-name", name);
-  return commit(cx_.store, std::move(change));
+  const Status done = commit(cx_.store, std::move(change));
+  const std::lock_guard lock(mutex_);
+  ++revocations_;
+  known_tokens_.clear();
+  return done;
 }
 
 std::vector<Directory::Token> Directory::tokens() const {
@@ -133,7 +162,8 @@ std::vector<Directory::Token> Directory::tokens() const {
     const auto root = doc->root();
     out.push_back({std::string(json::find_string(root, "name").value_or("")),
                    parse_role(json::find_string(root, "role").value_or("")).value_or(Role::kAnalyst),
-                   std::string(json::find_string(root, "expires").value_or(""))});
+                   std::string(json::find_string(root, "expires").value_or("")),
+                   parse_scope(json::find_string(root, "scope").value_or(""))});
   }
   std::sort(out.begin(), out.end(), [](const Token& a, const Token& b) { return a.name < b.name; });
   return out;
@@ -141,18 +171,37 @@ std::vector<Directory::Token> Directory::tokens() const {
 
 Result<Person> Directory::check_token(std::string_view token) {
   // Looked up by hash: what is compared is no secret, so the comparison's time tells nothing.
-  auto value = cx_.store.get("token", sha256_hex(token));
+  const std::string hash = sha256_hex(token);
+  uint64_t before = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    before = revocations_;
+    if (const auto it = known_tokens_.find(hash); it != known_tokens_.end()) {
+      if (it->second.expires && *it->second.expires <= cx_.clock.now()) return not_known();
+      return it->second.person;
+    }
+  }
+  auto value = cx_.store.get("token", hash);
   if (!value.ok()) return not_known();
   TRY(json::Document doc, json::parse(*value));
   const auto root = doc.root();
   const auto expires = json::find_string(root, "expires").value_or("");
+  std::optional<Time> end;
   if (!expires.empty()) {
     auto at = parse_time(expires);
     if (!at.ok() || *at <= cx_.clock.now()) return not_known();
+    end = *at;
   }
   const auto role = parse_role(json::find_string(root, "role").value_or(""));
   if (!role) return not_known();
-  return Person{std::string(json::find_string(root, "name").value_or("")), *role};
+  Person person{std::string(json::find_string(root, "name").value_or("")), *role,
+                parse_scope(json::find_string(root, "scope").value_or(""))};
+  const std::lock_guard lock(mutex_);
+  if (revocations_ == before) {
+    if (known_tokens_.size() >= kCacheMax) known_tokens_.clear();
+    known_tokens_[hash] = {person, end};
+  }
+  return person;
 }
 
 Result<Person> Directory::check_basic(std::string_view user, std::string_view password) {
@@ -170,7 +219,7 @@ Result<Person> Directory::check_basic(std::string_view user, std::string_view pa
   const auto root = doc.root();
   const auto role = parse_role(json::find_string(root, "role").value_or(""));
   if (!role || !check_password(json::find_string(root, "hash").value_or(""), password)) return not_known();
-  return Person{std::string(user), *role};
+  return Person{std::string(user), *role, {}};
 }
 
 namespace {
@@ -212,8 +261,10 @@ Result<Person> Directory::authenticate(std::string_view authorization, std::stri
 
   const std::string key(view(hmac_sha256(cache_key_, authorization)));
   const int64_t now = cx_.clock.steady_us();
+  uint64_t before = 0;
   {
     const std::lock_guard lock(mutex_);
+    before = revocations_;
     const auto it = verified_.find(key);
     if (it != verified_.end() && it->second.until_us > now) return it->second.person;
   }
@@ -238,6 +289,8 @@ Result<Person> Directory::authenticate(std::string_view authorization, std::stri
   }
   Person person = *std::move(checked);
   const std::lock_guard lock(mutex_);
+  // A password that was changed, or an account that was removed, while this one was worked out is not remembered.
+  if (revocations_ != before) return person;
   if (verified_.size() >= kCacheMax) verified_.clear();
   verified_[key] = {person, now + kCacheUs};
   return person;

@@ -19,10 +19,20 @@ enum class Role : uint8_t { kAnalyst, kPublisher, kReleaseOfficer, kLiaison, kSe
 [[nodiscard]] std::string_view to_text(Role role);
 [[nodiscard]] std::optional<Role> parse_role(std::string_view text);
 
+// What a token leaves of its role; it never adds to it. As made by default it leaves all.
+struct Scope {
+  bool read_only = false;
+  std::vector<std::string> collections;  // of the local root, by alias or id: only these, and nothing but TAXII
+};
+// "" = all; else "read-only" or "read-write", then the collections.
+[[nodiscard]] std::string to_text(const Scope& scope);
+[[nodiscard]] Scope parse_scope(std::string_view text);
+
 // Somebody of the party's own people or tools.
 struct Person {
   std::string name;
   Role role = Role::kAnalyst;
+  Scope scope{};
 };
 
 struct Peer {
@@ -43,12 +53,14 @@ class Directory {
 
   // The token is returned once and only its hash is kept. days 0 = without end. `given`: use this text instead of a new
   // one (init).
-  Result<std::string> new_token(std::string_view name, Role role, int days, std::string given = {});
+  Result<std::string> new_token(std::string_view name, Role role, int days, std::string given = {},
+                                const Scope& scope = {});
   Status revoke_token(std::string_view name);
   struct Token {
     std::string name;
     Role role;
     std::string expires;  // "" = never
+    Scope scope;
   };
   [[nodiscard]] std::vector<Token> tokens() const;
 
@@ -80,6 +92,13 @@ class Directory {
   Throttle guesses_{0.2, 20};  // twenty wrong passwords at once, then one in five seconds
   mutable std::mutex mutex_;
   std::map<std::string, Cached> verified_;
+  // Tokens that were looked up, by hash. Every request has one, and looking it up again is a sixth of a small answer.
+  struct KnownToken {
+    Person person;
+    std::optional<Time> expires;
+  };
+  std::map<std::string, KnownToken, std::less<>> known_tokens_;
+  uint64_t revocations_ = 0;  // a token read before one is not remembered after it
   std::string decoy_hash_;
 };
 

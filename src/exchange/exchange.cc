@@ -18,10 +18,21 @@ Exchange::Exchange(Context& context)
       notifier_(std::make_unique<Notifier>(context.post)),
       directory_(std::make_unique<Directory>(context)),
       instruments_(std::make_unique<Instruments>(context)),
+      joint_(std::make_unique<JointDesk>(context, *instruments_,
+                                         [this](const std::string& text) -> Status {
+                                           auto r = submit_act(text);
+                                           if (!r.ok()) return std::move(r).error();
+                                           return {};
+                                         })),
       evidence_(std::make_unique<Evidence>(context)),
       admission_(std::make_unique<Admission>(context)) {
   const auto notify = [this](const Uuid& collection) { notifier_->notify(collection); };
   releaser_ = std::make_unique<Releaser>(context, *instruments_, *evidence_, notify);
+  feeds_ = std::make_unique<Feeds>(context, [this](const Uuid& collection) {
+    signal_work();
+    notifier_->notify(collection);
+  });
+  renewals_ = std::make_unique<Renewals>(context, *instruments_, *evidence_);
   receiver_ = std::make_unique<Receiver>(
       context, *instruments_, *evidence_,
       [this](const Uuid& collection) {
@@ -65,19 +76,29 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
   TRY(agreement::SignedAct act, agreement::parse_signed_act(text));
   const std::string hash = act.act.hash();
   if (instruments_->known(hash)) return make_error(ErrorKind::kConflict, "this act is already known", hash);
-  if (from.empty() && act.act.party != cx_.config.party) {
-    return make_error(ErrorKind::kDenied, "the act is of another party", act.act.party,
-                      "each party submits its own acts to its own node; they travel by themselves");
+  if (const Status ok = instruments_->admissible(act); !ok.ok()) {
+    // An act that is truly its party's is kept though it has no effect here: its author's node counted it, and two acts
+    // that fork a chain are the evidence for it. From own people it is a mistake, and refused.
+    const bool mistake = from.empty() && act.act.party == cx_.config.party;
+    if (mistake) return ok.error();
+    if (!instruments_->counts(act)) {
+      if (from.empty()) return ok.error();
+      Error refused = ok.error();  // not a double or a late one: the receiver writes it into its log
+      refused.kind = ErrorKind::kDenied;
+      return refused;
+    }
+    say_warn("act {} ({}) of {} is kept without effect: {}", hash.substr(0, 16), printable(act.act.kind),
+             printable(act.act.party), ok.error().text());
   }
-  CHECK_OK(instruments_->admissible(act));
   const std::vector<std::string> audience = instruments_->audience(act);
-  if (std::find(audience.begin(), audience.end(), cx_.config.party) == audience.end()) {
-    return make_error(ErrorKind::kDenied, "the agreement does not name this node's party", act.act.agreement_id,
-                      "an act goes to the nodes of its parties only");
-  }
+  // Whoever carries an act, its signatures are what counts. A guest of a project and a candidate learn the acts that
+  // came before the one that names them, so an agreement need not name this party.
   if (!from.empty() && std::find(audience.begin(), audience.end(), from) == audience.end()) {
     return make_error(ErrorKind::kDenied, "the act came from a partner that its agreement does not name", from);
   }
+  if (!from.empty() && act.act.party == cx_.config.party)
+    say_warn("act {} ({}) of this party came from {}: if nobody here signed it, revoke the keys {}", hash.substr(0, 16),
+             printable(act.act.kind), from, act.sigs.empty() ? "" : printable(act.sigs.front().kid));
   const std::string object = act_object(text, hash, act.act.effective_at);
   TRY(const json::Document doc, json::parse(object));
   TRY(const auto summary, stix::summarize(doc.root()));
@@ -90,15 +111,17 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
   tx.change.set("act", hash, act.act.agreement_id);
   tx.change.append("acts", text);
   std::vector<Uuid> wake;
+  CHECK_OK(tell_newcomers(act, audience, tx, wake));  // what came before is read before it
   for (const auto& party : audience) {
-    // Own acts go to every other party; a foreign one is passed on only where the sender does not reach (groups): the
-    // partner refuses doubles.
-    if (party == cx_.config.party || party == act.act.party || party == from) continue;
+    // To every party but the one it came from, which in a group reaches those that the author does not; also to the
+    // author, who learns what is done in its name. Who knows it already refuses the double.
+    if (party == cx_.config.party || party == from) continue;
     tx.change.add(acts_for(cx_.config.party, party), summary, object, meta.text());
     wake.push_back(acts_for(cx_.config.party, party));
   }
   TRY([[maybe_unused]] const auto leaf,
-      tx.add_leaf(act.act.agreement_id, act.act.text_version, "act", "", random_bytes(32), text));
+      tx.add_leaf(act.act.agreement_id, act.act.text_version, agreement::is_joint(act.act.kind) ? "joint_case" : "act",
+                  "", random_bytes(32), text));
   auto outcome = std::move(tx).commit();
   if (!outcome.ok()) return std::move(outcome).error();
   const std::string id = act.act.agreement_id;
@@ -106,6 +129,29 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
   for (const auto& c : wake) notifier_->notify(c);
   signal_work();
   return ActOutcome{hash, instruments_->state(id)};
+}
+
+// Who is named for the first time, a candidate or the host of a project, gets the acts that came before.
+Status Exchange::tell_newcomers(const agreement::SignedAct& act, const std::vector<std::string>& audience,
+                                Evidence::Transaction& tx, std::vector<Uuid>& wake) {
+  const auto known = instruments_->acts(act.act.agreement_id);
+  if (known.empty()) return {};
+  const auto before = instruments_->audience(known.front());
+  for (const auto& party : audience) {
+    if (party == cx_.config.party || std::find(before.begin(), before.end(), party) != before.end()) continue;
+    for (const auto& a : known) {
+      if (a.act.party == party) continue;
+      const std::string object = act_object(a.text(), a.act.hash(), a.act.effective_at);
+      TRY(const json::Document doc, json::parse(object));
+      TRY(const auto summary, stix::summarize(doc.root()));
+      RowMeta meta;
+      meta.by = a.act.party;
+      meta.agreement = a.act.agreement_id;
+      tx.change.add(acts_for(cx_.config.party, party), summary, object, meta.text());
+    }
+    wake.push_back(acts_for(cx_.config.party, party));
+  }
+  return {};
 }
 
 Result<Recalled> Exchange::recall(const std::string& id, std::string_view reason) {
@@ -207,7 +253,9 @@ void Exchange::tick() {
     });
   }
   notifier_->tick(cx_.clock.steady_us());
+  joint_->tick();
   if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());
+  if (Status s = renewals_->tick(); !s.ok()) say_error("renewals: {}", s.error().text());
 }
 
 void Exchange::shut_down() {

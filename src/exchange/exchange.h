@@ -15,10 +15,13 @@
 #include "exchange/context.h"
 #include "exchange/directory.h"
 #include "exchange/evidence.h"
+#include "exchange/feed.h"
 #include "exchange/instruments.h"
+#include "exchange/joint.h"
 #include "exchange/notifier.h"
 #include "exchange/receive.h"
 #include "exchange/release.h"
+#include "exchange/renewal.h"
 #include "taxii/backend.h"
 
 namespace entente::exchange {
@@ -54,9 +57,12 @@ class Exchange final : public taxii::Backend {
 
   Directory& directory() { return *directory_; }
   Instruments& instruments() { return *instruments_; }
+  JointDesk& joint() { return *joint_; }
   Evidence& evidence() { return *evidence_; }
   Releaser& releaser() { return *releaser_; }
+  [[nodiscard]] const Renewals& renewals() const { return *renewals_; }
   Receiver& receiver() { return *receiver_; }
+  Feeds& feeds() { return *feeds_; }
   Context& context() { return cx_; }
   [[nodiscard]] size_t waiting() const { return notifier_->waiting(); }
 
@@ -88,6 +94,8 @@ class Exchange final : public taxii::Backend {
   [[nodiscard]] bool may_read_ledger(const taxii::Caller& caller, std::string_view agreement_uuid);
 
  private:
+  Status tell_newcomers(const agreement::SignedAct& act, const std::vector<std::string>& audience,
+                        Evidence::Transaction& tx, std::vector<Uuid>& wake);
   explicit Exchange(Context& context);
   // What a caller may do with one collection; kNotFound where it may not even know of it.
   struct Access {
@@ -104,10 +112,13 @@ class Exchange final : public taxii::Backend {
   std::unique_ptr<Notifier> notifier_;
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<Instruments> instruments_;
+  std::unique_ptr<JointDesk> joint_;
   std::unique_ptr<Evidence> evidence_;
   std::unique_ptr<Admission> admission_;
   std::unique_ptr<Releaser> releaser_;
+  std::unique_ptr<Renewals> renewals_;
   std::unique_ptr<Receiver> receiver_;
+  std::unique_ptr<Feeds> feeds_;
 
   std::mutex submit_mutex_;  // acts one by one: each is judged with the ones before it
   std::mutex work_mutex_;

@@ -13,6 +13,7 @@ Status Instruments::load() {
   acts_.clear();
   hashes_.clear();
   histories_.clear();
+  joint_.clear();
   for (uint64_t i = 0; i < n;) {
     TRY(std::vector<std::string> texts, cx_.store.read("acts", i, 1000));
     if (texts.empty())
@@ -25,8 +26,17 @@ Status Instruments::load() {
     }
     i += texts.size();
   }
-  for (const auto& [id, acts] : acts_) histories_.insert_or_assign(id, agreement::History(id, acts, cx_.config.pins));
+  for (const auto& [id, acts] : acts_) {
+    histories_.insert_or_assign(id, agreement::History(id, acts, cx_.config.pins));
+    joint_.insert_or_assign(id, agreement::JointHistory(id, acts));
+  }
   return {};
+}
+
+agreement::JointHistory Instruments::joint(std::string_view agreement_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = joint_.find(agreement_id);
+  return it == joint_.end() ? agreement::JointHistory(agreement_id, {}) : it->second;
 }
 
 std::shared_ptr<const agreement::State> Instruments::state(std::string_view agreement_id) const {
@@ -36,7 +46,11 @@ std::shared_ptr<const agreement::State> Instruments::state(std::string_view agre
 std::shared_ptr<const agreement::State> Instruments::state_at(std::string_view agreement_id, Time at) const {
   const std::lock_guard lock(mutex_);
   const auto it = histories_.find(agreement_id);
-  return it == histories_.end() ? nullptr : std::make_shared<const agreement::State>(it->second.at(at));
+  if (it != histories_.end()) return std::make_shared<const agreement::State>(it->second.at(at));
+  for (const auto& [id, history] : histories_)
+    for (auto& project : history.projects_at(at))
+      if (project.agreement_id == agreement_id) return std::make_shared<const agreement::State>(std::move(project));
+  return nullptr;
 }
 
 std::vector<std::shared_ptr<const agreement::State>> Instruments::states() const {
@@ -45,6 +59,8 @@ std::vector<std::shared_ptr<const agreement::State>> Instruments::states() const
   std::vector<std::shared_ptr<const agreement::State>> out;
   for (const auto& [id, history] : histories_) {
     if (auto s = std::make_shared<const agreement::State>(history.at(now)); s->document) out.push_back(std::move(s));
+    for (auto& project : history.projects_at(now))
+      out.push_back(std::make_shared<const agreement::State>(std::move(project)));
   }
   return out;
 }
@@ -89,18 +105,33 @@ Status Instruments::admissible(const agreement::SignedAct& act) const {
   return agreement::admissible(act, it == acts_.end() ? kNone : it->second, cx_.clock.now(), cx_.config.pins);
 }
 
+bool Instruments::counts(const agreement::SignedAct& act) const {
+  const std::lock_guard lock(mutex_);
+  static const std::vector<agreement::SignedAct> kNone;
+  const auto it = acts_.find(act.act.agreement_id);
+  return agreement::counts(act, it == acts_.end() ? kNone : it->second, cx_.config.pins);
+}
+
 std::vector<std::string> Instruments::audience(const agreement::SignedAct& act) const {
   std::set<std::string> parties;
-  const auto from_document = [&](const agreement::SignedAct& a) {
-    const auto* doc = a.act.body.find("document");
-    const auto* list = doc == nullptr ? nullptr : doc->find("parties");
-    if (list == nullptr || !list->is_array()) return;
-    for (const auto& p : list->list()) {
-      if (const auto code = p.string_at("party"); code.size() == 2) parties.emplace(code);
-    }
+  const auto block = [&parties](const json::Node* p) {
+    if (p == nullptr || !p->is_object()) return;
+    if (const auto code = p->string_at("party"); code.size() == 2) parties.emplace(code);
   };
-  from_document(act);
-  for (const auto& known : acts(act.act.agreement_id)) from_document(known);
+  const auto list = [&block](const json::Node* holder) {
+    const auto* all = holder == nullptr ? nullptr : holder->find("parties");
+    if (all == nullptr || !all->is_array()) return;
+    for (const auto& p : all->list()) block(&p);
+  };
+  // Parties of a text, who would accede, and who takes part in a project.
+  const auto named_by = [&](const agreement::SignedAct& a) {
+    const json::Node& body = a.act.body;
+    if (a.act.kind == "propose") list(body.find("document"));
+    if (a.act.kind == "open_project") list(body.find("project"));
+    if (a.act.kind == "request_accession" || a.act.kind == "join_project") block(body.find("party"));
+  };
+  named_by(act);
+  for (const auto& known : acts(act.act.agreement_id)) named_by(known);
   return {parties.begin(), parties.end()};
 }
 
@@ -108,9 +139,14 @@ void Instruments::learned(agreement::SignedAct act) {
   const std::lock_guard lock(mutex_);
   hashes_.insert(act.act.hash());
   const std::string id = act.act.agreement_id;
+  const bool joint = agreement::is_joint(act.act.kind);
   auto& acts = acts_[id];
   acts.push_back(std::move(act));
-  histories_.insert_or_assign(id, agreement::History(id, acts, cx_.config.pins));
+  if (joint) {
+    joint_.insert_or_assign(id, agreement::JointHistory(id, acts));
+  } else {
+    histories_.insert_or_assign(id, agreement::History(id, acts, cx_.config.pins));
+  }
 }
 
 }  // namespace entente::exchange

@@ -240,6 +240,9 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
     return make_error(ErrorKind::kDenied, "the agreement is not in force between us and the partner", agreement_id,
                       "see 'entente agreement state'");
   }
+  if (!cx_.clock_safe())
+    return make_error(ErrorKind::kDenied, "CLOCK_UNSAFE: this node's clock was set back behind its own log",
+                      to_text(cx_.clock.now()), "set the clock right; nothing is taken until then");
   CHECK_OK(load_link(l, agreement_id, peer));
   taxii::Client::Get get;
   if (!l.position.empty()) {
@@ -382,13 +385,16 @@ Status Receiver::check_ledger(taxii::Client& client, const std::string& peer, co
   if (!state || !state->document) return make_error(ErrorKind::kNotFound, "no such agreement", agreement_id);
   const std::string key = pair_key(agreement_id, peer);
   const agreement::Party* party = state->document->party(peer);
-  const agreement::KeyRecord* log_key = nullptr;
+  // While a key is being changed there are two.
+  std::vector<const agreement::KeyRecord*> log_keys;
+  const Time now = cx_.clock.now();
   if (party != nullptr) {
     for (const auto& k : party->keys) {
-      if (k.role == agreement::KeyRole::kLog && k.key) log_key = &k;
+      if (k.role == agreement::KeyRole::kLog && k.key && k.not_before <= now && now < k.not_after)
+        log_keys.push_back(&k);
     }
   }
-  if (log_key == nullptr)
+  if (log_keys.empty())
     return make_error(ErrorKind::kDenied, "PARTY_KEY_UNKNOWN: the agreement names no log key of the partner", peer);
 
   const std::string base = "/ledger/" + bare_uuid(agreement_id) + "/";
@@ -405,7 +411,9 @@ Status Receiver::check_ledger(taxii::Client& client, const std::string& peer, co
     return make_error(ErrorKind::kCorrupt, why, base,
                       "keep both checkpoints: they are the evidence; open the differences procedure");
   };
-  auto checkpoint = ledger::open_checkpoint(note.body, ledger_origin(peer, agreement_id), *log_key->key);
+  auto checkpoint = ledger::open_checkpoint(note.body, ledger_origin(peer, agreement_id), *log_keys.front()->key);
+  for (size_t i = 1; i < log_keys.size() && !checkpoint.ok(); ++i)
+    checkpoint = ledger::open_checkpoint(note.body, ledger_origin(peer, agreement_id), *log_keys[i]->key);
   if (!checkpoint.ok())
     return conflict("the partner's checkpoint is not signed by its log key: " + checkpoint.error().text());
 

@@ -87,6 +87,7 @@ agreement::Inputs Releaser::inputs(std::string_view to, const std::vector<agreem
   in.me = cx_.config.party;
   in.recipient = to;
   in.at = cx_.clock.now();
+  in.clock_safe = cx_.clock_safe();
   in.instruments = all;
   in.policy = cx_.config.policy;
   for (const auto& s : all) {
@@ -103,8 +104,14 @@ Time Releaser::cursor(const agreement::State& state, std::string_view to, const 
     ByteReader r(*saved);
     return {static_cast<int64_t>(r.u64())};
   }
-  // No back access: only what is committed once the agreement is in force.
-  return state.start.value_or(cx_.clock.now());
+  // No back access: only what is committed once the agreement is in force, and for who acceded once it is a member.
+  Time start = state.start.value_or(cx_.clock.now());
+  const auto mine = state.provisional_since.find(cx_.config.party);
+  const auto theirs = state.provisional_since.find(std::string(to));
+  if (mine != state.provisional_since.end() && theirs != state.provisional_since.end())
+    start = std::min(start, std::max(mine->second, theirs->second));
+  const auto joined = state.joined.find(std::string(to));
+  return joined == state.joined.end() ? start : std::max(start, joined->second);
 }
 
 uint64_t Releaser::pending(const agreement::State& state, std::string_view to) const {
@@ -228,9 +235,10 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
     return decisions[i].verdict == agreement::Verdict::kReleased ||
            decisions[i].verdict == agreement::Verdict::kRedacted;
   };
+  // Two parties may share several instruments: an object goes once, by the one that governs it.
   std::vector<size_t> stack;
   for (size_t i = 0; i < candidates; ++i) {
-    if (goes(i)) stack.push_back(i);
+    if (goes(i) && decisions[i].agreement == state.agreement_id) stack.push_back(i);
   }
   std::unordered_map<std::string, size_t> by_sent_id;
   for (size_t i = candidates; i < graph.objects.size(); ++i) {
@@ -413,6 +421,12 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
 }
 
 Result<bool> Releaser::step() {
+  // Nothing is decided, so that nothing is passed over: it waits until the clock is right.
+  if (const bool safe = cx_.clock_safe(); safe != clock_was_safe_.exchange(safe) && !safe)
+    say_error(
+        "CLOCK_UNSAFE: the clock says {}, and the log has given out {}: nothing is released until it is set right",
+        to_text(cx_.clock.now()), to_text(cx_.store.last_time()));
+  if (!clock_was_safe_) return false;
   bool any = false;
   const auto states = instruments_.states();
   std::vector<agreement::State> all;

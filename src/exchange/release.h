@@ -3,6 +3,7 @@
 // the caller's.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -61,6 +62,7 @@ class Releaser {
   std::map<std::string, std::string> pseudonym_keys_;
   std::string my_identity_;
   std::vector<agreement::Hold> holds_;  // as read for the running step
+  std::atomic<bool> clock_was_safe_ = true;
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, ReleaseCount> counts_;
 };

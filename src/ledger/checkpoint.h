@@ -1,4 +1,4 @@
-// Signed tree heads: C2SP tlog-checkpoint in a C2SP signed note (Ed25519), and cosignatures (cosignature/v1).
+// Signed tree heads: C2SP tlog-checkpoint in a C2SP signed note (Ed25519).
 #pragma once
 
 #include <cstdint>

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstdlib>
+#include <optional>
 #include <vector>
 
 #include <poll.h>
@@ -19,16 +21,19 @@ namespace {
 
 using namespace internal;
 
+constexpr size_t kProxyHead = 16 * 1024;
+
 struct Url {
   bool tls = true;
   std::string host;  // without brackets
   std::string port;
   std::string authority;  // for the Host header
+  std::string login{};    // base64 of user:password, of a proxy only
 };
 
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
-Result<Url> parse_url(const std::string& text) {
+Result<Url> parse_url(const std::string& text, bool proxy = false) {
   Url url;
   std::string_view rest = text;
   if (rest.starts_with("https://")) {
@@ -40,6 +45,12 @@ Result<Url> parse_url(const std::string& text) {
     return invalid("a server's URL begins with https://", printable(text));
   }
   rest = rest.substr(0, rest.find_first_of("/?#"));
+  if (const size_t at = rest.rfind('@'); proxy && at != std::string_view::npos) {
+    const auto login = url_decode(rest.substr(0, at));
+    if (!login) return invalid("a bad escape in the proxy's login", "the proxy");
+    url.login = base64(*login);
+    rest.remove_prefix(at + 1);
+  }
   if (rest.empty() || rest.find('@') != std::string_view::npos) return invalid("no host in the URL", printable(text));
   url.authority = rest;
   std::string_view port;
@@ -62,7 +73,7 @@ Result<Url> parse_url(const std::string& text) {
     url.port = port;
   }
   if (url.host.empty()) return invalid("no host in the URL", printable(text));
-  if (!url.tls && !is_loopback(url.host)) {
+  if (!url.tls && !proxy && !is_loopback(url.host)) {
     return invalid("plain http is only for loopback", printable(text), "use https://");
   }
   return url;
@@ -74,8 +85,8 @@ bool is_idempotent(const std::string& method) {
 
 class ClientImpl final : public Client {
  public:
-  ClientImpl(Url url, std::shared_ptr<TlsContext> tls, const ClientOptions& options)
-      : url_(std::move(url)), tls_(std::move(tls)), options_(options) {}
+  ClientImpl(Url url, std::optional<Url> proxy, std::shared_ptr<TlsContext> tls, const ClientOptions& options)
+      : url_(std::move(url)), proxy_(std::move(proxy)), tls_(std::move(tls)), options_(options) {}
 
   Result<Response> send(const Request& request, std::chrono::milliseconds timeout) override {
     if (cancel_->is_set()) return failed("cancelled");
@@ -141,7 +152,12 @@ class ClientImpl final : public Client {
 
   Status connect(Deadline deadline) {
     deadline = std::min(deadline, std::chrono::steady_clock::now() + options_.connect_timeout);
-    TRY(fd_, dial(url_.host, url_.port, cancel_, deadline));
+    if (proxy_) {
+      TRY(fd_, dial(proxy_->host, proxy_->port, cancel_, deadline));
+      CHECK_OK(tunnel(deadline));
+    } else {
+      TRY(fd_, dial(url_.host, url_.port, cancel_, deadline));
+    }
     transport_ = Transport(fd_.get(), tls_ ? new_client_ssl(*tls_, fd_.get(), url_.host) : nullptr);
     if (!tls_) return {};
     if (!transport_.tls()) return make_error(ErrorKind::kInternal, "no memory for TLS");
@@ -159,6 +175,49 @@ class ClientImpl final : public Client {
       if (Status waited = wait(result.state, deadline); !waited.ok())
         return failed("TLS handshake: " + waited.error().what);
     }
+  }
+
+  // RFC 9110 §9.3.6: asks the proxy for a connection to the server. Its answer has no body, and not an octet more is
+  // read than the head: what follows is TLS.
+  Status tunnel(Deadline deadline) {
+    const std::string where = url_.host.find(':') == std::string::npos ? url_.host : "[" + url_.host + "]";
+    const std::string target = where + ":" + url_.port;
+    std::string head = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
+    if (!proxy_->login.empty()) head += "Proxy-Authorization: Basic " + proxy_->login + "\r\n";
+    head += "\r\n";
+    Transport plain(fd_.get(), nullptr);
+    const auto proxy_failed = [&](const std::string& what) {
+      return make_error(ErrorKind::kUnavailable, "the proxy: " + what, proxy_->host + ":" + proxy_->port);
+    };
+    for (size_t at = 0; at < head.size();) {
+      const IoResult sent = plain.write(head, std::string(), at);
+      if (sent.state == Io::kOk) {
+        at += sent.n;
+      } else if (sent.state == Io::kWantRead || sent.state == Io::kWantWrite) {
+        if (Status waited = wait(sent.state, deadline); !waited.ok()) return proxy_failed(waited.error().what);
+      } else {
+        return proxy_failed("the connection ended");
+      }
+    }
+    std::string answer;
+    while (!answer.ends_with("\r\n\r\n")) {
+      if (answer.size() > kProxyHead) return proxy_failed("its answer does not end");
+      char octet = 0;
+      const IoResult got = plain.read(&octet, 1);
+      if (got.state == Io::kOk) {
+        answer += octet;
+      } else if (got.state == Io::kWantRead || got.state == Io::kWantWrite) {
+        if (Status waited = wait(got.state, deadline); !waited.ok()) return proxy_failed(waited.error().what);
+      } else {
+        return proxy_failed("the connection ended");
+      }
+    }
+    const std::string_view line = std::string_view(answer).substr(0, answer.find('\r'));
+    if (!line.starts_with("HTTP/1.") || line.size() < 12 || line[8] != ' ' || line[9] != '2') {
+      return make_error(ErrorKind::kUnavailable, "the proxy does not connect to " + target + ": " + printable(line),
+                        proxy_->host + ":" + proxy_->port, "ask its operator, or give no proxy");
+    }
+    return {};
   }
 
   [[nodiscard]] std::string verify_text() const {
@@ -278,6 +337,7 @@ class ClientImpl final : public Client {
   }
 
   Url url_;
+  std::optional<Url> proxy_;
   std::shared_ptr<TlsContext> tls_;
   ClientOptions options_;
   std::shared_ptr<CancelFlag> cancel_ = std::make_shared<CancelFlag>();
@@ -298,7 +358,44 @@ Result<std::unique_ptr<Client>> connect_to(const ClientOptions& options) {
   if (url.tls) {
     TRY(tls, client_tls(options));
   }
-  return std::unique_ptr<Client>(std::make_unique<ClientImpl>(std::move(url), std::move(tls), options));
+  std::optional<Url> proxy;
+  if (!options.proxy.empty() && url.tls) {
+    if (!options.proxy.starts_with("http://"))
+      return invalid("a proxy's URL begins with http://", "the proxy", "TLS to the server goes through it untouched");
+    auto parsed = parse_url(options.proxy, true);
+    if (!parsed.ok()) return invalid("the proxy's URL is not understood", "the proxy", "http://HOST:PORT");
+    proxy = *std::move(parsed);
+  }
+  return std::unique_ptr<Client>(
+      std::make_unique<ClientImpl>(std::move(url), std::move(proxy), std::move(tls), options));
+}
+
+std::string proxy_from_environment(const std::string& url) {
+  const auto parsed = parse_url(url);
+  if (!parsed.ok() || !parsed->tls || is_loopback(parsed->host)) return {};
+  const auto value = [](const char* small, const char* large) -> std::string {
+    for (const char* name : {small, large}) {
+      if (const char* v = std::getenv(name); v != nullptr && *v != '\0') return v;
+    }
+    return {};
+  };
+  std::string proxy = value("https_proxy", "HTTPS_PROXY");
+  if (proxy.empty()) return {};
+  if (proxy.find("://") == std::string::npos) proxy = "http://" + proxy;
+  // Names and their subdomains, with or without a leading dot; "*" is everything. The port may be given.
+  const std::string list = value("no_proxy", "NO_PROXY");
+  const std::string host = ascii_lower(parsed->host);
+  for (size_t at = 0; at < list.size();) {
+    const size_t end = std::min(list.find(',', at), list.size());
+    std::string one = ascii_lower(std::string_view(list).substr(at, end - at));
+    at = end + 1;
+    std::erase(one, ' ');
+    if (const std::string port = ":" + parsed->port; one.ends_with(port)) one.resize(one.size() - port.size());
+    if (one.starts_with('.')) one.erase(0, 1);
+    if (one.empty()) continue;
+    if (one == "*" || host == one || host.ends_with("." + one)) return {};
+  }
+  return proxy;
 }
 
 }  // namespace entente::net

@@ -32,6 +32,14 @@ int hex_digit(char c) {
 std::string_view Request::header(std::string_view name) const { return find_header(headers, name); }
 std::string_view Response::header(std::string_view name) const { return find_header(headers, name); }
 
+Status Response::gather(size_t enough) {
+  while (rest && body.size() < enough) {
+    TRY(const bool more, rest->next(body));
+    if (!more) rest.reset();
+  }
+  return {};
+}
+
 std::optional<std::string> url_decode(std::string_view text) {
   std::string out;
   out.reserve(text.size());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -29,11 +30,45 @@ struct Request {
   [[nodiscard]] std::string_view header(std::string_view name) const;  // "" if absent; names compare without case
 };
 
+// Makes a body piece by piece, at the pace at which its client takes it; an answer then costs a piece of memory,
+// however long it is. Not thread-safe; runs on I/O threads, so each piece is short work. Goes away when the body has
+// been sent or nobody wants it any more.
+class BodySource {
+ public:
+  BodySource() = default;
+  BodySource(const BodySource&) = delete;
+  BodySource& operator=(const BodySource&) = delete;
+  virtual ~BodySource() = default;
+  // Appends a piece of some tens of KiB to `out`; false: that was the last. After an error the answer is broken off, so
+  // that the client cannot take it for whole.
+  virtual Result<bool> next(std::string& out) = 0;
+};
+
 struct Response {
   int status = 200;
   Headers headers{};
   std::string body{};
+  std::shared_ptr<BodySource> rest{};  // if set, what follows `body`; copies share it
+  // May be sent as gzip or zstd to a client that asks for it. Not for answers that hold a secret beside text that
+  // others choose: the length would tell of it (BREACH).
+  bool compressible = false;
+  std::string who{};  // whom it answers, for `served`; not sent
   [[nodiscard]] std::string_view header(std::string_view name) const;
+  // Pulls from `rest` until there are `enough` octets of body, or the body is whole and `rest` empty.
+  Status gather(size_t enough = SIZE_MAX);
+};
+
+// One answer, as ServerOptions::served is told of it.
+struct Served {
+  std::string method{};
+  std::string path{};    // without the query, which may hold what is nobody's business
+  std::string remote{};  // as in Request
+  std::string peer_spki{};
+  std::string who{};
+  int version = 11;  // 10, 11, 20
+  int status = 0;
+  size_t octets = 0;        // of the body, as sent; of one that came in pieces, as far as it was made
+  int64_t duration_us = 0;  // from the request's last octet until the answer stood ready
 };
 
 // Answers one request, once, from any thread; also after the handler has returned (long poll). Dropping it without an
@@ -45,21 +80,37 @@ using Handler = std::function<void(Request, Reply)>;
 struct ServerOptions {
   std::string address = "127.0.0.1";
   uint16_t port = 0;      // 0 = any free one
+  int listening = -1;     // a socket that listens already (Supervisor::sockets); address and port are then its own
   std::string cert_file;  // PEM; empty = plain HTTP (tests and loopback metrics only)
   std::string key_file;
+  bool http2 = true;         // offered by ALPN, so over TLS only; a client that does not ask for it gets HTTP/1.1
+  size_t max_streams = 100;  // of one HTTP/2 connection at a time
   unsigned threads = 2;
   size_t max_connections = 16384;
   size_t max_connections_per_address = 0;  // 0 = no limit
   size_t max_header_bytes = 16 * 1024;
   size_t max_body_bytes = 64u << 20;
+  // Of all connections together: bodies that are coming in or being worked on, and HTTP/2 answers that wait for their
+  // reader. Above it a body that grows past free_body_bytes is refused with 503 and Retry-After, and an HTTP/2
+  // connection is handed out one request at a time.
+  size_t max_held_bytes = 1u << 30;
+  // A body may grow so far whoever sends it; then `known` is asked, once, with the request's head. Who is not known is
+  // answered at once: the handler gets the request without its body, and will say what it takes. On I/O threads, so
+  // short and thread-safe; unset = everybody may go on.
+  size_t free_body_bytes = 1u << 20;
+  std::function<bool(const Request& head)> known;
   std::chrono::milliseconds handshake_timeout{10'000};
   std::chrono::milliseconds header_timeout{15'000};  // a request's first octet to the end of its headers
   std::chrono::milliseconds body_timeout{60'000};
   std::chrono::milliseconds idle_timeout{75'000};
-  std::chrono::milliseconds write_timeout{60'000};  // no progress for so long ends the connection
+  std::chrono::milliseconds write_timeout{60'000};  // no progress for so long ends the connection (HTTP/2: the stream)
   // Which client keys may finish the handshake; unset = every key (the application decides). A client without
   // certificate always may.
   std::function<bool(const std::string& spki_sha256)> accept_spki;
+  // Told of each answer that a handler gave, when it stands ready, or of one in pieces when nobody wants more of it; on
+  // I/O threads, so short and thread-safe. Requests
+  // that were refused before they reached a handler are only counted.
+  std::function<void(const Served&)> served;
 };
 
 class Server {
@@ -93,9 +144,15 @@ struct ClientOptions {
   std::string ca_file;                       // PKIX check against it; or:
   std::vector<std::string> pin_spki_sha256;  // any one of these keys, nothing else is checked
   bool system_ca = false;                    // PKIX check against the system's store
+  // "http://[USER:PASSWORD@]HOST:PORT": https goes through it by CONNECT (RFC 9110 §9.3.6), the TLS inside is checked
+  // as without. "" = directly. Never used for loopback.
+  std::string proxy;
   size_t max_body_bytes = 256u << 20;
   std::chrono::milliseconds connect_timeout{10'000};
 };
+// What https_proxy and no_proxy of the environment say for this URL; "" = directly, as to
+// loopback always.
+[[nodiscard]] std::string proxy_from_environment(const std::string& url);
 [[nodiscard]] Result<std::unique_ptr<Client>> connect_to(
     const ClientOptions& options);  // lazily: connects at the first send
 

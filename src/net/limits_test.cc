@@ -253,5 +253,66 @@ TEST_F(LimitsTest, ClientRefusesBrokenServers) {
   }
 }
 
+// Tens of megabytes are for those who are known; the others learn at once what it takes.
+TEST_F(LimitsTest, WhoIsNotKnownSendsLittle) {
+  options_.free_body_bytes = 100'000;
+  std::atomic<int> asked = 0;
+  options_.known = [&](const Request& head) {
+    ++asked;
+    EXPECT_EQ(head.body, "");
+    EXPECT_FALSE(head.remote.empty());
+    return head.header("Authorization") == "me";
+  };
+  run([](Request r, const Reply& reply) {
+    Response out{r.header("Authorization") == "me" ? 200 : 401, {}, std::to_string(r.body.size())};
+    reply(std::move(out));
+  });
+  const auto post = [&](size_t n, const std::string& who, bool chunked) {
+    RawPeer peer(server_->port());
+    peer.say("POST / HTTP/1.1\r\nHost: a\r\nAuthorization: " + who + "\r\n" +
+             (chunked ? std::string("Transfer-Encoding: chunked\r\n\r\n")
+                      : "Content-Length: " + std::to_string(n) + "\r\n\r\n"));
+    for (size_t i = 0; i < n; i += 10'000) {
+      if (chunked) peer.say("2710\r\n");
+      if (!peer.say(std::string(10'000, 'b'))) break;
+      if (chunked) peer.say("\r\n");
+    }
+    if (chunked) peer.say("0\r\n\r\n");
+    return peer.hear([](const std::string& s) { return s.find("\r\n\r\n") != s.npos && !s.ends_with("\r\n\r\n"); });
+  };
+  for (const bool chunked : {false, true}) {
+    EXPECT_THAT(post(5'000'000, "me", chunked), ::testing::EndsWith("\r\n\r\n5000000"));
+    EXPECT_THAT(post(100'000, "you", chunked),
+                ::testing::AllOf(StartsWith("HTTP/1.1 401 "), ::testing::EndsWith("100000")));
+    EXPECT_THAT(post(5'000'000, "you", chunked),
+                ::testing::AllOf(StartsWith("HTTP/1.1 401 "), HasSubstr("Connection: close"),
+                                 ::testing::EndsWith("\r\n\r\n0")));
+  }
+  EXPECT_EQ(asked, 4) << "once for each that grew";
+}
+
+// What all bodies together may take is bounded, whoever sends them; small ones go through even then.
+TEST_F(LimitsTest, BodiesTogether) {
+  options_.free_body_bytes = 100'000;
+  options_.max_held_bytes = 1'000'000;
+  run();
+  const auto begin = [&](size_t n) {
+    auto peer = std::make_unique<RawPeer>(server_->port());
+    peer->say("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 900000\r\n\r\n" +
+              std::string(n, 'b'));
+    return peer;
+  };
+  auto first = begin(800'000);
+  ASSERT_TRUE(eventually([&] { return metrics_.gauge("entente_http_held_bytes", "").value() == 800'000; }));
+  auto second = begin(300'000);
+  EXPECT_THAT(second->hear_until("\r\n\r\n"),
+              ::testing::AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("Retry-After: ")));
+  second.reset();
+  EXPECT_EQ(client()->send({.method = "POST", .path = "/", .body = std::string(90'000, 's')}, 5s).value().status, 200);
+  first->say(std::string(100'000, 'b'));
+  EXPECT_THAT(first->hear_all(), StartsWith("HTTP/1.1 200 "));
+  EXPECT_TRUE(eventually([&] { return metrics_.gauge("entente_http_held_bytes", "").value() == 0; }));
+}
+
 }  // namespace
 }  // namespace entente::net

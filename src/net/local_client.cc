@@ -51,6 +51,8 @@ class LocalClient final : public Client {
         exchange->done.wait_for(lock, timeout, [&] { return exchange->response.has_value() || exchange->cancelled; });
     if (exchange->response) {
       Response response = *std::move(exchange->response);
+      lock.unlock();
+      CHECK_OK(response.gather());
       if (request.method == "HEAD") response.body.clear();
       return response;
     }

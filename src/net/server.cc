@@ -6,11 +6,9 @@
 #include <thread>
 #include <unordered_set>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -24,7 +22,6 @@ using namespace internal;
 using asio::ip::tcp;
 using boost::system::error_code;
 using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
-constexpr asio::as_tuple_t<asio::use_awaitable_t<Executor>> kToken{};
 constexpr auto kSweep = 100ms;
 
 class ServerImpl final : public Server {
@@ -33,10 +30,10 @@ class ServerImpl final : public Server {
       : strand_(asio::make_strand(io_)),
         acceptor_(strand_),
         sweep_timer_(strand_),
+        shared_(options, std::move(handler)),
         connections_now_(metrics.gauge("entente_http_connections", "Connections open now")),
+        held_now_(metrics.gauge("entente_http_held_bytes", "Octets of bodies and HTTP/2 answers held now")),
         refused_(metrics.counter("entente_http_connections_refused_total", "Connections refused over a limit")) {
-    shared_.options = options;
-    shared_.handler = std::move(handler);
     for (int i = 0; i < 6; ++i) {
       shared_.requests[i] = &metrics.counter("entente_http_requests_total", "Answers by first digit of the status",
                                              "code=\"" + std::to_string(i) + "xx\"");
@@ -53,13 +50,17 @@ class ServerImpl final : public Server {
     std::signal(SIGPIPE, SIG_IGN);  // a write to a closed connection is an error value, not the end of the process
     CHECK_OK(reload_certificate());
     error_code ec;
-    const auto address = asio::ip::make_address(options.address, ec);
-    if (ec) return invalid("not an address to listen on", options.address);
-    const tcp::endpoint endpoint(address, options.port);
-    acceptor_.open(endpoint.protocol(), ec);
-    if (!ec) acceptor_.set_option(asio::socket_base::reuse_address(true), ec);
-    if (!ec) acceptor_.bind(endpoint, ec);
-    if (!ec) acceptor_.listen(4096, ec);
+    if (options.listening >= 0) {
+      CHECK_OK(take_over(options.listening));
+    } else {
+      const auto address = asio::ip::make_address(options.address, ec);
+      if (ec) return invalid("not an address to listen on", options.address);
+      const tcp::endpoint endpoint(address, options.port);
+      acceptor_.open(endpoint.protocol(), ec);
+      if (!ec) acceptor_.set_option(asio::socket_base::reuse_address(true), ec);
+      if (!ec) acceptor_.bind(endpoint, ec);
+      if (!ec) acceptor_.listen(4096, ec);
+    }
     if (!ec) port_ = acceptor_.local_endpoint(ec).port();
     if (ec) {
       return make_error(ErrorKind::kUnavailable, "cannot listen: " + ec.message(),
@@ -71,11 +72,30 @@ class ServerImpl final : public Server {
     return {};
   }
 
+  // A socket that somebody else opened, bound and made listen.
+  Status take_over(int fd) {
+    sockaddr_storage name{};
+    socklen_t size = sizeof name;
+    int listens = 0;
+    socklen_t flag = sizeof listens;
+    const bool tcp_socket = getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) == 0 &&
+                            (name.ss_family == AF_INET || name.ss_family == AF_INET6) &&
+                            getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &flag) == 0 && listens != 0;
+    if (!tcp_socket)
+      return invalid("the socket that was passed on is no listening TCP socket", "descriptor " + std::to_string(fd),
+                     "give the unit a socket with ListenStream=ADDRESS:PORT");
+    error_code ec;
+    acceptor_.assign(name.ss_family == AF_INET ? tcp::v4() : tcp::v6(), fd, ec);
+    if (ec) return make_error(ErrorKind::kIo, "cannot listen: " + ec.message(), "descriptor " + std::to_string(fd));
+    return {};
+  }
+
   [[nodiscard]] uint16_t port() const override { return port_; }
 
   Status reload_certificate() override {
     if (shared_.options.cert_file.empty()) return {};
-    TRY(auto tls, server_tls(shared_.options.cert_file, shared_.options.key_file, shared_.options.accept_spki));
+    TRY(auto tls, server_tls(shared_.options.cert_file, shared_.options.key_file, shared_.options.accept_spki,
+                             shared_.options.http2));
     const std::scoped_lock lock(mutex_);
     tls_ = std::move(tls);
     return {};
@@ -202,6 +222,7 @@ class ServerImpl final : public Server {
       sweep_timer_.expires_after(kSweep);
       co_await sweep_timer_.async_wait(kToken);
       const int64_t now = steady_ms();
+      held_now_.set(shared_.held.held());
       std::vector<std::shared_ptr<Connection>> late;
       {
         const std::scoped_lock lock(mutex_);
@@ -219,6 +240,7 @@ class ServerImpl final : public Server {
   SteadyTimer sweep_timer_;
   Shared shared_;
   Counter& connections_now_;
+  Counter& held_now_;
   Counter& refused_;
   uint16_t port_ = 0;
   std::atomic<bool> over_{false};

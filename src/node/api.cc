@@ -9,6 +9,7 @@
 #include "entente_version.h"
 #include "exchange/names.h"
 #include "json/node.h"
+#include "node/joint_api.h"
 
 namespace entente::node {
 namespace {
@@ -30,6 +31,7 @@ net::Response problem(const Error& e) {
       .set("http_status", std::to_string(status));
   net::Response r = with(status, n);
   if (status == 401) r.headers.emplace_back("WWW-Authenticate", "Basic realm=\"entente\", charset=\"UTF-8\"");
+  if (status == 503 || status == 429) r.headers.emplace_back("Retry-After", "5");
   return r;
 }
 
@@ -77,6 +79,35 @@ Result<Role> role_in(const Body& b) {
   return *role;
 }
 
+// What a new token is narrowed to. Collections that are not there are refused: the token would open nothing, and nobody
+// would know why.
+Result<exchange::Scope> scope_in(exchange::Exchange& ex, const Body& b) {
+  exchange::Scope scope;
+  scope.read_only = json::find_bool(b.doc.root(), "read_only").value_or(false);
+  for (const auto c : json::string_list(json::find_array(b.doc.root(), "collections")))
+    scope.collections.emplace_back(c);
+  if (scope.collections.empty()) return scope;
+  TRY(const auto known, ex.collections({"person admin token", {}}, "/local/"));
+  for (const auto& c : scope.collections) {
+    if (std::ranges::any_of(known, [&](const auto& k) { return k.alias == c || k.id == c; })) continue;
+    std::string names;
+    for (const auto& k : known) names += (names.empty() ? "" : ", ") + (k.alias.empty() ? k.id : k.alias);
+    return invalid("there is no collection \"" + c + "\"", "/collections", "one of: " + names);
+  }
+  return scope;
+}
+
+// A token for one thing opens nothing else.
+Status in_scope(const taxii::Caller& caller, const net::Request& request) {
+  const exchange::Scope scope = exchange::parse_scope(caller.scope);
+  if (!scope.collections.empty())
+    return make_error(ErrorKind::kDenied, "this token is for TAXII collections only", request.path,
+                      "use a token without --collection");
+  if (scope.read_only && request.method != "GET" && request.method != "HEAD")
+    return make_error(ErrorKind::kDenied, "this token is read-only", request.path, "use a token without --read-only");
+  return {};
+}
+
 std::string query_value(const net::Request& r, std::string_view name) {
   const auto pairs = net::parse_query(r.query);
   if (!pairs) return {};
@@ -84,6 +115,29 @@ std::string query_value(const net::Request& r, std::string_view name) {
     if (k == name) return v;
   }
   return {};
+}
+
+// The parties' keys as their notices left them.
+Node keys_node(const agreement::Document& doc) {
+  Node out = Node::object();
+  for (const auto& p : doc.parties) {
+    Node keys = Node::array();
+    for (const auto& k : p.keys) {
+      Node key = Node::object();
+      key.set("kid", k.kid)
+          .set("role", agreement::to_text(k.role))
+          .set("public", k.public_hex)
+          .set("not_before", to_text(k.not_before))
+          .set("not_after", to_text(k.not_after));
+      if (!k.custodian.empty()) key.set("custodian", k.custodian);
+      keys.push(std::move(key));
+    }
+    Node one = Node::object();
+    one.set("keys", std::move(keys)).set("tls_spki_sha256", texts(p.tls_spki_sha256));
+    if (p.contacts.is_array()) one.set("contacts", p.contacts);
+    out.set(p.party, std::move(one));
+  }
+  return out;
 }
 
 Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whole) {
@@ -118,7 +172,9 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
   }
   n.set("refused", std::move(refused));
   Node acts = Node::array();
-  for (const auto& a : ex.instruments().acts(s.agreement_id)) acts.push(a.text());
+  for (const auto& a : ex.instruments().acts(s.agreement_id)) {
+    if (a.act.kind != "joint_report") acts.push(a.text());  // those are many, and nobody folds by them
+  }
   n.set("acts", std::move(acts)).set("collections", std::move(collections));
   Node by_party = Node::object();
   for (const auto& [p, k] : s.by_party) by_party.set(p, code_of(k));
@@ -127,6 +183,18 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
     Node last = Node::object();
     for (const auto& [p, h] : s.last_act) last.set(p, h);
     n.set("last_act", std::move(last)).set("document", doc.node);
+    n.set("parties", keys_node(doc)).set("unsure", texts(s.unsure));
+    Node bound_by = Node::object();
+    for (const auto& [p, hashes] : s.path) bound_by.set(p, hashes.back());
+    n.set("texts", std::move(bound_by));
+    Node pillars = Node::object();
+    for (const auto& [id, pillar] : s.pillars)
+      pillars.set(id, Node::object().set("lead", pillar.lead).set("participants", texts(pillar.participants)));
+    n.set("pillars", std::move(pillars));
+    Node projects = Node::array();
+    for (const auto& p : s.projects)
+      projects.push(Node::object().set("project", p.id).set("stage", p.stage).set("waiting_for", texts(p.waiting_for)));
+    n.set("projects", std::move(projects)).set("project", s.project);
   }
   return n;
 }
@@ -143,6 +211,27 @@ Node peer_node(exchange::Exchange& ex, const exchange::Peer& p) {
   return n;
 }
 
+// A feed as people look at it: its configuration without secrets, and where it stands.
+Node feed_node(exchange::Exchange& ex, const exchange::Feed& f, bool whole) {
+  const auto s = ex.feeds().state(f.name);
+  Node n = exchange::Feeds::to_node(f);
+  const Time now = ex.context().clock.now();
+  n.set("last_pull", optional_time(s.last_pull)).set("last_try", optional_time(s.last_try));
+  n.set("reached", optional_time(s.reached)).set("behind", s.behind).set("last_error", s.last_error);
+  n.set("taken", s.taken).set("known", s.known).set("refused", s.refused).set("marked", s.marked);
+  // How old what we have of it may be: since the last whole pull.
+  if (s.last_pull) n.set("lag_seconds", std::max<int64_t>(0, (now.us - s.last_pull->us) / 1'000'000));
+  if (!whole) return n;
+  Node list = Node::array();
+  for (const auto& r : ex.feeds().refusals(f.name)) {
+    Node one = Node::object();
+    one.set("number", r.number).set("id", r.id).set("why", r.why).set("time", r.time);
+    list.push(std::move(one));
+  }
+  n.set("refusals", std::move(list));
+  return n;
+}
+
 Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
   auto& cx = ex.context();
   Node n = Node::object();
@@ -153,6 +242,14 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
   Node objects = Node::object();
   objects.set("inbox", cx.store.count(exchange::inbox(config.party)))
       .set("sightings", cx.store.count(exchange::sightings(config.party)));
+  Node renewals = Node::array();
+  for (const auto& w : ex.renewals().warnings())
+    renewals.push(Node::object()
+                      .set("agreement_id", w.agreement_id)
+                      .set("days", w.days)
+                      .set("opt_out", to_text(w.opt_out))
+                      .set("renews", to_text(w.renews)));
+  n.set("renewals", std::move(renewals));
   Node agreements = Node::array();
   Node release = Node::array();
   Node ledgers = Node::array();
@@ -283,7 +380,8 @@ net::Response Api::ledger(const net::Request& request) {
   const size_t slash = rest.find('/');
   if (slash == std::string_view::npos) return problem(no_such());
   const std::string_view uuid = rest.substr(0, slash);
-  if ((!parse_uuid(uuid) && uuid != exchange::kPrivateLog) || !ex_.may_read_ledger(*caller, uuid))
+  if ((!parse_uuid(uuid) && uuid != exchange::kPrivateLog) || !ex_.may_read_ledger(*caller, uuid) ||
+      !in_scope(*caller, request).ok())
     return problem(no_such());
   const std::string_view path = rest.substr(slash + 1);
   auto file = ex_.evidence().file(uuid, path);
@@ -315,7 +413,10 @@ void Api::handle(const net::Request& request, const net::Reply& reply) {
   const size_t space = caller->id.find(' ', 7);
   const auto role = exchange::parse_role(std::string_view(caller->id).substr(7, space - 7));
   if (!role) return reply(problem(no_such()));
-  reply(answer(request, *caller, *role));
+  if (const Status in = in_scope(*caller, request); !in.ok()) return reply(problem(in.error()));
+  net::Response response = answer(request, *caller, *role);
+  response.who = caller->id;
+  reply(std::move(response));
 }
 
 net::Response Api::answer(const net::Request& request, const taxii::Caller& caller, Role role) {
@@ -373,11 +474,19 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       }
       return with(200, n);
     }
+    if (path == "/api/v1/joint" && get) return with(200, joint_board(ex_));
+    if (path == "/api/v1/joint/reports" && post) {
+      CHECK_OK(only({Role::kSensor}));
+      TRY(const Node n, take_joint_reports(ex_, caller.id, request.body));
+      return with(200, n);
+    }
     if (path == "/api/v1/peers" && get) {
       Node list = Node::array();
       for (const auto& p : ex_.directory().peers()) list.push(peer_node(ex_, p));
+      Node feeds = Node::array();
+      for (const auto& f : ex_.feeds().all()) feeds.push(feed_node(ex_, f, false));
       Node n = Node::object();
-      n.set("peers", std::move(list));
+      n.set("peers", std::move(list)).set("feeds", std::move(feeds));
       return with(200, n);
     }
     if (path == "/api/v1/peers" && post) {
@@ -396,10 +505,39 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       CHECK_OK(only({Role::kLiaison}));
       const std::string party = path.substr(kPeers.size(), path.size() - kPeers.size() - 5);
       CHECK_OK(sync_(party));
+      if (const auto feed = ex_.feeds().get(party); feed.ok()) return with(200, feed_node(ex_, *feed, true));
       const auto h = ex_.receiver().health(party);
       Node n = Node::object();
       n.set("party", party).set("received", h.received).set("refused", h.refused);
       return with(200, n);
+    }
+    if (path == "/api/v1/feeds" && post) {
+      CHECK_OK(only({}));
+      TRY(const exchange::Feed f, exchange::Feeds::parse(request.body));
+      CHECK_OK(ex_.feeds().put(f));
+      return with(200, feed_node(ex_, f, false));
+    }
+    constexpr std::string_view kFeeds = "/api/v1/feeds/";
+    if (path.starts_with(kFeeds)) {
+      const std::string_view rest = std::string_view(path).substr(kFeeds.size());
+      const std::string feed_name(rest.substr(0, rest.find('/')));
+      const std::string_view verb = rest.size() > feed_name.size() ? rest.substr(feed_name.size() + 1) : "";
+      if (verb.empty() && get) {
+        TRY(const exchange::Feed f, ex_.feeds().get(feed_name));
+        return with(200, feed_node(ex_, f, true));
+      }
+      if (verb.empty() && del) {
+        CHECK_OK(only({}));
+        CHECK_OK(ex_.feeds().remove(feed_name));
+        return net::Response{204, {}, ""};
+      }
+      if ((verb == "pause" || verb == "resume") && post) {
+        CHECK_OK(only({}));
+        CHECK_OK(ex_.feeds().pause(feed_name, verb == "pause"));
+        TRY(const exchange::Feed f, ex_.feeds().get(feed_name));
+        return with(200, feed_node(ex_, f, false));
+      }
+      return no_such();
     }
     if (path == "/api/v1/release/plan" && post) {
       CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer}));
@@ -459,6 +597,7 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       for (const auto& t : ex_.directory().tokens()) {
         Node one = Node::object();
         one.set("name", t.name).set("role", exchange::to_text(t.role)).set("expires", t.expires);
+        one.set("scope", exchange::to_text(t.scope));
         list.push(std::move(one));
       }
       Node n = Node::object();
@@ -472,9 +611,11 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       TRY(const Role r, role_in(b));
       const int64_t days = json::find_int(b.doc.root(), "days").value_or(90);
       if (days < 0 || days > 3650) return invalid("days is not between 0 (no end) and 3650", "/days");
-      TRY(const std::string token, ex_.directory().new_token(token_name, r, static_cast<int>(days)));
+      TRY(const exchange::Scope scope, scope_in(ex_, b));
+      TRY(const std::string token, ex_.directory().new_token(token_name, r, static_cast<int>(days), {}, scope));
       Node n = Node::object();
       n.set("token", token).set("name", token_name).set("role", exchange::to_text(r));
+      n.set("scope", exchange::to_text(scope));
       for (const auto& t : ex_.directory().tokens()) {
         if (t.name == token_name) n.set("expires", t.expires);
       }
@@ -502,7 +643,6 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
     }
     return no_such();
   };
-  (void)caller;
   auto done = run();
   return done.ok() ? std::move(done).value() : problem(done.error());
 }

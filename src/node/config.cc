@@ -66,7 +66,8 @@ Result<NodeConfig> load_config(const std::string& dir) {
   const toml::table node = section("node");
   const toml::table limits = section("limits");
   const toml::table policy = section("policy");
-  CHECK_OK(known(node, {"party", "name", "listen", "public_url", "threads", "open_metrics"}, file, "[node]"));
+  CHECK_OK(
+      known(node, {"party", "name", "listen", "public_url", "threads", "open_metrics", "access_log"}, file, "[node]"));
   CHECK_OK(known(limits, {"max_body_mb", "max_connections", "cache_mb", "requests_per_second"}, file, "[limits]"));
   CHECK_OK(known(policy, {"withhold_types", "max_tlp"}, file, "[policy]"));
   c.party = node["party"].value_or(std::string());
@@ -74,6 +75,8 @@ Result<NodeConfig> load_config(const std::string& dir) {
   c.listen = node["listen"].value_or(c.listen);
   c.public_url = node["public_url"].value_or(std::string());
   const int64_t threads = node["threads"].value_or(int64_t{2});
+  c.access_log = node["access_log"].value_or(std::string());
+  if (!c.access_log.empty() && !c.access_log.starts_with('/')) c.access_log = dir + "/" + c.access_log;
   c.open_metrics = node["open_metrics"].value_or(true);
   if (c.party.size() != 2) return bad(file, "[node] party is not two capital letters");
   if (threads < 1 || threads > 256) return bad(file, "[node] threads is not between 1 and 256");

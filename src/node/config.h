@@ -17,6 +17,7 @@ struct NodeConfig {
   std::string listen = "127.0.0.1:8443";
   std::string public_url;
   unsigned threads = 2;
+  std::string access_log;    // file, from the folder if not absolute; "" = none
   bool open_metrics = true;  // /metrics without login on loopback
   size_t max_body_bytes = 64u << 20;
   size_t max_connections = 16384;

@@ -47,6 +47,7 @@ std::string config_text(const InitOptions& o) {
          "# public_url = \"https://taxii.example\"  # where clients reach the node, if not under the name that they "
          "ask for\n"
          "threads = 2              # I/O threads\n"
+         "# access_log = \"access.log\"  # a line per answer; SIGHUP opens it anew; without: none\n"
          "open_metrics = true      # /metrics without login for clients on this machine\n\n"
          "[limits]\n"
          "max_body_mb = 64         # largest request body\n"

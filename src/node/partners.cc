@@ -47,6 +47,7 @@ Status Partners::sync(const std::string& party) {
   if (!peer)
     return make_error(ErrorKind::kNotFound, "there is no such partner", party, "add it with 'entente peer add'");
   TRY(const auto client, connect(*peer));
+  interrupt(party);
   while (true) {
     TRY(const size_t n, ex_.receiver().pull_acts(*client, party, 0));
     if (n == 0) break;
@@ -60,6 +61,17 @@ Status Partners::sync(const std::string& party) {
     CHECK_OK(ex_.receiver().check_ledger(*client, party, s->agreement_id));
   }
   return {};
+}
+
+void Partners::interrupt(const std::string& party) {
+  const std::lock_guard all(workers_mutex_);
+  for (auto& [key, w] : workers_) {
+    if (!key.starts_with(party + " objects ")) continue;
+    const std::lock_guard lock(w->mutex);
+    if (!w->client) continue;
+    w->yields = true;
+    w->client->cancel();
+  }
 }
 
 bool Partners::pause(Worker& worker, int ms) {
@@ -109,6 +121,14 @@ void Partners::run(Worker& worker, const exchange::Peer& peer, Kind kind, const 
       if (kind == Kind::kLedger && !pause(worker, kLedgerEveryMs)) return;
       continue;
     }
+    if (worker.yields.exchange(false)) {
+      {
+        const std::lock_guard lock(worker.mutex);
+        worker.client.reset();
+      }
+      if (!pause(worker, kFirstPauseMs)) return;
+      continue;
+    }
     // A conflict in a ledger is no failure of the connection; it is shown with the ledger.
     if (kind != Kind::kLedger || done.error().kind == ErrorKind::kUnavailable)
       ex_.receiver().failed(peer.party, done.error());
@@ -122,6 +142,7 @@ void Partners::run(Worker& worker, const exchange::Peer& peer, Kind kind, const 
 }
 
 void Partners::start(const std::string& key, const exchange::Peer& peer, Kind kind, const std::string& agreement_id) {
+  const std::lock_guard all(workers_mutex_);
   auto& slot = workers_[key];
   if (slot && slot->url == peer.url + peer.spki.front()) return;
   if (slot) {

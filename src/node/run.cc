@@ -9,9 +9,12 @@
 #include "entente_version.h"
 #include "json/node.h"
 #include "log/log.h"
+#include "net/supervisor.h"
 #include "node/api.h"
+#include "node/internal/feeds.h"
 #include "node/internal/partners.h"
 #include "node/internal/pool.h"
+#include "node/internal/served.h"
 #include "stix/marking.h"
 #include "store/store.h"
 #include "taxii/server.h"
@@ -47,6 +50,7 @@ struct Node::State {
   Metrics metrics;
   store::Store store;
   std::unique_ptr<log::Log> log;
+  std::unique_ptr<AccessLog> access_log;
   std::unique_ptr<Pool> pool;
   std::unique_ptr<Pool> passwords;
   std::unique_ptr<exchange::Context> context;
@@ -54,15 +58,17 @@ struct Node::State {
   std::unique_ptr<taxii::Service> taxii;
   std::unique_ptr<Api> api;
   std::unique_ptr<Partners> partners;
+  std::unique_ptr<FeedPulls> feeds;
   std::unique_ptr<net::Server> server;
   std::atomic<bool> stopping = false;
+  std::atomic<int64_t> ticked_us = 0;  // steady
   std::thread release_thread;
   std::thread tick_thread;
 };
 
 Node::Node() : state_(std::make_unique<State>()) {}
 
-Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config) {
+Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config, int listening) {
   std::unique_ptr<Node> node(new Node);
   State& s = *node->state_;
   s.config = config;
@@ -98,18 +104,31 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config) {
   to.root_prefixes = {"/local/", "/acts/", "/agreements/"};
   s.taxii = std::make_unique<taxii::Service>(*s.exchange, to, s.clock);
   s.partners = std::make_unique<Partners>(*s.exchange, s.config);
-  s.api = std::make_unique<Api>(*s.exchange, *s.taxii, s.config,
-                                [&s](const std::string& party) { return s.partners->sync(party); });
+  s.feeds = std::make_unique<FeedPulls>(*s.exchange, s.config);
+  s.api = std::make_unique<Api>(*s.exchange, *s.taxii, s.config, [&s](const std::string& name) {
+    // Parties are two letters, names of feeds longer.
+    return name.size() == 2 ? s.partners->sync(name) : s.feeds->sync(name);
+  });
 
   TRY(const HostPort hp, parse_listen(config.listen));
   net::ServerOptions so;
   so.address = hp.host;
   so.port = hp.port;
+  so.listening = listening;
   so.cert_file = config.key("tls.crt");
   so.key_file = config.key("tls.key");
   so.threads = config.threads;
   so.max_connections = config.max_connections;
   so.max_body_bytes = config.max_body_bytes;
+  // Who is not known need not send tens of megabytes to learn it. A password costs too much to look at here.
+  so.known = [&s](const net::Request& head) {
+    return !s.exchange->quick_to_know(head) || s.exchange->authenticate(head).ok();
+  };
+  TRY(s.access_log, AccessLog::open(config.access_log));
+  so.served = [&s, logs = !config.access_log.empty()](const net::Served& served) {
+    count(s.metrics, served);
+    if (logs) s.access_log->write(access_line(served, s.clock.now()));
+  };
   TRY(s.server, net::serve(
                     so,
                     [&s](net::Request request, net::Reply reply) {
@@ -145,6 +164,7 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config) {
     while (!s.stopping) {
       std::this_thread::sleep_for(kTick);
       s.exchange->tick();
+      s.ticked_us = s.clock.steady_us();
     }
   });
   return node;
@@ -155,6 +175,7 @@ void Node::stop() {
   if (s.stopping.exchange(true)) return;
   if (s.exchange) s.exchange->shut_down();
   s.partners.reset();
+  s.feeds.reset();
   if (s.server) s.server->stop(kDrain);
   if (s.release_thread.joinable()) s.release_thread.join();
   if (s.tick_thread.joinable()) s.tick_thread.join();
@@ -173,9 +194,16 @@ std::string Node::url() const {
   return "https://" + host + ":" + std::to_string(port());
 }
 
+bool Node::alive() const {
+  constexpr int64_t kTooLongUs = 10'000'000;
+  const int64_t last = state_->ticked_us;
+  return last == 0 || state_->clock.steady_us() - last < kTooLongUs;
+}
+
 void Node::reload() {
   if (Status s = state_->server->reload_certificate(); !s.ok())
     say_error("the certificate could not be read again, the old one stays: {}", s.error().text());
+  if (Status s = state_->access_log->reopen(); !s.ok()) say_error("the old access log goes on: {}", s.error().text());
 }
 
 Result<int> run_node(const std::string& dir) {
@@ -184,22 +212,31 @@ Result<int> run_node(const std::string& dir) {
   sigemptyset(&set);
   for (const int sig : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, sig);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);  // before any thread is made, so that all inherit it
-  TRY(const auto node, Node::start(config));
+  auto supervisor = net::Supervisor::from_environment();
+  if (supervisor.sockets().size() > 1)
+    return invalid("the service manager passed several sockets", {}, "one ListenStream per node");
+  TRY(const auto node, Node::start(config, supervisor.sockets().empty() ? -1 : supervisor.sockets().front()));
   json::Node ready = json::Node::object();
   ready.set("event", "ready").set("party", config.party).set("url", node->url()).set("version", ENTENTE_VERSION);
   std::fputs((json::write(ready) + "\n").c_str(), stdout);
   std::fflush(stdout);
   say_info("node of {} serves {}", config.party, node->url());
+  const std::string status = "serving " + node->url() + " for " + config.party;
+  supervisor.ready(status);
+  supervisor.watch([&node] { return node->alive(); });
   while (true) {
     int sig = 0;
     sigwait(&set, &sig);
     if (sig == SIGHUP) {
+      supervisor.reloading();
       node->reload();
+      supervisor.ready(status);
       continue;
     }
     break;
   }
   say_info("node of {} stops", config.party);
+  supervisor.stopping();
   node->stop();
   return 0;
 }

@@ -197,7 +197,13 @@ struct Decoder::State {
     bool done = false;
     if (!bytes.empty() && dns_flow) {
       stream->consumed += dns_messages(packet, flow, bytes.substr(stream->consumed));
-      done = stream->consumed == bytes.size();  // what follows starts a message of its own
+      done = stream->consumed == bytes.size();
+      if (done && !stream->has_gaps()) {
+        // What follows starts a message of its own, however small its first piece is: its place is kept.
+        streams.open(flow, stream->next());
+        return;
+      }
+      if (done && bytes.size() < options.max_stream_bytes) return;
     } else if (!bytes.empty()) {
       done = application(packet, flow, bytes);
     }
@@ -217,7 +223,10 @@ struct Decoder::State {
     // Without the beginning a length cannot be told from content; a header that makes sense is required.
     if (payload.size() < 14 || u16(payload, 0) < 12 || u16(payload, 6) > 16) return;
     const size_t used = dns_messages(packet, flow, payload);
-    if (used == payload.size()) return;
+    if (used == payload.size()) {
+      streams.open(flow, sequence + static_cast<uint32_t>(used));
+      return;
+    }
     Stream& stream = streams.open(flow, sequence);
     stream.add(sequence, payload, options.max_stream_bytes);
     stream.consumed = used;

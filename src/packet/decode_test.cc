@@ -154,6 +154,32 @@ RC_GTEST_PROP(Decode, AMessageInSegmentsOfAnySizeAndOrderIsFound, (uint32_t base
   RC_ASSERT(run.sink.events == expected);
 }
 
+// A message that ends with its segment does not make the next one, however it is cut, a stranger.
+TEST(Decode, EveryDnsMessageOfAConnectionIsFoundHoweverItIsCut) {
+  std::string message;
+  std::vector<std::string> expected;
+  std::vector<size_t> ends;
+  for (const char* name : {"one.example", "two.example", "three.example"}) {
+    const std::string query = compose_dns_query(1, name, DnsType::kA);
+    put_u16(message, static_cast<uint16_t>(query.size()));
+    message += query;
+    ends.push_back(message.size());
+    expected.push_back(std::string("q? ") + name + " 1");
+  }
+  for (const bool beginning_seen : {true, false}) {
+    for (size_t piece = 1; piece < 20; ++piece) {
+      Probe run;
+      if (beginning_seen) run.packet(compose_tcp(kDnsClient, 99, 2, ""));
+      const auto send = [&](size_t from, size_t to) {
+        run.packet(compose_tcp(kDnsClient, 100 + static_cast<uint32_t>(from), 24, message.substr(from, to - from)));
+      };
+      send(0, ends[0]);
+      for (size_t at = ends[0]; at < message.size(); at += piece) send(at, std::min(at + piece, message.size()));
+      EXPECT_EQ(run.sink.events, expected) << piece << " octets at once, beginning seen: " << beginning_seen;
+    }
+  }
+}
+
 TEST(Decode, HandshakeMessageThatSpansTlsRecords) {
   const std::string one = compose_client_hello("split.example");
   const std::string message = one.substr(5);

@@ -1,7 +1,10 @@
 // equality_atoms: which single values make a pattern match by themselves. Sound, not complete: an atom is given only
 // where seeing its value is enough (as far as the value's kind can tell); everything else is left out and named in
-// `why`.
+// `why`. anchors and normalised: the same knowledge of paths and values, for patterns that need more than one value.
+#include <algorithm>
 #include <array>
+#include <functional>
+#include <iterator>
 #include <optional>
 
 #include "base/bytes.h"
@@ -31,21 +34,65 @@ constexpr std::array kKnown = {
     Known{"network-traffic:dst_ref.value", Value::kEndpoint},
 };
 
+// Where a value anchors a bracket, but does not decide it: it may as well have stood elsewhere in a record.
+constexpr std::array kAnchorOnly = {
+    Known{"domain-name:resolves_to_refs[*].value", Value::kEndpoint},
+    Known{"email-message:sender_ref.value", Value::kEmail},
+    Known{"email-message:to_refs[*].value", Value::kEmail},
+    Known{"email-message:cc_refs[*].value", Value::kEmail},
+};
+
 struct HashName {
   std::string_view spelling;  // letters and digits of the key, lower case
+  std::string_view name;      // as hash-algorithm-ov has it
   AtomKind kind;
   size_t digits;
 };
 
 constexpr std::array kHashes = {
-    HashName{"md5", AtomKind::kMd5, 32},
-    HashName{"sha1", AtomKind::kSha1, 40},
-    HashName{"sha256", AtomKind::kSha256, 64},
-    HashName{"sha512", AtomKind::kSha512, 128},
+    HashName{"md5", "MD5", AtomKind::kMd5, 32},
+    HashName{"sha1", "SHA-1", AtomKind::kSha1, 40},
+    HashName{"sha256", "SHA-256", AtomKind::kSha256, 64},
+    HashName{"sha512", "SHA-512", AtomKind::kSha512, 128},
 };
+
+struct Kind {
+  Value value = Value::kIpv4;
+  const HashName* hash = nullptr;
+};
+
+std::optional<Kind> kind_of(const Path& path, std::string_view text, bool anchor) {
+  for (const auto& known : kKnown) {
+    if (known.path == text) return Kind{known.value, nullptr};
+  }
+  for (const auto& known : kAnchorOnly) {
+    if (anchor && known.path == text) return Kind{known.value, nullptr};
+  }
+  // file:hashes.'SHA-256', and the spellings SHA256 and sha256 that are seen in the field
+  if (path.type == "file" && path.steps.size() == 2 && path.steps[0].key == "hashes" &&
+      path.steps[1].kind == Step::Kind::kKey) {
+    std::string spelling = ascii_lower(path.steps[1].key);
+    std::erase(spelling, '-');
+    for (const auto& hash : kHashes) {
+      if (hash.spelling == spelling) return Kind{Value::kIpv4, &hash};
+    }
+  }
+  return std::nullopt;
+}
+
+bool network(Value v) { return v == Value::kIpv4 || v == Value::kIpv6 || v == Value::kEndpoint; }
 
 class Collector {
  public:
+  explicit Collector(bool anchor = false) : anchor_(anchor) {}
+
+  // One test alone.
+  Atoms run(const Test& t) {
+    result_.complete = true;
+    test(t);
+    return std::move(result_);
+  }
+
   Atoms run(const Observation& root) {
     result_.complete = true;
     observation(root);
@@ -87,7 +134,7 @@ class Collector {
   void test(const Test& t) {
     const std::string path = print(t.path);
     if (t.negated) return give_up(path + ": NOT matches everything but a value");
-    const auto kind = kind_of(t.path, path);
+    const auto kind = kind_of(t.path, path, anchor_);
     if (!kind) return give_up(path + ": not a property that an index knows");
     switch (t.op) {
       case Op::kEqual:
@@ -108,29 +155,6 @@ class Collector {
         return give_up(path + ": only =, IN, ISSUBSET and LIKE '%.name' can be looked up");
     }
   }
-
-  struct Kind {
-    Value value = Value::kIpv4;
-    const HashName* hash = nullptr;
-  };
-
-  static std::optional<Kind> kind_of(const Path& path, std::string_view text) {
-    for (const auto& known : kKnown) {
-      if (known.path == text) return Kind{known.value, nullptr};
-    }
-    // file:hashes.'SHA-256', and the spellings SHA256 and sha256 that are seen in the field
-    if (path.type == "file" && path.steps.size() == 2 && path.steps[0].key == "hashes" &&
-        path.steps[1].kind == Step::Kind::kKey) {
-      std::string spelling = ascii_lower(path.steps[1].key);
-      std::erase(spelling, '-');
-      for (const auto& hash : kHashes) {
-        if (hash.spelling == spelling) return Kind{Value::kIpv4, &hash};
-      }
-    }
-    return std::nullopt;
-  }
-
-  static bool network(Value v) { return v == Value::kIpv4 || v == Value::kIpv6 || v == Value::kEndpoint; }
 
   void add(AtomKind kind, std::string value, std::string_view path) {
     for (const auto& atom : result_.any_of) {
@@ -187,11 +211,157 @@ class Collector {
     }
   }
 
+  bool anchor_;
   Atoms result_;
 };
+
+// Values of which the comparison needs at least one; nullopt and `why` if there is no such list.
+std::optional<std::vector<Atom>> needed(const Comparison& c, std::string& why) {
+  if (c.kind == Comparison::Kind::kTest) {
+    Atoms atoms = Collector(true).run(c.test);
+    if (atoms.complete) return std::move(atoms.any_of);
+    if (why.empty()) why = std::move(atoms.why);
+    return std::nullopt;
+  }
+  if (c.kind == Comparison::Kind::kOr) {
+    std::vector<Atom> all;
+    for (const auto& child : c.children) {
+      auto some = needed(child, why);
+      if (!some) return std::nullopt;
+      all.insert(all.end(), std::make_move_iterator(some->begin()), std::make_move_iterator(some->end()));
+    }
+    return all;
+  }
+  // AND: the side with the fewest values; a block or everything below a name is wider than one value.
+  const auto width = [](const std::vector<Atom>& atoms) {
+    size_t n = 0;
+    for (const auto& a : atoms) {
+      const bool wide = a.kind == AtomKind::kCidr4 || a.kind == AtomKind::kCidr6 || a.kind == AtomKind::kDomainBelow ||
+                        a.kind == AtomKind::kDomainTree;
+      n += wide ? 1000 : 1;
+    }
+    return n;
+  };
+  std::optional<std::vector<Atom>> best;
+  std::string reason;
+  for (const auto& child : c.children) {
+    auto some = needed(child, reason);
+    if (some && (!best || width(*some) < width(*best))) best = std::move(some);
+  }
+  if (!best && why.empty()) why = std::move(reason);
+  return best;
+}
+
+void types_of(const Comparison& c, std::vector<std::string>& out) {
+  if (c.kind == Comparison::Kind::kTest) {
+    if (std::find(out.begin(), out.end(), c.test.path.type) == out.end()) out.push_back(c.test.path.type);
+  }
+  for (const auto& child : c.children) types_of(child, out);
+}
+
+void each_bracket(const Observation& o, const std::function<void(const Comparison&)>& fn) {
+  if (o.kind == Observation::Kind::kBracket) return fn(o.comparison);
+  for (const auto& child : o.children) each_bracket(child, fn);
+}
+
+// The text that values of this kind have; as it was where it is no such value.
+std::string normal_text(const Kind& kind, const std::string& text) {
+  if (kind.hash != nullptr) return ascii_lower(text);
+  if (network(kind.value)) {
+    if (auto address = normal_address(text)) return std::move(address->value);
+  }
+  std::optional<std::string> normal;
+  if (kind.value == Value::kEndpoint || kind.value == Value::kDomain) normal = normal_domain(text);
+  if (kind.value == Value::kUrl) normal = normal_url(text);
+  if (kind.value == Value::kEmail) normal = normal_email(text);
+  return normal ? *normal : text;
+}
+
+bool is_block(const Kind& kind, const Constant& c) {
+  if (kind.hash != nullptr || !network(kind.value) || c.kind != Constant::Kind::kString) return false;
+  const auto address = normal_address(c.text);
+  return address && (address->kind == AtomKind::kCidr4 || address->kind == AtomKind::kCidr6);
+}
+
+void normalise(Comparison& c) {
+  for (auto& child : c.children) normalise(child);
+  if (c.kind != Comparison::Kind::kTest) return;
+  Test& t = c.test;
+  const auto kind = kind_of(t.path, print(t.path), true);
+  if (!kind) return;
+  if (kind->hash != nullptr) t.path.steps[1].key = kind->hash->name;
+  switch (t.op) {
+    case Op::kEqual:
+    case Op::kNotEqual:
+      if (is_block(*kind, t.constants.front())) {
+        t.negated = t.negated != (t.op == Op::kNotEqual);
+        t.op = Op::kIsSubset;
+      }
+      [[fallthrough]];
+    case Op::kIn:
+      break;
+    case Op::kLike:
+      // A wildcard is no part of any normal form; what is always lower case can be.
+      if (kind->hash != nullptr || kind->value == Value::kDomain || kind->value == Value::kEmail ||
+          kind->value == Value::kEndpoint)
+        t.constants.front().text = ascii_lower(t.constants.front().text);
+      return;
+    default:
+      return;
+  }
+  const bool blocks =
+      std::any_of(t.constants.begin(), t.constants.end(), [&](const Constant& k) { return is_block(*kind, k); });
+  for (auto& k : t.constants) {
+    if (k.kind == Constant::Kind::kString) k.text = normal_text(*kind, k.text);
+  }
+  if (t.op != Op::kIn || !blocks || t.negated || t.constants.size() < 2) return;
+  // A set with blocks in it: each for itself.
+  Comparison any;
+  any.kind = Comparison::Kind::kOr;
+  for (const auto& k : t.constants) {
+    Comparison one;
+    one.test = t;
+    one.test.op = is_block(*kind, k) ? Op::kIsSubset : Op::kEqual;
+    one.test.constants = {k};
+    any.children.push_back(std::move(one));
+  }
+  c = std::move(any);
+}
+
+void normalise(Observation& o) {
+  if (o.kind == Observation::Kind::kBracket) normalise(o.comparison);
+  for (auto& child : o.children) normalise(child);
+}
 
 }  // namespace
 
 Atoms equality_atoms(const Pattern& pattern) { return Collector().run(pattern.ast().root); }
+
+Anchors anchors(const Pattern& pattern, bool (*seen)(std::string_view)) {
+  Anchors out;
+  out.complete = true;
+  each_bracket(pattern.ast().root, [&](const Comparison& c) {
+    auto& types = out.types.emplace_back();
+    types_of(c, types);
+    if (seen != nullptr && std::none_of(types.begin(), types.end(), seen)) return;
+    auto some = needed(c, out.why);
+    out.complete = out.complete && some.has_value();
+    for (auto& atom : some.value_or(std::vector<Atom>{})) {
+      const bool known = std::any_of(out.any_of.begin(), out.any_of.end(),
+                                     [&](const Atom& a) { return a.kind == atom.kind && a.value == atom.value; });
+      if (!known) out.any_of.push_back(std::move(atom));
+    }
+  });
+  if (out.complete) out.why.clear();
+  return out;
+}
+
+Pattern normalised(const Pattern& pattern) {
+  Ast ast = pattern.ast();
+  normalise(ast.root);
+  auto parsed = Pattern::parse(print(ast));
+  if (!parsed.ok()) return pattern;
+  return std::move(*parsed);
+}
 
 }  // namespace entente::pattern

@@ -98,6 +98,8 @@ Result<Matcher> Matcher::compile(const Pattern& pattern) {
   return Matcher(std::move(program));
 }
 
+bool Matcher::single() const { return program_->plan.single; }
+
 MatchResult Matcher::match(const Observations& data, const MatchOptions& options) const {
   const Program& p = *program_;
   Work work{options.max_work, false};

@@ -36,6 +36,9 @@ class Matcher {
 
   [[nodiscard]] MatchResult match(const Observations& data, const MatchOptions& options = {}) const;
 
+  // One bracket, once, without a qualifier that asks for its time: one observation decides.
+  [[nodiscard]] bool single() const;
+
   [[nodiscard]] const std::shared_ptr<const Program>& shared_program() const { return program_; }
 
  private:

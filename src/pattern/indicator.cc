@@ -1,5 +1,6 @@
 #include "pattern/indicator.h"
 
+#include "pattern/internal/plain.h"
 #include "pattern/pattern.h"
 
 namespace entente::pattern {
@@ -11,6 +12,7 @@ bool validate_pattern(const json::Value& object, const stix::ValidateOptions& op
     return true;
   const auto text = json::find_string(object, "pattern");
   if (!text) return true;  // validate() has said so
+  if (plainly_valid(*text)) return true;
   const auto parsed = Pattern::parse(*text);
   if (!parsed.ok()) {
     out.push_back({"S41-pattern", Level::kError, "/pattern", parsed.error().text() + " (STIX 2.1 §9)"});

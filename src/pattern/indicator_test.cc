@@ -1,7 +1,14 @@
 // S41: patterns of indicators as rules of validation.
 #include "pattern/indicator.h"
 
+#include <random>
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
+
+#include "pattern/internal/plain.h"
+#include "pattern/pattern.h"
 
 namespace entente::pattern {
 namespace {
@@ -33,6 +40,48 @@ TEST(IndicatorPattern, OnlyPatternsOfTypeStixAreParsed) {
   EXPECT_EQ(found(R"("type":"indicator","pattern_type":"yara","pattern":"rule x")"), "");
   EXPECT_EQ(found(R"("type":"tool","pattern_type":"stix","pattern":"x")"), "");
   EXPECT_EQ(found(R"("type":"indicator","pattern_type":"stix")"), "");
+}
+
+// What the quick way takes, the parser takes, without a word.
+TEST(Indicator, PlainlyValidIsValid) {
+  const std::vector<std::string> plain = {
+      "[domain-name:value = 'a.example']",
+      "[file:hashes.'SHA-256' = '00' OR file:hashes.MD5 = '11' OR url:value='http://a.example/?q=%20']",
+      "[ x-y:a_b.c.'d e' = '' ]", "[network-traffic:dst_ref.value = '198.51.100.7']"};
+  EXPECT_TRUE(plainly_valid(plain[0]));
+  EXPECT_TRUE(plainly_valid(plain[1]));
+  EXPECT_TRUE(plainly_valid(plain[2]));
+  for (const char* text : {"", "[", "[]", "[a:b = 'c'", "[a:b = 'c'] ", "[a:b = 'c' OR]", "[a:b = 'c' ORd:e = 'f']",
+                           "[true:b = 'c']", "[AND:b = 'c']", "[a:EXISTS = 'c']", "[a:false = 'c']", "[a:b-c = 'd']",
+                           "[a:b = '\\x']", "[a:b = 'c']]", "[a:'' = 'c']", "[a:b.'' = 'c']"})
+    EXPECT_FALSE(plainly_valid(text) && !Pattern::parse(text).ok()) << text;
+  std::mt19937_64 r(1);
+  size_t taken = 0;
+  const std::string letters = "[]:='.-_ ORabtrue01\\\n*(\xc3";
+  for (int i = 0; i < 300'000; ++i) {
+    std::string text = plain[r() % plain.size()];
+    for (uint64_t n = r() % 4; n > 0; --n) {
+      const size_t at = r() % text.size();
+      switch (r() % 3) {
+        case 0:
+          text[at] = letters[r() % letters.size()];
+          break;
+        case 1:
+          text.insert(at, 1, letters[r() % letters.size()]);
+          break;
+        default:
+          text.erase(at, 1 + r() % 3);
+      }
+      if (text.empty()) text = "[";
+    }
+    if (!plainly_valid(text)) continue;
+    ++taken;
+    const auto parsed = Pattern::parse(text);
+    ASSERT_TRUE(parsed.ok()) << text << " " << parsed.error().text();
+    ASSERT_TRUE(parsed->warnings().empty()) << text;
+  }
+  EXPECT_GT(taken, 50'000U);
+  EXPECT_LT(taken, 250'000U);
 }
 
 }  // namespace

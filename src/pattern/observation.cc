@@ -301,6 +301,37 @@ void Observations::property(std::string_view key, int64_t integer) {
   open_members_.push_back({k, put(v)});
 }
 
+void Observations::property(std::string_view key, std::span<const std::string_view> texts) {
+  const Symbol k = symbol(key);
+  if (k == 0) return;
+  Suffix suffix = symbols().suffix(k);
+  if (suffix == Suffix::kRefs) suffix = Suffix::kRef;
+  std::vector<uint32_t> items;
+  for (const auto text : texts) items.push_back(string_value(text, suffix, containers_));
+  Value v;
+  v.kind = Value::Kind::kList;
+  v.count = static_cast<uint32_t>(items.size());
+  v.at = members_.size();
+  for (const uint32_t i : items) members_.push_back({0, i});
+  open_members_.push_back({k, put(v)});
+}
+
+void Observations::begin_dictionary(std::string_view key) {
+  outer_.push_back({symbol(key), std::move(open_members_)});
+  open_members_.clear();
+}
+
+void Observations::end_dictionary() {
+  Value v;
+  v.kind = Value::Kind::kObject;
+  v.count = static_cast<uint32_t>(open_members_.size());
+  v.at = members_.size();
+  members_.insert(members_.end(), open_members_.begin(), open_members_.end());
+  open_members_ = std::move(outer_.back().members);
+  if (outer_.back().key != 0) open_members_.push_back({outer_.back().key, put(v)});
+  outer_.pop_back();
+}
+
 void Observations::end_object() {
   Value v;
   v.kind = Value::Kind::kObject;

@@ -105,6 +105,10 @@ class Observations {
   void begin_object(std::string_view type, std::string_view id);
   void property(std::string_view key, std::string_view text);
   void property(std::string_view key, int64_t integer);
+  void property(std::string_view key, std::span<const std::string_view> texts);  // a list; of _refs: ids
+  // What is written between them is in a dictionary under `key`. They nest.
+  void begin_dictionary(std::string_view key);
+  void end_dictionary();
   void end_object();
   void end();
   // Forgets all but the names; memory is kept for the next.
@@ -145,6 +149,11 @@ class Observations {
   std::vector<std::pair<Symbol, std::pair<uint32_t, uint32_t>>> by_type_;  // sorted; range of roots_
   std::vector<Root> roots_;
   std::vector<Member> open_members_;  // of the object that Writer has open
+  struct Outer {
+    Symbol key;
+    std::vector<Member> members;  // written before the dictionary
+  };
+  std::vector<Outer> outer_;
   uint32_t containers_ = 0;
 };
 

@@ -66,6 +66,25 @@ struct Atoms {
 };
 [[nodiscard]] Atoms equality_atoms(const Pattern& pattern);
 
+// For patterns that an index cannot decide: values of which every observation that fits any bracket of the pattern
+// shows at least one, so that only records which show one need be looked at. `complete`: there is such a list; else
+// `why` names a bracket without one (NOT, !=, MATCHES, a property that an index does not know).
+struct Anchors {
+  std::vector<Atom> any_of;
+  bool complete = false;
+  std::string why;
+  // The types of objects that each bracket asks for: one of them has to be seen for the bracket to fit.
+  std::vector<std::vector<std::string>> types;
+};
+// `seen`, if given: is there any record that shows objects of this type? A bracket without one never fits, and needs no
+// anchor.
+[[nodiscard]] Anchors anchors(const Pattern& pattern, bool (*seen)(std::string_view type) = nullptr);
+
+// The same pattern with its constants as values are written on the way (normal.h): names, e-mail addresses and digests
+// in lower case, URLs and addresses in normal form, `= 'block'` as ISSUBSET, the usual spellings of hash names. It is
+// to be evaluated over values in those forms, and then takes for equal what equality_atoms does.
+[[nodiscard]] Pattern normalised(const Pattern& pattern);
+
 // value -> STIX string literal with quotes ('it\'s').
 [[nodiscard]] std::string quote(std::string_view value);
 

@@ -136,11 +136,7 @@ struct PatternStream::State {
     out.push_back(std::move(match));
   }
 
-  void push(const Observations& data, const Observed& o, std::vector<StreamMatch>& out) {
-    const uint64_t number = stats.observations++;
-    if (o.first < newest - options.lateness) ++stats.late;
-    newest = std::max(newest, o.first);
-
+  void probe(const Observations& data, const Observed& o) {
     found.clear();
     Work work{options.max_work, false};
     index.probe(data, o, found, [&](BracketIndex::Slot) -> Work& {
@@ -149,6 +145,14 @@ struct PatternStream::State {
       return work;
     });
     if (work.limited) ++stats.undecided;
+  }
+
+  void push(const Observations& data, const Observed& o, std::vector<StreamMatch>& out) {
+    const uint64_t number = stats.observations++;
+    if (o.first < newest - options.lateness) ++stats.late;
+    newest = std::max(newest, o.first);
+
+    probe(data, o);
     touched.clear();
     for (const auto& hit : found) {
       Entry& e = entries[hit.slot];
@@ -235,6 +239,18 @@ uint64_t PatternStream::push(const Observations& data, std::vector<StreamMatch>&
   const uint64_t first = state_->stats.observations;
   for (const Observed& o : data.all()) state_->push(data, o, out);
   return first;
+}
+
+bool PatternStream::look(const Observations& data, const Observed& observed, std::vector<uint64_t>& single) {
+  State& s = *state_;
+  s.probe(data, observed);
+  bool kept = false;
+  for (const auto& hit : s.found) {
+    const State::Entry& e = s.entries[hit.slot];
+    if (e.single) single.push_back(e.id);
+    kept = kept || !e.single;
+  }
+  return kept;
 }
 
 const StreamStats& PatternStream::stats() const { return state_->stats; }

@@ -61,6 +61,11 @@ class PatternStream {
   // Requires: read with symbols(), after the patterns were added; finish() was called.
   uint64_t push(const Observations& data, std::vector<StreamMatch>& out);
 
+  // What push() would do with an observation by itself, without doing it: appends the patterns of one bracket that it
+  // matches. Returns true if some other pattern would keep it. So that observations of several inputs can be looked at
+  // apart and only those that matter be brought into the order of time.
+  bool look(const Observations& data, const Observed& observed, std::vector<uint64_t>& single);
+
   [[nodiscard]] const StreamStats& stats() const;
 
  private:

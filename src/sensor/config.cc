@@ -106,7 +106,7 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   SensorConfig c;
   std::optional<Error> error;
   for (const auto& [key, value] : file) {
-    static const std::set<std::string_view> kTables{"node", "sensor", "guard", "leases", "sightings"};
+    static const std::set<std::string_view> kTables{"node", "sensor", "rpz", "guard", "leases", "sightings", "history"};
     if (!kTables.contains(key.str()))
       return invalid(fmt::format("[{}] is no table of a sensor's configuration", printable(key.str(), 40)));
   }
@@ -125,9 +125,29 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   sensor.texts("interfaces", c.interfaces);
   sensor.texts("collections", c.collections);
   sensor.text("enforcer", c.enforcer);
+  sensor.text("xdp_mode", c.xdp_mode);
+  sensor.text("pin_dir", c.pin_dir);
+  sensor.number("xdp_capacity", c.xdp_capacity, 1, 16'000'000);
+  sensor.duration("hold", c.hold_us, 3'000'000);
+  std::string at_stop = "keep";
+  sensor.text("at_stop", at_stop);
   sensor.number("wait_seconds", c.wait_seconds, 0, 300);
   sensor.duration("refresh", c.refresh_us, 100'000);
   sensor.finish(error);
+
+  Reader rpz(file, "rpz");
+  c.rpz = file.contains("rpz");
+  rpz.text("zone", c.rpz_options.zone);
+  rpz.text("listen", c.rpz_options.listen);
+  rpz.texts("secondaries", c.rpz_options.secondaries);
+  rpz.texts("unsigned_secondaries", c.rpz_options.unsigned_secondaries);
+  rpz.text("key_file", c.rpz_key_file);
+  rpz.text("garden", c.rpz_options.garden);
+  rpz.text("file", c.rpz_options.file);
+  rpz.number("ttl_seconds", c.rpz_options.ttl_s, 1, 3600);
+  rpz.number("capacity", c.rpz_options.capacity, 1, 10'000'000);
+  rpz.finish(error);
+  c.rpz_options.hold_us = c.hold_us;
 
   Reader guard(file, "guard");
   guard.texts("allow_lists", c.allow_lists);
@@ -153,6 +173,13 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   sightings.text("created_by", c.created_by);
   sightings.number("queue", c.sighting_queue, 1, 10'000'000);
   sightings.finish(error);
+
+  Reader history(file, "history");
+  history.duration("keep", c.history_us, 0);
+  uint64_t mib = c.history_bytes >> 20U;
+  history.number("max_mib", mib, 1, 1 << 24);
+  c.history_bytes = mib << 20U;
+  history.finish(error);
   if (error) return *error;
 
   if (mode == "block") {
@@ -160,7 +187,13 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   } else if (mode != "monitor") {
     return invalid("[sensor] mode must be monitor or block");
   }
-  if (c.enforcer != "nft" && c.enforcer != "none") return invalid("[sensor] enforcer must be nft or none");
+  static const std::set<std::string_view> kEnforcers{"nft", "xdp", "both", "none"}, kModes{"auto", "native", "generic"};
+  if (!kEnforcers.contains(c.enforcer)) return invalid("[sensor] enforcer must be nft, xdp, both or none");
+  if (!kModes.contains(c.xdp_mode)) return invalid("[sensor] xdp_mode must be auto, native or generic");
+  if ((c.enforcer == "xdp" || c.enforcer == "both") && c.interfaces.empty())
+    return invalid("[sensor] enforcer = \"" + c.enforcer + "\" needs interfaces");
+  if (at_stop != "keep" && at_stop != "clear") return invalid("[sensor] at_stop must be keep or clear");
+  c.clear_at_stop = at_stop == "clear";
   if (c.state_dir.empty())
     return invalid("[sensor] state_dir is missing", {}, "name a folder for what the sensor has to remember");
   if (c.url.empty()) return invalid("[node] url is missing");
@@ -180,6 +213,8 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
     if (!path.empty() && !path.starts_with('/')) path = (std::filesystem::path(folder) / path).string();
   };
   absolute(c.token_file);
+  absolute(c.rpz_key_file);
+  absolute(c.rpz_options.file);
   absolute(c.state_dir);
   for (std::string& path : c.allow_lists) absolute(path);
   return c;
@@ -205,12 +240,30 @@ sightings = "sightings"         # collection that gets what was seen; "" = none
 
 [sensor]
 mode = "monitor"                # monitor: count only; block: the agreement may order drops
-enforcer = "nft"                # nft | none
+enforcer = "nft"                # nft | xdp | both (xdp, and nft for what this machine sends) | none
+xdp_mode = "auto"               # auto: native where the driver can, else generic | native | generic
+pin_dir = "/sys/fs/bpf/entente" # where XDP keeps what it holds; one per sensor
+xdp_capacity = 1000000          # addresses per family
+hold = "PT5M"                   # xdp: everything passes when the sensor has been away so long
+at_stop = "keep"                # keep: what is in force holds over a restart | clear
 interfaces = ["eth0"]
 state_dir = "state"
 collections = ["received"]      # "received": all that came from partners; others of the root by alias or id
 wait_seconds = 30               # long poll
 refresh = "PT5S"                # state of agreements
+
+# Names are blocked at resolvers, which hold the zone as secondaries of this sensor. Without this table a name blocks only
+# the addresses it is seen to resolve to.
+#[rpz]
+#zone = "rpz.entente"
+#listen = "127.0.0.1:5354"      # UDP and TCP
+#secondaries = ["192.0.2.53:53"]             # get NOTIFY; transfers only to these addresses, signed
+#unsigned_secondaries = ["192.0.2.54:53"]    # resolvers that cannot sign (Unbound 1.17)
+#key_file = "rpz.key"           # hmac-sha256:NAME:BASE64, as dig -y takes it
+#garden = ""                    # blocked names lead to this name; "" = they do not exist
+#file = ""                      # the zone as a file too, for resolvers that transfer nothing (Knot Resolver)
+#ttl_seconds = 5
+#capacity = 1000000
 
 [guard]
 allow_lists = []                # files: one address, range or name a line, or MISP warning lists
@@ -233,6 +286,10 @@ interval = "PT1M"
 tlp = "amber"                   # or "same" as the indicator
 created_by = ""                 # identity--…
 queue = 10000
+
+[history]
+keep = "P30D"                   # what was seen, for indicators that come later; "PT0S": nothing is kept
+max_mib = 8192                  # on disk; the oldest goes first
 )";
 }
 

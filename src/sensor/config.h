@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "enforce/guard.h"
+#include "enforce/rpz.h"
 #include "stix/marking.h"
 
 namespace entente::sensor {
@@ -24,9 +25,19 @@ struct SensorConfig {
   // "received" stands for everything that GET /api/v1/agreements lists; others are collections of the root, by alias or
   // id.
   std::vector<std::string> collections{"received"};
-  std::string enforcer = "nft";    // nft | none
+  std::string enforcer = "nft";                 // nft | xdp | both | none
+  std::string xdp_mode = "auto";                // auto | native | generic
+  std::string pin_dir = "/sys/fs/bpf/entente";  // of XDP; one per sensor
+  size_t xdp_capacity = 1'000'000;              // addresses per family
+  // XDP lets everything pass when it has not heard of the sensor for so long; nftables when the leases end.
+  int64_t hold_us = 300'000'000;
+  bool clear_at_stop = false;      // else what is in force holds over a restart
   int wait_seconds = 30;           // long poll
   int64_t refresh_us = 5'000'000;  // agreements are asked for at least so often
+  // [rpz]
+  bool rpz = false;  // there is such a table: names are blocked at resolvers
+  enforce::RpzOptions rpz_options;
+  std::string rpz_key_file;  // "hmac-sha256:NAME:BASE64", one line, not readable by others
   // [guard]
   enforce::GuardConfig guard;                  // mode: monitor unless the file says block
   std::vector<std::string> allow_lists;        // files: plain or MISP warning lists
@@ -40,6 +51,9 @@ struct SensorConfig {
   std::string sighting_tlp = "amber";  // clear green amber amber+strict, or "same" as the indicator
   std::string created_by;              // identity--…, may be empty
   size_t sighting_queue = 10'000;      // kept while the node is away; the oldest go first
+  // [history]
+  int64_t history_us = 30 * int64_t{86'400'000'000};  // what was seen is kept so long; 0: not at all
+  uint64_t history_bytes = uint64_t{8} << 30;         // on disk
 };
 
 [[nodiscard]] Result<SensorConfig> load_sensor_config(const std::string& path);

@@ -97,6 +97,7 @@ Status Core::start() {
   }
   // Old leases hold while the objects are read again and before the node has answered: the last good set.
   CHECK_OK(reconciler_.flush(lists_.prefixes(), now));
+  if (enforcer_.keeps_counters()) resume_hits();
   CHECK_OK(load_objects(now));
   last_contact_ = now;
   started_ = true;
@@ -231,6 +232,7 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
   ++indicators_taken_;
   if (!added && !same_pattern) {
     live_.remove(live_id);
+    remove_compound(tag, live_id);
     for (const Lease* lease : book_->of_indicator(id)) {
       if (lease->agreement == agreement) end({.id = lease->id}, enforce::ended::kRevoked, now);
     }
@@ -243,12 +245,6 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
     emit("indicator_revoked", json::Node::object().set("indicator", id).set("partner", sources_[source].partner));
     return;
   }
-  if (i.atoms.empty()) {
-    ++unusable_;
-    emit("indicator_unusable", json::Node::object().set("indicator", id).set("why", i.unusable));
-    return;
-  }
-  row.usable = true;
   detect::Indicator facts;
   facts.id = live_id;
   facts.version = i.version;
@@ -256,7 +252,22 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
   facts.valid_until = i.valid_until;
   facts.confidence = i.confidence;
   facts.tag = tag;
-  live_.add(std::move(facts), i.atoms);
+  if (i.compound) {
+    const Status added_compound = add_compound(tag, facts, *i.compound);
+    if (!added_compound.ok()) {
+      if (i.atoms.empty()) i.unusable = added_compound.error().text();
+      i.compound.reset();
+    }
+  }
+  if (i.atoms.empty() && !i.compound) {
+    ++unusable_;
+    emit("indicator_unusable", json::Node::object().set("indicator", id).set("why", i.unusable));
+    return;
+  }
+  row.usable = true;
+  if (!i.atoms.empty()) live_.add(facts, i.atoms);
+  // What was there at the start was asked about when it came.
+  if (started_ && history_ != nullptr && !same_pattern && !i.atoms.empty()) not_asked_.push_back(tag);
   generation_.fetch_add(1, std::memory_order_release);
   if (i.valid_from > now) begins_.emplace(i.valid_from.us, tag);
   // A new version may end sooner than the leases of the old one.
@@ -265,6 +276,14 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
       book_->renew(lease->id, i.valid_until, now);
   }
   propose_addresses(tag, now);
+}
+
+std::string Core::tlp_of(const Row& row) {
+  std::string tlp;
+  for (const std::string& id : row.indicator.markings) {
+    if (stix::tlp_of_id(id)) tlp = id;
+  }
+  return tlp;
 }
 
 std::optional<stix::Pap> Core::pap_of(const Row& row) const {
@@ -304,6 +323,14 @@ enforce::Proposal Core::proposal(const Row& row, const Target& target, const std
     p.live = instruments_.live(source.agreement, source.partner);
     p.block = instruments_.may_block(source.agreement, handling);
   }
+  if (const JointOrder* order = joint_order(i)) {
+    // All who carry it out have consented to this block, its originator's marking or the minimum confidence of blocks
+    // by machine notwithstanding. What the guard protects stays protected.
+    p.block = {order->drop, order->article,
+               order->exercise ? fmt::format("the joint action \"{}\" is an exercise", order->title)
+                               : fmt::format("the joint action \"{}\" only counts on it", order->title)};
+    p.joint = fmt::format("joint action {} \"{}\" led by {}", order->action.substr(0, 12), order->title, order->lead);
+  }
   if (target.kind != enforce::TargetKind::kName) {
     if (const auto it = names_.find(target.text()); it != names_.end())
       p.names_on_address.assign(it->second.names.begin(), it->second.names.end());
@@ -318,6 +345,7 @@ Time Core::lease_end(const Row& row, bool via_name, std::optional<int64_t> dns_t
   Time end = std::min(now.plus_us(ttl), row.indicator.valid_until);
   const int days = instruments_.max_block_days(sources_[row.source].agreement);
   if (days > 0) end = std::min(end, row.arrived.plus_us(days * kDay));
+  if (const JointOrder* order = joint_order(row.indicator)) end = std::min(end, order->until);
   return end;
 }
 
@@ -330,6 +358,12 @@ void Core::propose_addresses(uint32_t tag, Time now) {
       const auto prefix = enforce::parse_prefix(atom.value);
       if (prefix.ok()) consider(tag, Target::of(*prefix), nullptr, now);
     } else if (const auto target = name_target(atom)) {
+      using enum pattern::AtomKind;
+      // Of a URL the host may be innocent; and what is below a name is not the name.
+      if (names_enforcer_ != nullptr && (atom.kind == kDomain || atom.kind == kDomainTree)) {
+        consider(tag, *target, nullptr, now);
+        continue;
+      }
       // A name blocks nothing until it resolves, but what the guard would refuse is said at once.
       const Verdict v = guard_.check(proposal(row, *target, "", now), {}, now);
       if (v.outcome == Outcome::kRefuse) consider(tag, *target, nullptr, now);
@@ -361,6 +395,7 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
          "the agreement's longest block is over for this indicator", v.article};
   }
   if (v.outcome == Outcome::kRefuse) {
+    if (const JointOrder* order = joint_order(i)) joint_refused_[order->action].insert(i.id);
     if (old != nullptr) end({.id = old->id}, enforce::ended::kGuard, now);
     if (refused_once_.size() < kMaxRefusals &&
         refused_once_.insert(fmt::format("{}|{}|{}", i.id, text, v.code)).second) {
@@ -377,6 +412,7 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
     }
     return;
   }
+  if (!p.joint.empty() && v.outcome != Outcome::kRefuse && v.code == "OK") v.code = "JOINT_ACTION";
   const LeaseState state = v.outcome == Outcome::kBlock    ? LeaseState::kActive
                            : v.outcome == Outcome::kShadow ? LeaseState::kShadow
                                                            : LeaseState::kWaiting;
@@ -397,6 +433,10 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
   lease.state = state;
   lease.reason = source.partner.empty() ? "own indicator" : "shared by " + source.partner;
   if (!i.name.empty()) lease.reason += ": " + printable(i.name, 120);
+  if (const JointOrder* order = joint_order(i)) {
+    lease.joint = order->action;
+    lease.reason += ", " + p.joint;
+  }
   lease.indicator = i.id;
   lease.version = i.version;
   lease.partner = source.partner;
@@ -419,7 +459,7 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
 }
 
 void Core::sync_target(const Target& target) {
-  if (target.kind == enforce::TargetKind::kName) return;
+  if (target.kind == enforce::TargetKind::kName && names_enforcer_ == nullptr) return;
   enforce::Element element{target.prefix, false, Time{INT64_MIN}};
   bool any = false;
   // Of all leases on it a dropping one decides, and of those the last end.
@@ -433,7 +473,13 @@ void Core::sync_target(const Target& target) {
     }
     any = true;
   }
-  if (any) {
+  if (target.kind == enforce::TargetKind::kName) {
+    if (any) {
+      names_enforcer_->want(target, element.drop, element.end);
+    } else {
+      names_enforcer_->unwant(target);
+    }
+  } else if (any) {
     reconciler_.want(element);
   } else {
     reconciler_.unwant(target.prefix);
@@ -455,9 +501,86 @@ void Core::ended(const std::vector<Lease>& leases) {
   }
 }
 
+const JointOrder* Core::joint_order(const ReceivedIndicator& indicator) const {
+  const auto it = orders_.find(indicator.id);
+  return it != orders_.end() && it->second.version == indicator.version ? &it->second : nullptr;
+}
+
+// A measure that begins, ends or changes has its leases judged anew at once: T-0 and a stand-down are moments.
+void Core::refold_joint(Time now) {
+  if (instruments_.joint_orders() == orders_) return;
+  std::set<std::string> changed;
+  const JointOrders& fresh = instruments_.joint_orders();
+  for (const JointOrders* side : {&std::as_const(orders_), &fresh}) {
+    const auto& other = side == &orders_ ? fresh : orders_;
+    for (const auto& [indicator, order] : *side) {
+      const auto it = other.find(indicator);
+      if (it == other.end() || !(it->second == order)) changed.insert(indicator);
+    }
+  }
+  const JointOrders before = std::exchange(orders_, fresh);
+  for (const auto& indicator : changed) {
+    const bool began = orders_.contains(indicator);
+    const JointOrder& order = began ? orders_.at(indicator) : before.at(indicator);
+    emit("joint_measure", json::Node::object()
+                              .set("action", order.action)
+                              .set("title", order.title)
+                              .set("indicator", indicator)
+                              .set("do", order.drop ? "drop" : "count")
+                              .set("in_effect", began));
+    for (const Lease* lease : book_->of_indicator(indicator)) {
+      // What a name led to is only leased again when it is seen again: if it does what the measure wants, it stays.
+      const bool fits = lease->joint.empty() && (!began || (lease->state == LeaseState::kActive) == order.drop);
+      if (lease->via_name.empty() || !fits) end({.id = lease->id}, enforce::ended::kJoint, now);
+    }
+  }
+  // Then as the agreement alone, or the new measure, says.
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (rows_[i].usable && changed.contains(rows_[i].indicator.id))
+      propose_addresses(static_cast<uint32_t>(i + 1), now);
+  }
+}
+
+std::string Core::joint_report() {
+  const Lock lock(mutex_);
+  std::map<std::string, agreement::JointReport> by_action;
+  for (const auto& [indicator, order] : orders_) by_action.try_emplace(order.action);
+  if (by_action.empty() && joint_told_.empty()) return {};
+  for (const auto& [action, report] : joint_told_) by_action.try_emplace(action);
+  for (const Lease& lease : book_->snapshot(true)) {
+    const auto it = by_action.find(lease.joint);
+    if (it == by_action.end()) continue;
+    agreement::JointReport& r = it->second;
+    r.hits += lease.hits;
+    if (lease.state == LeaseState::kActive) ++r.dropping;
+    if (lease.state == LeaseState::kShadow) ++r.counting;
+    if (lease.state == LeaseState::kWaiting) ++r.waiting;
+  }
+  json::Node list = json::Node::array();
+  for (auto& [action, r] : by_action) {
+    if (const auto it = joint_refused_.find(action); it != joint_refused_.end()) r.refused = it->second.size();
+    json::Node n = json::Node::object();
+    n.set("action", action).set("dropping", r.dropping).set("counting", r.counting).set("waiting", r.waiting);
+    n.set("refused", r.refused).set("hits", r.hits);
+    std::string& told = joint_told_[action];
+    std::string text = json::write(n);
+    if (told == text) continue;
+    told = std::move(text);
+    list.push(std::move(n));
+  }
+  if (list.list().empty()) return {};
+  return json::write(json::Node::object().set("reports", std::move(list)));
+}
+
+void Core::joint_report_lost() {
+  const Lock lock(mutex_);
+  for (auto& [action, told] : joint_told_) told.clear();
+}
+
 void Core::refold(Time now) {
   if (!instruments_known_) return;
   instruments_.fold(now);
+  refold_joint(now);
   std::set<std::pair<std::string, std::string>> pairs;
   for (const Source& s : sources_) {
     if (!s.agreement.empty()) pairs.emplace(s.agreement, s.partner);
@@ -552,11 +675,7 @@ void Core::on_seen(const Seen& seen) {
   if (!row.usable) return;
   const Time now = clock_.now();
   ++detections_;
-  std::string tlp;
-  for (const std::string& id : row.indicator.markings) {
-    if (stix::tlp_of_id(id)) tlp = id;
-  }
-  const bool fresh = sightings_.seen(row.indicator.id, seen.value, tlp, seen.time);
+  const bool fresh = sightings_.seen(row.indicator.id, seen.value, tlp_of(row), seen.time);
   if (fresh) {
     json::Node e = json::Node::object();
     e.set("indicator", row.indicator.id)
@@ -572,7 +691,7 @@ void Core::on_seen(const Seen& seen) {
   if (!seen.address.empty()) {
     if (const auto prefix = enforce::parse_prefix(seen.address); prefix.ok())
       consider(seen.tag, Target::of(*prefix), &seen, now);
-  } else if (fresh && is_address(row.indicator.atoms.front().kind)) {
+  } else if (fresh && !row.indicator.atoms.empty() && is_address(row.indicator.atoms.front().kind)) {
     propose_addresses(seen.tag, now);
   }
   if (!pending_.empty()) apply(now);
@@ -614,7 +733,36 @@ void Core::apply(Time now) {
       retry_enforcer_ = now.plus_us(kSecond);
     }
   }
+  if (names_enforcer_ != nullptr) {
+    const auto done = names_enforcer_->flush(now);
+    const std::string why = done.ok() ? "" : done.error().text();
+    if (!done.ok() && names_error_.empty()) {
+      say_error("{}: {}", names_enforcer_->name(), why);
+      emit("enforcer_failed", json::Node::object().set("enforcer", names_enforcer_->name()).set("error", why));
+    } else if (done.ok() && !names_error_.empty()) {
+      emit("enforcer_recovered", json::Node::object().set("enforcer", names_enforcer_->name()));
+    }
+    names_error_ = why;
+  }
   flush_events();
+}
+
+// What the enforcer dropped of a lease, as a sighting of its indicator.
+void Core::sight(const Lease& lease, const enforce::Prefix& prefix, uint64_t packets) {
+  for_each_tag(lease, [&](uint32_t tag) {
+    sightings_.seen(lease.indicator, prefix.text(), tlp_of(rows_[tag - 1]), clock_.now(), packets);
+  });
+}
+
+// The enforcer counted on while this process was away. What the book has of it is not counted again.
+void Core::resume_hits() {
+  const auto hits = enforcer_.hits();
+  if (!hits.ok()) return;
+  for (const enforce::Hits& h : *hits) {
+    uint64_t known = 0;
+    for (const Lease* lease : book_->on_target(h.prefix.text())) known = std::max(known, lease->hits);
+    last_hits_[h.prefix] = std::min(known, h.packets);
+  }
 }
 
 void Core::poll_hits() {
@@ -628,6 +776,7 @@ void Core::poll_hits() {
     if (more == 0) continue;
     for (const Lease* lease : book_->on_target(h.prefix.text())) {
       book_->count(lease->id, more);
+      if (enforcer_.drops_before_capture() && lease->state == LeaseState::kActive) sight(*lease, h.prefix, more);
       stopped_by_partner_[lease->partner] += more;
     }
   }
@@ -652,7 +801,10 @@ void Core::tick() {
   }
   const bool each_second = now.us - last_sync_.us >= kSecond || now < last_sync_;
   refold(now);
-  if (each_second) renew(now);
+  if (each_second) {
+    renew(now);
+    if (auto done = enforcer_.alive(); !done.ok()) say_error("{}: {}", enforcer_.name(), done.error().text());
+  }
   sightings_.tick(now);
   if (now >= next_hits_) {
     const int64_t began = clock_.steady_us();
@@ -679,6 +831,11 @@ void Core::stop() {
   flush_events();
   // A lease keeps the count it had when it is written again.
   if (auto done = book_->flush(true); !done.ok()) say_error("lease book: {}", done.error().text());
+  if (!config_.clear_at_stop) return;
+  if (names_enforcer_ != nullptr) {
+    if (auto done = names_enforcer_->clear(); !done.ok())
+      say_error("{}: {}", names_enforcer_->name(), done.error().text());
+  }
   if (auto done = enforcer_.clear(); !done.ok()) say_error("{}: {}", enforcer_.name(), done.error().text());
 }
 

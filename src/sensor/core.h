@@ -19,10 +19,13 @@
 
 #include "base/files.h"
 #include "base/time.h"
+#include "detect/compound.h"
+#include "detect/history.h"
 #include "detect/index.h"
 #include "enforce/enforcer.h"
 #include "enforce/guard.h"
 #include "enforce/lease.h"
+#include "pattern/stream.h"
 #include "sensor/config.h"
 #include "sensor/events.h"
 #include "sensor/instruments.h"
@@ -52,11 +55,22 @@ struct Seen {
   Time time;
 };
 
+// Where a record was seen.
+struct Where {
+  std::string source;    // interface
+  std::string src, dst;  // of the flow
+  Time time;
+};
+
 class Core {
  public:
   Core(const SensorConfig& config, Files& files, Clock& clock, enforce::Enforcer& enforcer,
        enforce::ProtectedList lists, EventSink& events);
   ~Core();
+  // Where names are blocked; without, a name blocks only addresses that it is seen to lead to. Before start().
+  void use_names(enforce::NameEnforcer& names) { names_enforcer_ = &names; }
+  // Requires: called by an enforcer, from within a call of this class.
+  [[nodiscard]] bool protects(const enforce::Target& target) const { return lists_.find(target).has_value(); }
   // Leases and objects of an earlier run come back, and are in force before the node has been spoken to.
   Status start();
 
@@ -68,12 +82,27 @@ class Core {
   void node_spoke();  // an answer came, whatever was in it
   void protect(const enforce::Target& target, const std::string& why);
 
+  // What was seen is kept there, and asked when an indicator comes. To be set before anything is seen.
+  void set_history(std::shared_ptr<detect::History> history) { history_ = std::move(history); }
+  [[nodiscard]] bool has_history() const { return history_ != nullptr; }
+  // Asks the past about the indicators that came since the last call; may take a second, and holds no lock meanwhile.
+  void look_back();
+
   // From the packets.
   [[nodiscard]] const detect::Live& live() const { return live_; }
   [[nodiscard]] uint64_t generation() const {
     return generation_.load(std::memory_order_acquire);
   }  // changes when an indicator is added
   void on_seen(const Seen& seen);
+  // A packet as a record, of which some value anchors a compound pattern (an indicator whose tag has kAnchor), or any
+  // if every_record().
+  void on_record(const detect::Record& record, const Where& where, const std::vector<detect::Shown>& shown);
+  [[nodiscard]] bool has_compounds() const { return compounds_.load(std::memory_order_acquire) > 0; }
+  [[nodiscard]] bool every_record() const { return unanchored_.load(std::memory_order_acquire) > 0; }
+  static constexpr uint32_t kAnchor = 1U << 31;
+  static constexpr size_t kMaxUnanchored = 16;  // compound patterns that every record is evaluated for
+  // A value of a packet, whether it matched or not.
+  void remember(Time time, detect::ObservableKind kind, std::string_view text, const packet::Flow& flow);
   // A name and an address that belong together (DNS answer, SNI, Host), whether it matched or not.
   void on_name(std::string_view name, std::string_view address);
 
@@ -81,11 +110,16 @@ class Core {
   void tick();
   // {"cmd":…} -> {"ok":true,…}. Any text.
   [[nodiscard]] std::string control(std::string_view request);
-  void stop();  // last counters, last flush; blocks are taken away
+  void stop();  // last counters, last flush; blocks are taken away if the configuration says so
 
   // Sightings that wait for the node.
   [[nodiscard]] std::vector<std::string> sightings_due();
   void sightings_done(size_t delivered, size_t refused);
+
+  // What became of the measures of joint actions, as POST /api/v1/joint/reports takes it; "" if nothing changed since
+  // it was last asked.
+  [[nodiscard]] std::string joint_report();
+  void joint_report_lost();  // the node did not get it: all of it is due again
 
   // Figures for status.json.
   [[nodiscard]] json::Node status();
@@ -103,6 +137,12 @@ class Core {
     std::string event;
     json::Node members;
   };
+  // What a compound pattern was bound to.
+  struct Bound {
+    Where where;
+    std::string value, field;  // of its anchor; "" if it shows none
+    std::vector<detect::Shown> shown;
+  };
   using Lock = std::lock_guard<std::mutex>;
 
   uint32_t source_number(const Source& source);
@@ -110,6 +150,11 @@ class Core {
   void take_indicator(uint32_t source, ReceivedIndicator indicator, Time arrived);
   void propose_addresses(uint32_t tag, Time now);
   void consider(uint32_t tag, const enforce::Target& target, const Seen* seen, Time now, bool approved = false);
+  // Into the set of compound patterns; kTooLarge: there are too many that every record is evaluated for.
+  Status add_compound(uint32_t tag, const detect::Indicator& facts, const detect::Prepared& compound);
+  void remove_compound(uint32_t tag, const std::string& live_id);
+  [[nodiscard]] json::Node compound_status() const;
+  void on_compound(uint32_t tag, const std::vector<Bound>& bound);
   [[nodiscard]] enforce::Proposal proposal(const Row& row, const enforce::Target& target, const std::string& via_name,
                                            Time now) const;
   [[nodiscard]] Time lease_end(const Row& row, bool via_name, std::optional<int64_t> dns_ttl_us, Time now) const;
@@ -117,11 +162,17 @@ class Core {
   void ended(const std::vector<enforce::Lease>& leases);
   void sync_target(const enforce::Target& target);
   void refold(Time now);
+  void refold_joint(Time now);
+  // The measure of a joint action that this version of the indicator stands under now; nullptr.
+  [[nodiscard]] const JointOrder* joint_order(const ReceivedIndicator& indicator) const;
   void renew(Time now);
   void propose_all(Time now);
   // The usable indicators that a lease stands on.
   void for_each_tag(const enforce::Lease& lease, const std::function<void(uint32_t)>& fn) const;
   void apply(Time now);
+  void resume_hits();
+  void sight(const enforce::Lease& lease, const enforce::Prefix& prefix, uint64_t packets);
+  [[nodiscard]] static std::string tlp_of(const Row& row);  // its TLP marking; "" if none
   void poll_hits();
   void emit(std::string event, json::Node members);
   void flush_events();
@@ -137,6 +188,7 @@ class Core {
   Files& files_;
   Clock& clock_;
   enforce::Enforcer& enforcer_;
+  enforce::NameEnforcer* names_enforcer_ = nullptr;
   enforce::ProtectedList lists_;
   EventSink& events_;
   enforce::Guard guard_;
@@ -145,9 +197,25 @@ class Core {
   Sightings sightings_;
   detect::Live live_;
   std::atomic<uint64_t> generation_{1};
+  std::shared_ptr<detect::History> history_;
+  std::vector<uint32_t> not_asked_;  // tags whose past was not looked at yet
+  uint64_t past_hits_ = 0;
+
+  // Compound patterns. This lock may be taken under mutex_, never the other way round.
+  static constexpr size_t kMaxBound = 1 << 16;  // records that a match can still name
+  mutable std::mutex stream_mutex_;
+  pattern::PatternStream stream_;
+  pattern::Observations observations_{{.only = &stream_.symbols()}};
+  std::deque<Bound> bound_;  // of the last records; the first has number bound_first_
+  uint64_t bound_first_ = 0;
+  std::unordered_set<uint32_t> unanchored_tags_;
+  std::atomic<size_t> unanchored_{0}, compounds_{0};
 
   mutable std::mutex mutex_;
   Instruments instruments_;
+  JointOrders orders_;                                              // at the last fold
+  std::map<std::string, std::set<std::string>> joint_refused_;      // action -> indicators that the guard refused
+  std::map<std::string, std::string> joint_told_;                   // action -> what the node was last told
   std::map<std::pair<std::string, std::string>, bool> live_pairs_;  // agreement, partner -> was live at the last fold
   std::vector<Source> sources_;
   std::deque<Row> rows_;                                       // by tag - 1
@@ -170,7 +238,7 @@ class Core {
   std::map<std::string, uint64_t> stopped_by_partner_;
   uint64_t detections_ = 0, indicators_taken_ = 0, unusable_ = 0, revoked_ = 0, objects_bad_ = 0;
   Time last_contact_{0}, last_sync_{0}, retry_enforcer_{0}, next_hits_{0};
-  std::string enforcer_error_;
+  std::string enforcer_error_, names_error_;
   bool allow_changed_ = false, started_ = false, instruments_known_ = false;
 };
 

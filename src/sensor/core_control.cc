@@ -70,7 +70,10 @@ json::Node Core::lease_node(const Lease& lease, Time now) const {
   n.set("lease", lease.name());
   n.erase("id");
   if (lease.in_force())
-    n.set("remaining_s", std::max<int64_t>(0, (lease.end.us - now.us) / 1'000'000)).set("enforcer", enforcer_.name());
+    n.set("remaining_s", std::max<int64_t>(0, (lease.end.us - now.us) / 1'000'000))
+        .set("enforcer", lease.target.kind != enforce::TargetKind::kName ? enforcer_.name()
+                         : names_enforcer_ != nullptr                    ? names_enforcer_->name()
+                                                                         : "none");
   return n;
 }
 
@@ -169,13 +172,26 @@ json::Node Core::status() {
   n.set("time", to_text(now))
       .set("mode", config_.guard.mode == enforce::Mode::kBlock ? "block" : "monitor")
       .set("enforcer", enforcer_.name());
+  n.set("enforcer_detail", enforcer_.detail());
+  if (names_enforcer_ != nullptr) n.set("names_enforcer", names_enforcer_->name()).set("names_error", names_error_);
   n.set("enforcer_error", enforcer_error_).set("last_contact", to_text(last_contact_));
   n.set("indicators", live_.size())
       .set("taken", indicators_taken_)
       .set("revoked", revoked_)
       .set("unusable", unusable_)
+      .set("compound", compound_status())
       .set("bad_objects", objects_bad_);
   n.set("detections", detections_);
+  if (history_ != nullptr) {
+    const auto past = history_->stats();
+    n.set("history", json::Node::object()
+                         .set("seen", past.seen)
+                         .set("bytes", past.bytes)
+                         .set("segments", past.segments)
+                         .set("lost", past.lost)
+                         .set("damaged", past.damaged)
+                         .set("hits", past_hits_));
+  }
   n.set("leases", json::Node::object()
                       .set("active", book_->count(LeaseState::kActive))
                       .set("shadow", book_->count(LeaseState::kShadow))
@@ -188,6 +204,7 @@ json::Node Core::status() {
   if (totals.ok()) {
     n.set("dropped_packets", totals->dropped_packets).set("dropped_bytes", totals->dropped_bytes);
     n.set("shadow_packets", totals->shadow_packets).set("shadow_bytes", totals->shadow_bytes);
+    n.set("open_packets", totals->open_packets);
   }
   json::Node stopped = json::Node::object();
   for (const auto& [partner, count] : stopped_by_partner_) stopped.set(partner.empty() ? "own" : partner, count);

@@ -13,60 +13,6 @@ namespace {
 
 using enforce::LeaseState;
 
-SensorConfig blocking() {
-  SensorConfig c;
-  c.state_dir = "/state";
-  c.guard.mode = enforce::Mode::kBlock;
-  return c;
-}
-
-struct World {
-  explicit World(SensorConfig c = blocking()) : config(std::move(c)) {
-    lists.add_name("bank.example", "national");
-    lists.add_prefix(*enforce::parse_prefix("203.0.113.53"), "national");
-    restart();
-  }
-  void restart() {
-    core.reset();
-    if (const auto done = enforcer.clear(); !done.ok()) ADD_FAILURE();
-    core = std::make_unique<Core>(config, files, clock, enforcer, lists, sink);
-    const auto done = core->start();
-    EXPECT_TRUE(done.ok()) << done.error().text();
-  }
-  void agreements() {
-    auto parsed = Instruments::parse(treaty.api());
-    ASSERT_TRUE(parsed.ok());
-    core->on_instruments(std::move(*parsed));
-  }
-  void page(const std::vector<std::string>& objects) {
-    const std::vector<std::string_view> views(objects.begin(), objects.end());
-    core->on_page(treaty.source(), views, clock.now());
-  }
-  void ready() {
-    agreements();
-    page({pap_object(kPapGreen, "PAP:GREEN"), pap_object(kPapAmber, "PAP:AMBER")});
-  }
-  // What the enforcer has: 'd' drops, 'w' counts, '-' nothing.
-  char on(const std::string& target) const {
-    const auto it = enforcer.elements().find(*enforce::parse_prefix(target));
-    return it == enforcer.elements().end() ? '-' : it->second.drop ? 'd' : 'w';
-  }
-  std::string ask(const std::string& request) { return core->control(request); }
-  std::string refused(size_t i = 0) const {
-    const auto all = sink.of("guard_refused");
-    return i < all.size() ? std::string(all[i].string_at("code")) : "";
-  }
-
-  SensorConfig config;
-  MemFiles files;
-  ManualClock clock{kStart};
-  enforce::MemEnforcer enforcer;
-  enforce::ProtectedList lists;
-  ListSink sink;
-  Treaty treaty;
-  std::unique_ptr<Core> core;
-};
-
 TEST(Core, an_address_that_passes_the_guard_is_dropped_when_its_page_returns) {
   World w;
   w.ready();
@@ -416,6 +362,173 @@ TEST(Wire, sightings_are_counted_and_made_once_an_interval) {
   EXPECT_EQ(w.sink.of("detection").size(), 1u);
   w.core->sightings_done(2, 0);
   EXPECT_TRUE(w.core->sightings_due().empty());
+}
+
+TEST(Core, a_compound_pattern_is_bound_over_packets_and_told_with_its_witness) {
+  World w;
+  w.ready();
+  const std::string follow =
+      "[domain-name:value = 'evil.example'] FOLLOWEDBY ([network-traffic:dst_ref.value = '198.51.100.9' AND "
+      "network-traffic:dst_port = 8443]) WITHIN 60 SECONDS";
+  w.page({Sample{.number = 1, .pattern = follow}.text(),
+          Sample{.number = 2, .pattern = "[network-traffic:dst_port > 9000]"}.text(),
+          Sample{.number = 3, .pattern = "[domain-name:value MATCHES '(']"}.text(),
+          Sample{.number = 4, .pattern = "[process:name = 'x']"}.text()});
+  EXPECT_EQ(w.sink.of("indicator_unusable").size(), 2u);
+  EXPECT_TRUE(w.core->has_compounds());
+  EXPECT_TRUE(w.core->every_record());
+
+  Watch watch(*w.core, "eth0");
+  packet::Packet p;
+  const auto a = *packet::parse_address("10.0.0.5"), server = *packet::parse_address("198.51.100.9"),
+             resolver = *packet::parse_address("10.0.0.53");
+  const auto connect = [&](uint16_t from, uint16_t to) {
+    p.time = w.clock.now();
+    ++p.number;
+    watch.on_flow(p, {a, server, from, to, packet::kTcp});
+    watch.end();
+  };
+  const auto ask = [&](std::string_view name) {
+    p.time = w.clock.now();
+    ++p.number;
+    const packet::Flow f{a, resolver, static_cast<uint16_t>(p.number), 53, packet::kUdp};
+    watch.on_flow(p, f);
+    watch.on_dns_question(p, f, {.name = name, .type = 1});
+    watch.end();
+  };
+  connect(1000, 8443);  // before the question
+  w.clock.advance_us(kOneSecond);
+  ask("EVIL.example");
+  connect(1001, 443);  // another port
+  EXPECT_TRUE(w.sink.of("detection").empty());
+  w.clock.advance_us(kOneSecond);
+  connect(1002, 8443);
+  const auto found = w.sink.of("detection");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].string_at("indicator"), Sample{.number = 1}.id());
+  const auto& witness = found[0].find("witness")->list();
+  ASSERT_EQ(witness.size(), 2u);
+  EXPECT_EQ(witness[0].string_at("value"), "EVIL.example");
+  EXPECT_EQ(witness[1].string_at("dst"), "198.51.100.9");
+  // It is a sighting, and it blocks nothing.
+  EXPECT_TRUE(w.core->leases(true).empty());
+  connect(1002, 8443);  // the same flow again is no new observation
+  EXPECT_EQ(w.sink.of("detection").size(), 1u);
+  connect(1003, 9001);
+  EXPECT_EQ(w.sink.of("detection").size(), 2u);
+
+  // Recalled, it is gone.
+  w.page({Sample{.number = 1, .version = 2, .revoked = true}.text(),
+          Sample{.number = 2, .version = 2, .revoked = true}.text()});
+  EXPECT_FALSE(w.core->has_compounds());
+  ask("evil.example");
+  connect(1004, 8443);
+  EXPECT_EQ(w.sink.of("detection").size(), 2u);
+}
+
+TEST(Core, patterns_that_cost_every_record_are_limited_and_the_rest_named) {
+  World w;
+  w.ready();
+  std::vector<std::string> page;
+  for (int i = 1; i <= static_cast<int>(Core::kMaxUnanchored) + 2; ++i)
+    page.push_back(Sample{.number = i, .pattern = "[network-traffic:dst_port > " + std::to_string(i) + "]"}.text());
+  w.page(page);
+  const auto refused = w.sink.of("indicator_unusable");
+  ASSERT_EQ(refused.size(), 2u);
+  EXPECT_NE(refused[0].string_at("why").find("would cost every record"), std::string::npos);
+}
+
+TEST(Core, a_new_indicator_is_answered_from_the_past) {
+  World w;
+  detect::HistoryOptions options;
+  options.map = false;
+  auto history = detect::History::open("/state/history", w.files, options);
+  ASSERT_TRUE(history.ok());
+  w.core->set_history(std::move(*history));
+  w.ready();
+  Watch watch(*w.core, "eth0");
+  packet::Packet p;
+  const auto a = *packet::parse_address("10.0.0.5"), server = *packet::parse_address("198.51.100.7");
+  for (int i = 0; i < 3; ++i) {
+    w.clock.advance_us(kOneSecond);
+    p.time = w.clock.now();
+    ++p.number;
+    const packet::Flow f{a, server, static_cast<uint16_t>(1000 + i), 443, packet::kTcp};
+    watch.on_flow(p, f);
+    watch.on_flow(p, f);  // the same flow counts once
+    watch.on_sni(p, f, "Evil.Example");
+    watch.end();
+  }
+  w.core->look_back();
+  EXPECT_TRUE(w.sink.of("past_detection").empty());
+  w.clock.advance_us(60 * kOneSecond);
+  w.page({Sample{.number = 1, .pattern = "[domain-name:value = 'evil.example']"}.text(),
+          Sample{.number = 2, .pattern = "[ipv4-addr:value ISSUBSET '198.51.100.0/24']"}.text(),
+          Sample{.number = 3, .pattern = "[domain-name:value = 'good.example']"}.text()});
+  w.core->look_back();
+  w.core->look_back();  // once is enough
+  const auto past = w.sink.of("past_detection");
+  ASSERT_EQ(past.size(), 2u);
+  EXPECT_EQ(past[0].string_at("value"), "evil.example");
+  EXPECT_EQ(past[0].string_at("first"), to_text(kStart.plus_us(kOneSecond)));
+  EXPECT_EQ(past[0].string_at("last"), to_text(kStart.plus_us(3 * kOneSecond)));
+  EXPECT_EQ(past[1].string_at("value"), "198.51.100.7");
+  EXPECT_EQ(past[1].find("sights")->list().size(), 3u);
+  // As sightings of the time when it was seen.
+  w.core->tick();
+  const auto due = w.core->sightings_due();
+  ASSERT_EQ(due.size(), 2u);
+  EXPECT_NE(due[0].find("\"count\":3"), std::string::npos) << due[0];
+  EXPECT_NE(due[0].find("\"first_seen\":\"" + to_text(kStart.plus_us(kOneSecond))), std::string::npos) << due[0];
+}
+
+class ListNames final : public enforce::NameEnforcer {
+ public:
+  [[nodiscard]] std::string name() const override { return "list"; }
+  void want(const enforce::Target& name, bool drop, Time) override { names[name.text()] = drop; }
+  void unwant(const enforce::Target& name) override { names.erase(name.text()); }
+  Status flush(Time) override { return {}; }
+  Status clear() override { return {}; }
+  std::map<std::string, bool> names;
+};
+
+// A name is leased as a name where resolvers can be told: with allow-list and public suffixes before it, and let go
+// with its indicator.
+TEST(Core, names_are_leased_where_resolvers_hold_them) {
+  MemFiles files;
+  ManualClock clock(kStart);
+  enforce::MemEnforcer enforcer;
+  enforce::ProtectedList lists;
+  lists.add_name("bank.example", "banks");
+  ListSink sink;
+  ListNames names;
+  Treaty treaty;
+  SensorConfig config;
+  config.state_dir = "/s";
+  config.guard.mode = enforce::Mode::kBlock;
+  Core core(config, files, clock, enforcer, std::move(lists), sink);
+  core.use_names(names);
+  ASSERT_TRUE(core.start().ok());
+  core.on_instruments(*Instruments::parse(treaty.api()));
+  const auto add = [&](const Sample& s) {
+    const std::string text = s.text();
+    core.on_page(treaty.source(), {text}, std::nullopt);
+  };
+  const std::string marking = pap_object(kPapGreen, "PAP:GREEN");
+  core.on_page(treaty.source(), {marking}, std::nullopt);
+  add({.number = 1, .pattern = "[domain-name:value = 'phish.example']"});
+  add({.number = 2, .pattern = "[domain-name:value = 'www.bank.example']"});
+  add({.number = 3, .pattern = "[domain-name:value = 'co.jp']"});
+  add({.number = 4, .pattern = "[url:value = 'http://shared.example/evil']"});
+  EXPECT_THAT(names.names, testing::ElementsAre(testing::Pair("phish.example", true)));
+  EXPECT_EQ(core.leases(false).size(), 1u);
+  const auto refused = sink.of("guard_refused");
+  ASSERT_EQ(refused.size(), 2u);
+  EXPECT_EQ(refused[0].string_at("code"), "PROTECTED_LIST");
+  EXPECT_EQ(refused[1].string_at("code"), "PUBLIC_SUFFIX");
+  add({.number = 1, .pattern = "[domain-name:value = 'phish.example']", .version = 9, .revoked = true});
+  EXPECT_TRUE(names.names.empty());
+  EXPECT_TRUE(core.leases(false).empty());
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "sensor/instruments.h"
 
+#include <tuple>
+
 #include <fmt/format.h>
 
 #include "base/log.h"
@@ -28,9 +30,11 @@ Result<Instruments> Instruments::parse(std::string_view text) {
         break;
       }
     }
-    out.instruments_.insert_or_assign(
-        std::string(*id),
-        Instrument{std::string(json::find_string(entry, "me").value_or("")), agreement::History(*id, acts, {}), {}});
+    out.instruments_.insert_or_assign(std::string(*id),
+                                      Instrument{std::string(json::find_string(entry, "me").value_or("")),
+                                                 agreement::History(*id, acts, {}),
+                                                 agreement::JointHistory(*id, acts),
+                                                 {}});
     const auto collections = json::find_array(entry, "collections");
     if (!collections) continue;
     for (const json::Value c : *collections) {
@@ -44,7 +48,23 @@ Result<Instruments> Instruments::parse(std::string_view text) {
 }
 
 void Instruments::fold(Time now) {
-  for (auto& [id, instrument] : instruments_) instrument.state = instrument.history.at(now);
+  orders_.clear();
+  for (auto& [id, instrument] : instruments_) {
+    instrument.state = instrument.history.at(now);
+    if (instrument.joint.empty()) continue;
+    for (const auto& action : instrument.joint.at(instrument.state, now)) {
+      for (const auto& m : action.measures) {
+        if (!action.in_effect(instrument.me, m)) continue;
+        JointOrder order{action.id,       action.title,
+                         action.lead,     action.article,
+                         m.version,       m.drop && !action.exercise,
+                         action.exercise, action.parties.at(instrument.me).until};
+        const auto [it, fresh] = orders_.try_emplace(m.indicator, order);
+        if (!fresh && std::tie(order.drop, order.until) > std::tie(it->second.drop, it->second.until))
+          it->second = std::move(order);
+      }
+    }
+  }
 }
 
 bool Instruments::live(const std::string& agreement, const std::string& partner) const {

@@ -9,10 +9,23 @@
 
 #include "agreement/act.h"
 #include "agreement/decide.h"
+#include "agreement/joint.h"
 #include "base/result.h"
 #include "base/time.h"
 
 namespace entente::sensor {
+
+// A measure of a joint action that is in effect here now.
+struct JointOrder {
+  std::string action, title;  // id; for people
+  std::string lead, article;
+  std::string version;  // of the indicator: another one was not consented to
+  bool drop = false;    // else only count: the measure says so, or it is an exercise
+  bool exercise = false;
+  Time until;  // end of what this party consented to
+  bool operator==(const JointOrder&) const = default;
+};
+using JointOrders = std::map<std::string, JointOrder>;  // by indicator
 
 struct ReceivedCollection {
   std::string id, alias;
@@ -30,7 +43,10 @@ class Instruments {
   // `why` set and not allowed for an agreement that is not known.
   [[nodiscard]] agreement::Permission may_block(const std::string& agreement, const agreement::Handling& object) const;
   [[nodiscard]] int max_block_days(const std::string& agreement) const;  // 0 = not stated
-  [[nodiscard]] const std::string& text() const { return text_; }        // as parsed
+  // What joint actions under all agreements ask of this party at the time of the fold. Of several measures about one
+  // indicator one that drops wins, and of those the one with the latest end.
+  [[nodiscard]] const JointOrders& joint_orders() const { return orders_; }
+  [[nodiscard]] const std::string& text() const { return text_; }  // as parsed
   [[nodiscard]] const std::vector<ReceivedCollection>& collections() const { return collections_; }
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> states() const;  // agreement id, state in words
 
@@ -38,10 +54,12 @@ class Instruments {
   struct Instrument {
     std::string me;
     agreement::History history;
+    agreement::JointHistory joint;
     agreement::State state;
   };
   std::map<std::string, Instrument> instruments_;
   std::vector<ReceivedCollection> collections_;
+  JointOrders orders_;
   std::string text_;
 };
 

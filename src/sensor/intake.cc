@@ -52,7 +52,14 @@ Result<ReceivedObject> read_object(std::string_view raw) {
     } else {
       auto atoms = pattern::equality_atoms(*parsed);
       i.atoms = std::move(atoms.any_of);
-      if (i.atoms.empty()) i.unusable = atoms.why.empty() ? "its pattern has nothing that can be looked up" : atoms.why;
+      if (!atoms.complete || i.atoms.empty()) {
+        auto compound = detect::prepare(*parsed);
+        if (compound.ok()) {
+          i.compound = std::move(*compound);
+        } else if (i.atoms.empty()) {
+          i.unusable = compound.error().text();
+        }
+      }
     }
   }
   out.indicator = std::move(i);

@@ -8,6 +8,7 @@
 #include "agreement/decide.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "detect/compound.h"
 #include "pattern/pattern.h"
 #include "stix/timestamp.h"
 
@@ -21,7 +22,10 @@ struct ReceivedIndicator {
   std::string name;
   std::string pattern;
   std::vector<pattern::Atom> atoms;
-  std::string unusable;  // why there are no atoms; "" if there are
+  // Of a pattern that no single value decides: evaluated over records (detect/compound.h). `atoms` may be there beside
+  // it: values of which each alone decides.
+  std::optional<detect::Prepared> compound;
+  std::string unusable;  // why there are neither; "" if there are
   Time valid_from{0}, valid_until{INT64_MAX};
   int confidence = -1;
   std::vector<std::string> types;

@@ -219,9 +219,23 @@ struct Link::State {
     });
   }
 
+  Status tell_joint(Connection& connection, const std::string& report) {
+    const auto answer = connection->post("/api/v1/joint/reports", report, "application/json");
+    if (answer.ok() && answer->status == 200) return {};
+    core.joint_report_lost();
+    if (!answer.ok()) return answer.error();
+    say_warn("joint actions: the node did not take the report (HTTP {})", answer->status);
+    return {};
+  }
+
   void hand_in() {
+    auto report_due = steady_clock::now();
     keep_trying("sightings", [&](Connection& connection) -> Status {
       while (!stopped()) {
+        if (steady_clock::now() >= report_due) {
+          report_due = steady_clock::now() + milliseconds(1000);
+          if (const std::string report = core.joint_report(); !report.empty()) CHECK_OK(tell_joint(connection, report));
+        }
         const std::vector<std::string> due = core.sightings_due();
         if (due.empty()) {
           if (rest(milliseconds(50))) return {};

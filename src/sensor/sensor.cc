@@ -8,9 +8,12 @@
 
 #include <sys/stat.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
+#include "enforce/both.h"
 #include "enforce/nft.h"
 #include "enforce/self.h"
+#include "enforce/xdp.h"
 #include "packet/capture.h"
 #include "sensor/watch.h"
 
@@ -52,6 +55,45 @@ Result<enforce::ProtectedList> protected_list(const SensorConfig& config, Files&
   return lists;
 }
 
+Result<std::unique_ptr<enforce::Enforcer>> make_enforcer(const SensorConfig& config) {
+  using Made = std::unique_ptr<enforce::Enforcer>;
+  if (config.enforcer == "none") return Made(std::make_unique<enforce::MemEnforcer>());
+  Made nft, xdp;
+  if (config.enforcer != "nft") {
+    enforce::XdpOptions options;
+    options.interfaces = config.interfaces;
+    options.pin_dir = config.pin_dir;
+    options.capacity = config.xdp_capacity;
+    options.hold_us = config.hold_us;
+    using enum enforce::XdpOptions::Attach;
+    options.attach = config.xdp_mode == "native" ? kNative : config.xdp_mode == "generic" ? kGeneric : kAuto;
+    TRY(xdp, enforce::XdpEnforcer::open(options));
+  }
+  if (config.enforcer != "xdp") {
+    TRY(nft, enforce::NftEnforcer::open());
+  }
+  if (xdp == nullptr) return nft;
+  if (nft == nullptr) return xdp;
+  return Made(std::make_unique<enforce::BothEnforcer>(std::move(xdp), std::move(nft)));
+}
+
+Result<std::unique_ptr<enforce::Rpz>> make_names(const SensorConfig& config, Files& files,
+                                                 std::function<bool(const enforce::Target&)> is_protected) {
+  enforce::RpzOptions options = config.rpz_options;
+  options.serial_file = config.state_dir + "/rpz.serial";
+  if (!config.rpz_key_file.empty()) {
+    TRY(const std::string text, read_token(files, config.rpz_key_file));
+    const size_t colon = text.find(':'), second = text.find(':', colon + 1);
+    if (second == std::string::npos || text.substr(0, colon) != "hmac-sha256")
+      return invalid("no TSIG key", config.rpz_key_file, "write it as hmac-sha256:NAME:BASE64 (tsig-keygen makes one)");
+    options.key_name = text.substr(colon + 1, second - colon - 1);
+    auto secret = unbase64(text.substr(second + 1));
+    if (!secret.ok()) return secret.error().at(config.rpz_key_file);
+    options.key_secret = std::move(*secret);
+  }
+  return enforce::Rpz::start(std::move(options), files, std::move(is_protected));
+}
+
 }  // namespace
 
 struct Sensor::State {
@@ -61,8 +103,10 @@ struct Sensor::State {
   Clock* clock = &system_clock;
   Files* files = &posix_files;
   std::unique_ptr<enforce::Enforcer> enforcer;
+  std::unique_ptr<enforce::Rpz> names;
   std::unique_ptr<EventLog> events;
   std::unique_ptr<Core> core;
+  const Core* asks = nullptr;         // for the zone, which asks back what is protected
   std::atomic<Core*> ready{nullptr};  // for the control socket, which is open before the core is
   std::unique_ptr<Link> link;
   std::unique_ptr<ControlServer> control;
@@ -79,6 +123,8 @@ struct Sensor::State {
   };
   std::vector<std::unique_ptr<Listener>> listeners;
   std::thread ticker;
+  std::shared_ptr<detect::History> history;
+  std::thread historian;  // writes it and asks it
   std::mutex mutex;
   std::condition_variable changed;
   bool stopping = false;
@@ -90,6 +136,7 @@ struct Sensor::State {
     uint64_t packets = 0;
     const Status status = l.capture.run([&](const packet::Packet& p) {
       l.decoder->decode(p);
+      l.watch->end();
       ++packets;
       const packet::Counters& c = l.decoder->counters();
       l.packets.store(packets, std::memory_order_relaxed);
@@ -118,6 +165,20 @@ struct Sensor::State {
       }
       lock.lock();
       changed.wait_for(lock, std::chrono::milliseconds(50), [&] { return stopping; });
+    }
+  }
+
+  void remember() {
+    bool well = true;
+    std::unique_lock lock(mutex);
+    while (!stopping) {
+      lock.unlock();
+      core->look_back();
+      const Status done = history->flush(clock->now());
+      if (!done.ok() && well) say_error("history: {}", done.error().text());
+      well = done.ok();
+      lock.lock();
+      changed.wait_for(lock, std::chrono::seconds(1), [&] { return stopping; });
     }
   }
 
@@ -160,10 +221,8 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
   TRY(enforce::ProtectedList lists, protected_list(config, *s.files));
   if (parts.enforcer != nullptr) {
     s.enforcer = std::move(parts.enforcer);
-  } else if (config.enforcer == "nft") {
-    TRY(s.enforcer, enforce::NftEnforcer::open());
   } else {
-    s.enforcer = std::make_unique<enforce::MemEnforcer>();
+    TRY(s.enforcer, make_enforcer(config));
   }
   if (!parts.connect) {
     parts.connect = [config]() -> Result<std::unique_ptr<net::Client>> {
@@ -181,6 +240,23 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
       }));
   s.events = std::make_unique<EventLog>(*s.files, config.state_dir + "/events.jsonl");
   auto core = std::make_unique<Core>(config, *s.files, *s.clock, *s.enforcer, std::move(lists), *s.events);
+  if (config.history_us > 0) {
+    detect::HistoryOptions options;
+    options.keep_us = config.history_us;
+    options.max_bytes = config.history_bytes;
+    // Without a past a sensor still does its work.
+    if (auto history = detect::History::open(config.state_dir + "/history", s.posix_files, options); history.ok()) {
+      s.history = std::move(*history);
+      core->set_history(s.history);
+    } else {
+      say_error("no history: {}", history.error().text());
+    }
+  }
+  if (config.rpz) {
+    s.asks = core.get();
+    TRY(s.names, make_names(config, *s.files, [&s](const enforce::Target& t) { return s.asks->protects(t); }));
+    core->use_names(*s.names);
+  }
   CHECK_OK(core->start());
   s.core = std::move(core);
   s.ready = s.core.get();
@@ -198,6 +274,7 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
   s.link = std::make_unique<Link>(config, token, parts.connect, *s.core);
   s.link->start();
   s.ticker = std::thread([&s] { s.tick(); });
+  if (s.history != nullptr) s.historian = std::thread([&s] { s.remember(); });
   s.write_status();
   return sensor;
 }
@@ -217,6 +294,10 @@ void Sensor::stop() {
     if (l->thread.joinable()) l->thread.join();
   }
   if (s.ticker.joinable()) s.ticker.join();
+  if (s.historian.joinable()) s.historian.join();
+  if (s.history != nullptr) {
+    if (const Status done = s.history->flush(s.clock->now()); !done.ok()) say_error("history: {}", done.error().text());
+  }
   if (s.link != nullptr) s.link->stop();
   s.control.reset();
   if (s.core != nullptr) {
@@ -233,8 +314,10 @@ Status Sensor::health() {
   return state_->health;
 }
 
-Status run_sensor(const SensorConfig& config, std::stop_token stop) {
+Status run_sensor(const SensorConfig& config, std::stop_token stop, net::Supervisor& supervisor) {
   TRY(const std::unique_ptr<Sensor> sensor, Sensor::start(config));
+  supervisor.ready("following " + config.url);
+  supervisor.watch([&sensor] { return sensor->health().ok(); });
   std::mutex mutex;
   std::condition_variable_any changed;
   std::unique_lock lock(mutex);
@@ -243,6 +326,7 @@ Status run_sensor(const SensorConfig& config, std::stop_token stop) {
     changed.wait_for(lock, stop, std::chrono::milliseconds(500), [] { return false; });
     CHECK_OK(sensor->health());
   }
+  supervisor.stopping();
   sensor->stop();
   return {};
 }

@@ -7,6 +7,7 @@
 
 #include "base/metrics.h"
 #include "base/result.h"
+#include "net/supervisor.h"
 #include "sensor/config.h"
 #include "sensor/control.h"
 #include "sensor/core.h"
@@ -25,8 +26,9 @@ class Sensor {
   };
   static Result<std::unique_ptr<Sensor>> start(const SensorConfig& config) { return start(config, Parts{}); }
   static Result<std::unique_ptr<Sensor>> start(const SensorConfig& config, Parts parts);
-  ~Sensor();    // stops
-  void stop();  // last counters and sightings are kept, blocks are taken away, status.json is written
+  ~Sensor();  // stops
+  void
+  stop();  // last counters and sightings are kept, status.json is written; blocks stay, or are taken away (at_stop)
   [[nodiscard]] Core& core();
   [[nodiscard]] std::string status_text();  // what status.json has
   // Why it cannot go on (an interface went away); ok while it runs.
@@ -38,7 +40,8 @@ class Sensor {
   std::unique_ptr<State> state_;
 };
 
-// Runs until stop is requested or nothing is left to listen to.
-[[nodiscard]] Status run_sensor(const SensorConfig& config, std::stop_token stop);
+// Runs until stop is requested or nothing is left to listen to. The service manager is told when it is ready and when
+// it stops, and that it is well.
+[[nodiscard]] Status run_sensor(const SensorConfig& config, std::stop_token stop, net::Supervisor& supervisor);
 
 }  // namespace entente::sensor

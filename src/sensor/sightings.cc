@@ -24,7 +24,8 @@ void Sightings::load() {
   }
 }
 
-bool Sightings::seen(const std::string& indicator, const std::string& value, const std::string& tlp_marking, Time at) {
+bool Sightings::seen(const std::string& indicator, const std::string& value, const std::string& tlp_marking, Time at,
+                     uint64_t times, std::optional<Time> last) {
   auto it = counts_.find({indicator, value});
   if (it == counts_.end()) {
     if (counts_.size() >= options_.max_tracked) {
@@ -38,8 +39,8 @@ bool Sightings::seen(const std::string& indicator, const std::string& value, con
   const bool fresh = c.count == 0 && (c.reported.us == INT64_MIN || at.us - c.reported.us >= options_.interval_us);
   if (c.count == 0) c.first = c.last = at;
   c.first = std::min(c.first, at);
-  c.last = std::max(c.last, at);
-  ++c.count;
+  c.last = std::max(c.last, last.value_or(at));
+  c.count += times;
   return fresh;
 }
 

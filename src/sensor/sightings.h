@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,10 @@ class Sightings {
   // What an earlier run could not deliver.
   void load();
 
-  // Returns true if this is the first time in this interval.
-  bool seen(const std::string& indicator, const std::string& value, const std::string& tlp_marking, Time at);
+  // Returns true if this is the first time in this interval. `times` between `at` and `last`, for what lies in the
+  // past.
+  bool seen(const std::string& indicator, const std::string& value, const std::string& tlp_marking, Time at,
+            uint64_t times = 1, std::optional<Time> last = {});
   // Moves what is due into the queue.
   void tick(Time now);
   void finish(Time now);  // everything counted is due

@@ -16,11 +16,17 @@ void Watch::look_up(const packet::Packet& packet, const packet::Flow& flow, Obse
   seen.where.field = field;
   seen.where.record = packet.number;
   seen.where.time = packet.time;
+  // Addresses of flows are remembered once a flow (on_flow).
+  if (!field.starts_with("ip.")) core_.remember(packet.time, kind, text, flow);
   // The core takes its lock and may change the index: not while the index is being read.
   tags_.clear();
   core_.live().match(seen, packet.time,
                      [&](const detect::Indicator& indicator, pattern::AtomKind) { tags_.push_back(indicator.tag); });
   for (const uint32_t tag : std::vector<uint32_t>(tags_)) {
+    if ((tag & Core::kAnchor) != 0) {
+      shown_.push_back({tag, kind, std::string(text), std::string(field)});
+      continue;
+    }
     Seen s;
     s.tag = tag;
     s.value = text;
@@ -51,7 +57,28 @@ void Watch::look_up_address(const packet::Packet& packet, const packet::Flow& fl
   if (tags_.empty()) slot = {address, generation};
 }
 
+void Watch::end() {
+  if (begun_ && counts_ && (!shown_.empty() || core_.every_record())) core_.on_record(record_.record(), where_, shown_);
+  shown_.clear();
+  begun_ = counts_ = false;
+}
+
 void Watch::on_flow(const packet::Packet& packet, const packet::Flow& flow) {
+  end();
+  const bool first = (core_.has_compounds() || core_.has_history()) && flows_.first(flow);
+  if (first && core_.has_history()) {
+    for (const auto* a : {&flow.src, &flow.dst}) {
+      char text[packet::kAddressTextMax];
+      core_.remember(packet.time, a->v6 ? ObservableKind::kIpv6 : ObservableKind::kIpv4,
+                     {text, packet::write_text(*a, text)}, flow);
+    }
+  }
+  if (core_.has_compounds()) {
+    begun_ = true;
+    record_.on_flow(flow);
+    counts_ = first;
+    where_ = {source_, packet::to_text(flow.src), packet::to_text(flow.dst), packet.time};
+  }
   look_up_address(packet, flow, flow.src, "ip.src");
   look_up_address(packet, flow, flow.dst, "ip.dst");
 }
@@ -59,11 +86,15 @@ void Watch::on_flow(const packet::Packet& packet, const packet::Flow& flow) {
 void Watch::on_dns_question(const packet::Packet& packet, const packet::Flow& flow,
                             const packet::DnsQuestion& question) {
   if (question.response || question.name.empty()) return;  // an answer repeats it
+  if (begun_) record_.on_dns_question(question);
+  counts_ = true;
   look_up(packet, flow, ObservableKind::kDomain, question.name, "dns.question", {});
 }
 
 void Watch::on_dns_answer(const packet::Packet& packet, const packet::Flow& flow, const packet::DnsAnswer& answer) {
   constexpr size_t kMaxChain = 16;
+  if (begun_) record_.on_dns_answer(answer);
+  counts_ = true;
   if (chain_packet_ != packet.number || chain_id_ != answer.id) {
     chain_.clear();
     chain_packet_ = packet.number;
@@ -92,12 +123,16 @@ void Watch::on_dns_answer(const packet::Packet& packet, const packet::Flow& flow
 }
 
 void Watch::on_sni(const packet::Packet& packet, const packet::Flow& flow, std::string_view server_name) {
+  if (begun_) record_.on_sni(server_name);
+  counts_ = true;
   const std::string address = packet::to_text(flow.dst);
   core_.on_name(server_name, address);
   look_up(packet, flow, ObservableKind::kDomain, server_name, "tls.sni", {address, server_name, std::nullopt});
 }
 
 void Watch::on_http(const packet::Packet& packet, const packet::Flow& flow, const packet::HttpRequest& request) {
+  if (begun_) record_.on_http(request);
+  counts_ = true;
   if (request.host.empty()) return;
   std::string_view host = request.host;
   if (host.front() != '[') host = host.substr(0, host.find(':'));

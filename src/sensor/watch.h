@@ -21,6 +21,8 @@ class Watch final : public packet::Sink {
   void on_dns_answer(const packet::Packet& packet, const packet::Flow& flow, const packet::DnsAnswer& answer) override;
   void on_sni(const packet::Packet& packet, const packet::Flow& flow, std::string_view server_name) override;
   void on_http(const packet::Packet& packet, const packet::Flow& flow, const packet::HttpRequest& request) override;
+  // After the last call for a packet: what it shows goes to the compound patterns.
+  void end();
 
  private:
   // What a name or URL may lead to a lease on.
@@ -46,6 +48,12 @@ class Watch final : public packet::Sink {
   uint64_t chain_packet_ = 0;
   std::vector<std::string> chain_;
   std::vector<uint32_t> tags_;
+  // The packet as a record; it counts if it is the first of its flow or shows a name or request.
+  detect::PacketRecord record_;
+  detect::FlowOnce flows_;
+  std::vector<detect::Shown> shown_;
+  Where where_;
+  bool counts_ = false, begun_ = false;
 };
 
 }  // namespace entente::sensor

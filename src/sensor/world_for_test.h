@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "agreement/testing.h"
 #include "json/node.h"
 #include "sensor/core.h"
@@ -40,6 +42,15 @@ struct Treaty {
   explicit Treaty(Time signed_at = kStart.plus_us(-3600 * kOneSecond))
       : signer(agreement::testing::sample(agreement::testing::sample_node())), acts(signer.until_signed(signed_at)) {}
   [[nodiscard]] const std::string& id() const { return signer.document().agreement_id; }
+  // A step of a joint action (agreement/joint.h): chains of their own.
+  const agreement::SignedAct& joint(const std::string& party, const std::string& kind, Time at, json::Node body,
+                                    const std::string& prev) {
+    agreement::Act a{kind, id(), signer.document().hash, prev, party, at, std::move(body)};
+    agreement::SignedAct s{std::move(a), {}};
+    agreement::testing::Signer::sign(s, party + "/authority/1");
+    acts.push_back(std::move(s));
+    return acts.back();
+  }
   void add(const std::string& party, const std::string& kind, Time at, json::Node body = json::Node::object()) {
     acts.push_back(signer.act(party, kind, at, std::move(body)));
   }
@@ -100,6 +111,61 @@ struct Sample {
     if (revoked) n.set("revoked", true);
     return json::write_pretty(n);  // line ends between tokens, as a partner may write them
   }
+};
+
+inline SensorConfig blocking() {
+  SensorConfig c;
+  c.state_dir = "/state";
+  c.guard.mode = enforce::Mode::kBlock;
+  return c;
+}
+
+// A sensor without packets: what the node says and the time go in, what the enforcer has is read.
+struct World {
+  explicit World(SensorConfig c = blocking()) : config(std::move(c)) {
+    lists.add_name("bank.example", "national");
+    lists.add_prefix(*enforce::parse_prefix("203.0.113.53"), "national");
+    restart();
+  }
+  void restart() {
+    core.reset();
+    if (const auto done = enforcer.clear(); !done.ok()) ADD_FAILURE();
+    core = std::make_unique<Core>(config, files, clock, enforcer, lists, sink);
+    const auto done = core->start();
+    EXPECT_TRUE(done.ok()) << done.error().text();
+  }
+  void agreements() {
+    auto parsed = Instruments::parse(treaty.api());
+    ASSERT_TRUE(parsed.ok());
+    core->on_instruments(std::move(*parsed));
+  }
+  void page(const std::vector<std::string>& objects) {
+    const std::vector<std::string_view> views(objects.begin(), objects.end());
+    core->on_page(treaty.source(), views, clock.now());
+  }
+  void ready() {
+    agreements();
+    page({pap_object(kPapGreen, "PAP:GREEN"), pap_object(kPapAmber, "PAP:AMBER")});
+  }
+  // What the enforcer has: 'd' drops, 'w' counts, '-' nothing.
+  char on(const std::string& target) const {
+    const auto it = enforcer.elements().find(*enforce::parse_prefix(target));
+    return it == enforcer.elements().end() ? '-' : it->second.drop ? 'd' : 'w';
+  }
+  std::string ask(const std::string& request) { return core->control(request); }
+  std::string refused(size_t i = 0) const {
+    const auto all = sink.of("guard_refused");
+    return i < all.size() ? std::string(all[i].string_at("code")) : "";
+  }
+
+  SensorConfig config;
+  MemFiles files;
+  ManualClock clock{kStart};
+  enforce::MemEnforcer enforcer;
+  enforce::ProtectedList lists;
+  ListSink sink;
+  Treaty treaty;
+  std::unique_ptr<Core> core;
 };
 
 }  // namespace entente::sensor

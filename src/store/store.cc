@@ -43,6 +43,16 @@ Result<Note> read_note(std::string_view setting) {
 
 struct Store::State {
   std::atomic<log::Log*> log = nullptr;
+
+  template <class Places>
+  Status raw(const Places& places, const std::function<void(size_t, std::string_view)>& fn) const {
+    const log::Log* from = log;
+    if (from == nullptr) return not_attached();
+    std::vector<log::View::ItemRef> items;
+    items.reserve(places.size());
+    for (const auto& place : places) items.push_back(place.item);
+    return from->view()->items(items, fn);
+  }
 };
 
 Store::Store() : state_(std::make_unique<State>()) {}
@@ -77,12 +87,11 @@ Result<Page> Store::page(const Uuid& collection, const Query& query) const {
 }
 
 Status Store::raw(const std::vector<Row>& rows, const std::function<void(size_t, std::string_view)>& fn) const {
-  const log::Log* log = state_->log;
-  if (log == nullptr) return not_attached();
-  std::vector<log::View::ItemRef> items;
-  items.reserve(rows.size());
-  for (const auto& row : rows) items.push_back(row.item);
-  return log->view()->items(items, fn);
+  return state_->raw(rows, fn);
+}
+
+Status Store::raw(std::span<const Ref> refs, const std::function<void(size_t, std::string_view)>& fn) const {
+  return state_->raw(refs, fn);
 }
 
 Result<std::string> Store::raw(const Row& row) const {

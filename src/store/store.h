@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -116,10 +117,20 @@ struct Query {
   bool first = false;
   bool last = true;
   std::vector<stix::Timestamp> exact;
+  // The page has refs instead of rows: for who gives away octets and describes nothing. What a row says of its object
+  // is then not even read where the choice does not hang on it.
+  bool brief = false;
+};
+
+// Where one object version of a page is.
+struct Ref {
+  Time date_added;
+  log::View::ItemRef item;
 };
 
 struct Page {
   std::vector<Row> rows;  // ascending date_added
+  std::vector<Ref> refs;  // the same, if the query was brief
   bool more = false;
 };
 
@@ -143,6 +154,7 @@ class Store final : public log::Projector {
   [[nodiscard]] Result<Page> page(const Uuid& collection, const Query& query) const;
   // Octets of rows, in order: fn(i, raw).
   [[nodiscard]] Status raw(const std::vector<Row>& rows, const std::function<void(size_t, std::string_view)>& fn) const;
+  [[nodiscard]] Status raw(std::span<const Ref> refs, const std::function<void(size_t, std::string_view)>& fn) const;
   [[nodiscard]] Result<std::string> raw(const Row& row) const;
   // All versions of an object in every collection, oldest date first; empty if unknown.
   [[nodiscard]] Result<std::vector<Row>> find(std::string_view id) const;

@@ -316,6 +316,25 @@ void live(bool rocks, bool many) {
                         })
                   .ok());
     RC_ASSERT(seen == want.size());
+
+    // A brief page is the same one, and knows no more than where things are.
+    Query brief = q;
+    brief.brief = true;
+    auto refs = node.store->page(c, brief);
+    if (!refs.ok()) RC_FAIL(refs.error().text());
+    RC_ASSERT(refs->rows.empty());
+    RC_ASSERT(refs->more == more);
+    RC_ASSERT(refs->refs.size() == want.size());
+    for (size_t k = 0; k < want.size(); ++k) RC_ASSERT(refs->refs[k].date_added.us == want[k].date);
+    seen = 0;
+    RC_ASSERT(node.store
+                  ->raw(refs->refs,
+                        [&](size_t at, std::string_view raw) {
+                          RC_ASSERT(at == seen++);
+                          RC_ASSERT(raw == want[at].thing.raw);
+                        })
+                  .ok());
+    RC_ASSERT(seen == want.size());
   }
   for (int c = 0; c < 2; ++c) {
     const auto in = [&](const Model::Held& r) { return r.collection == collection_at(c); };

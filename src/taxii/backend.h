@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@ namespace entente::taxii {
 // Who asks, as the backend made it from key, account or token; opaque here. Empty id = nobody.
 struct Caller {
   std::string id;
+  std::string scope{};  // what narrows the rights that come with the id, as the backend wrote it
 };
 
 struct RootInfo {
@@ -53,9 +55,12 @@ struct Item {
 };
 
 struct Page {
-  std::vector<Item> items;  // ascending date_added
-  std::string body;  // objects only: raw texts joined by ',' ready for splicing into the envelope; empty for manifest
-                     // and versions
+  std::vector<Item> items;    // ascending date_added; of manifest and versions only
+  std::optional<Time> first;  // date_added of the first one given, if there is one
+  std::optional<Time> last;   // … of the last one
+  // Objects only: raw texts joined by ','; null if there are none, and for manifest and versions. Read after the
+  // backend's call has returned, as the client takes it.
+  std::shared_ptr<net::BodySource> objects;
   bool more = false;
   Time snapshot;  // newest date that the backend has given out: what is older belongs to a sequence that begins here
 };
@@ -84,7 +89,7 @@ class Backend {
   virtual std::vector<RootInfo> roots(const Caller& caller) = 0;  // those the caller may know of
   virtual Result<std::vector<CollectionInfo>> collections(const Caller& caller,
                                                           const std::string& root) = 0;  // stable order
-  // `want_body`: fill Page::body.
+  // `want_body`: fill Page::objects, not Page::items.
   virtual Result<Page> page(const Caller& caller, const std::string& root, const std::string& collection_id,
                             const Filter& filter, bool want_body) = 0;
   // Does the collection hold any version of this object?

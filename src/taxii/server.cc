@@ -99,6 +99,10 @@ struct Service::State {
 void Service::State::handle(const std::shared_ptr<State>& self, net::Request request, net::Reply reply) {
   auto caller = backend.authenticate(request);
   if (!caller.ok()) return reply(error_answer(caller.error()));
+  reply = [reply = std::move(reply), who = caller->id](net::Response r) {
+    r.who = who;
+    reply(std::move(r));
+  };
   if (options.requests_per_second > 0 && !rate.take(caller->id, clock.steady_us())) {  // T76, R11
     net::Response r = error_answer(429, "Too many requests", "You ask more often than this server allows.");
     std::erase_if(r.headers, [](const auto& h) { return h.first == "Retry-After"; });
@@ -229,6 +233,7 @@ void Service::State::read(const std::shared_ptr<State>& self, Call call, Endpoin
   }
   // Nothing yet: hold the answer until there is something, or the time is up (DESIGN §4).
   auto held = std::make_shared<Call>(std::move(call));
+  held->request = {};  // thousands may wait
   const Caller caller = held->caller;
   const std::string root = held->root.path;
   const std::string collection = held->collection.id;
@@ -247,36 +252,26 @@ net::Response Service::State::page(const Call& call, Endpoint endpoint, const Qu
   auto found = backend.page(call.caller, call.root.path, call.collection.id, query.filter, want_body);
   if (!found.ok()) return error_answer(found.error());
   Page page = std::move(*found);
-  *empty = page.items.empty();
+  *empty = !page.last;
   std::string next;
-  std::optional<Time> first;
-  std::optional<Time> last;
-  if (!page.items.empty()) {
-    first = page.items.front().date_added;
-    last = page.items.back().date_added;
-    if (page.more) {  // T41, T42, T44
-      Cursor cursor;
-      cursor.position = *last;
-      cursor.upto = query.filter.upto.value_or(std::max({*last, page.snapshot, clock.now()}));
-      cursor.added_after = query.filter.added_after;
-      cursor.filter = query.filter;
-      if (!call.route.item.empty()) cursor.filter.ids.clear();  // the path says it
-      next = seal(cursor, scope, options.cursor_key);
-    }
-  } else {
-    // T39: nothing was added after this, so this is where a client that stores the header goes on from. Never "now".
-    first = last = std::max(query.filter.added_after, query.filter.resume);
+  // T39: if nothing was added after this, this is where a client that stores the header goes on from. Never "now".
+  const std::optional<Time> nothing = std::max(query.filter.added_after, query.filter.resume);
+  const std::optional<Time> first = page.last ? page.first : nothing;
+  const std::optional<Time> last = page.last ? page.last : nothing;
+  if (page.last && page.more) {  // T41, T42, T44
+    Cursor cursor;
+    cursor.position = *page.last;
+    cursor.upto = query.filter.upto.value_or(std::max({*page.last, page.snapshot, clock.now()}));
+    cursor.added_after = query.filter.added_after;
+    cursor.filter = query.filter;
+    if (!call.route.item.empty()) cursor.filter.ids.clear();  // the path says it
+    next = seal(cursor, scope, options.cursor_key);
   }
-  std::string body;
-  if (want_body) {
-    body = envelope_json(std::move(page), next);
-  } else if (endpoint == Endpoint::kManifest) {
-    body = manifest_json(page, next);
-  } else {
-    body = versions_json(page, next);
-  }
-  net::Response response = answer(200, std::move(body));
-  if (first && last) {  // T38
+  net::Response response =
+      want_body ? envelope_answer(std::move(page), next)
+                : answer(200, endpoint == Endpoint::kManifest ? manifest_json(page, next) : versions_json(page, next));
+  response.compressible = true;  // what the collection holds, and no secret of the caller's
+  if (first && last) {           // T38
     response.headers.emplace_back("X-TAXII-Date-Added-First", to_text(*first));
     response.headers.emplace_back("X-TAXII-Date-Added-Last", to_text(*last));
   }

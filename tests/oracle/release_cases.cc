@@ -16,7 +16,21 @@ Node state_node(const State& s) {
   Node flows = Node::array(), sectors = Node::array();
   for (const auto& f : s.suspended_flows) flows.push(f);
   for (const auto& f : s.suspended_sectors) sectors.push(f);
+  auto lists = [](const std::map<std::string, std::set<std::string>>& all) {
+    Node out = Node::object();
+    for (const auto& [party, list] : all) out.set(party, texts({list.begin(), list.end()}));
+    return out;
+  };
+  Node closed = Node::array(), joined = Node::object();
+  for (const auto& [a, b] : s.closed) closed.push(texts({a, b}));
+  for (const auto& [party, since] : s.joined) joined.set(party, since.us);
   return Node::object()
+      .set("closed", std::move(closed))
+      .set("joined", std::move(joined))
+      .set("declared", lists(s.declared))
+      .set("provisional", lists(s.provisional))
+      .set("project", s.project)
+      .set("began", texts({s.began.begin(), s.began.end()}))
       .set("document", s.document->node)
       .set("hash", s.document->hash)
       .set("by_party", std::move(kinds))
@@ -27,7 +41,10 @@ Node state_node(const State& s) {
 Node object_node(const CaseObject& o) {
   Node n = Node::object();
   n.set("raw", o.raw).set("originator", o.originator).set("received_under", o.received_under);
-  return n.set("inherited", stix::to_text(o.inherited)).set("verified", o.verified).set("known", o.known);
+  return n.set("inherited", stix::to_text(o.inherited))
+      .set("verified", o.verified)
+      .set("known", o.known)
+      .set("committed", o.committed.us);
 }
 
 Node decision_node(const Decision& d) {

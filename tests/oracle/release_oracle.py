@@ -206,11 +206,38 @@ class Oracle:
     def relevant(self):
         return [a for a in self.c["agreements"] if None not in self.between(a)]
 
+    def divided(self, a):
+        return sorted([self.c["me"], self.c["recipient"]]) in a["closed"]
+
+    def early_flows(self, a):
+        """None: both are in force; else the flows that both apply before the start."""
+        kinds = self.between(a)
+        if "provisional" not in kinds:
+            return None
+        mine, theirs = (set(a["provisional"].get(p, [])) for p in (self.c["me"], self.c["recipient"]))
+        return mine & theirs
+
     def is_live(self, a):
-        return all(k in ("in force", "ending") for k in self.between(a))
+        if self.divided(a) or not all(k in ("in force", "ending", "provisional") for k in self.between(a)):
+            return False
+        return self.early_flows(a) is None or bool(self.early_flows(a))
 
     def is_bound(self, a):
-        return all(k in ("in force", "ending", "suspended") for k in self.between(a))
+        return all(k in ("in force", "ending", "suspended", "provisional") for k in self.between(a))
+
+    def open_flow(self, a, f):
+        """A flow that a party does not apply yet, or has declared itself out of, is as if it were not there."""
+        if self.early_flows(a) is not None and f["id"] not in self.early_flows(a) and f["id"] not in a["suspended_flows"]:
+            return False
+        limits = [a["declared"][p] for p in (self.c["me"], self.c["recipient"]) if p in a["declared"]]
+        return all(f["id"] in limit for limit in limits) or f["id"] in a["suspended_flows"]
+
+    def outlives(self, a, f):
+        if not {self.c["me"], self.c["recipient"]} <= set(a["began"]):
+            return False
+        if not all(k in ("in force", "ending", "suspended", "terminated", "expired") for k in self.between(a)):
+            return False
+        return any(f["art"] == s or f["art"].startswith(s + "(") for s in a["document"]["duration"].get("survives", []))
 
     def closed_codes(self):
         out = set()
@@ -218,12 +245,16 @@ class Oracle:
             if self.is_live(a):
                 continue
             kinds = self.between(a)
-            if any(k in ("terminated", "expired", "abandoned") for k in kinds):
+            if self.divided(a) and not any(k in ("terminated", "expired", "abandoned", "none", "draft", "finalised", "part-signed", "signed") for k in kinds):
+                out.add("SUSPENDED")
+            elif any(k in ("terminated", "expired", "abandoned") for k in kinds):
                 out.add("ENDED")
             elif any(k in ("none", "draft", "finalised", "part-signed", "signed") for k in kinds):
                 out.add("NOT_YET_IN_FORCE")
-            else:
+            elif "suspended" in kinds:
                 out.add("SUSPENDED")
+            else:
+                out.add("NOT_YET_IN_FORCE")
         return out
 
     def flows(self, effect, ok):
@@ -245,8 +276,15 @@ class Oracle:
         def sector_hit(f):
             return "*" in f["sectors"] or any(s in f["sectors"] for s in sectors)
 
-        for _, f in self.flows("forbid", self.is_bound):
-            if covers(f["object_types"], o["type"]) and (not sectors or sector_hit(f)):
+        mine = [x[len("entente-project:"):] for x in o.get("labels", []) if x.startswith("entente-project:")]
+
+        def concerns(a):  # a project is about what is labelled for it; a definition goes with what it marks
+            return not a["project"] or o["type"] == "marking-definition" or a["project"] in mine
+
+        for a, f in self.flows("forbid", lambda a: True):
+            if not self.is_bound(a) and not self.outlives(a, f):
+                continue
+            if concerns(a) and covers(f["object_types"], o["type"]) and (not sectors or sector_hit(f)):
                 codes.add("FORBIDDEN_BY_ARTICLE")
         for h in c["holds"]:
             if h["object_id"] == o["id"] and not ("not_before" in h and c["at"] >= h["not_before"]):
@@ -259,11 +297,18 @@ class Oracle:
         if label["unknown"]:
             codes.add("MARK_UNKNOWN")
 
-        permits = list(self.flows("permit", self.is_live))
+        permits = [(a, f) for a, f in self.flows("permit", self.is_live) if self.open_flow(a, f)]
         listed = [(a, f) for a, f in permits if covers(f["object_types"], o["type"])]
         good, bad = [], set()
         for a, f in listed:
             why = set()
+            if not concerns(a) or (not a["project"] and mine):
+                why.add("PROJECT_SCOPE")
+            if c["recipient"] in a["joined"] and g["committed"] < a["joined"][c["recipient"]] and o["type"] != "marking-definition" and o["id"] not in set(c["public_ids"]) | {c["my_identity"]}:
+                why.add("NOT_YET_IN_FORCE")
+            initiative = a["document"]["level"] == "initiative"
+            if initiative and o["type"] not in ("course-of-action", "report", "attack-pattern", "marking-definition"):
+                why.add("TYPE_NOT_LISTED")
             if f["id"] in a["suspended_flows"]:
                 why.add("SUSPENDED")
             if a["suspended_sectors"] and (not sectors or any(s in a["suspended_sectors"] for s in sectors)):
@@ -279,7 +324,7 @@ class Oracle:
                 bad |= why | {"MARK_MISSING"}
                 continue
             whole = at_least(tlp, g["inherited"], TLP)
-            ceiling = min(f["tlp_ceiling"], "amber+strict", c["policy"].get("max_tlp", "red"), key=TLP.index)
+            ceiling = min(f["tlp_ceiling"], "amber+strict", "green" if initiative else "red", c["policy"].get("max_tlp", "red"), key=TLP.index)
             told = at_least(whole, f["tlp_floor"], TLP)
             cut = []
             for part, selectors in label["parts"]:

@@ -38,6 +38,7 @@ class Reader {
       } else if (key == "hashes") {
         hashes(field.value);
       }
+      if (key == "labels") projects(field.value);
       if (key == "sectors")
         strings(field.value, f_.sectors);
       else if (key == "roles")
@@ -67,6 +68,15 @@ class Reader {
     if (v.get(object) != simdjson::SUCCESS) return;
     for (const auto field : object)
       if (std::string_view text; field.value.get(text) == simdjson::SUCCESS) f_.telling.push_back(arena_.keep(text));
+  }
+
+  void projects(const json::Value& v) {
+    constexpr std::string_view kPrefix = "entente-project:";
+    json::Array list;
+    if (v.get(list) != simdjson::SUCCESS) return;
+    for (const auto item : list)
+      if (std::string_view text; item.get(text) == simdjson::SUCCESS && text.starts_with(kPrefix))
+        f_.projects.push_back(arena_.keep(text.substr(kPrefix.size())));
   }
 
   void strings(const json::Value& v, std::vector<std::string_view>& out) {

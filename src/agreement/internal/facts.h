@@ -52,6 +52,7 @@ struct Facts {
   std::vector<Ref> refs;
   std::vector<GranularMark> granular;
   std::vector<std::string_view> sectors;
+  std::vector<std::string_view> projects;  // of labels "entente-project:ID"
   // Names and values by which the object could be recognised in a text (not its id): name, aliases, value, hashes,
   // accounts.
   std::vector<std::string_view> telling;

@@ -20,10 +20,14 @@ std::string_view closed_code(const State& s, const Inputs& in) {
   };
   const StateKind a = kind_of(in.me), b = kind_of(in.recipient);
   for (StateKind k : {a, b}) {
+    if (k == StateKind::kProvisional) continue;
     if (k == StateKind::kTerminated || k == StateKind::kExpired || k == StateKind::kAbandoned) return "ENDED";
     if (k < StateKind::kInForce) return "NOT_YET_IN_FORCE";
   }
   if (a == StateKind::kSuspended || b == StateKind::kSuspended) return "SUSPENDED";
+  const bool apart =
+      s.closed.contains(std::minmax(std::string(in.me), std::string(in.recipient))) && (!s.end || in.at < *s.end);
+  if (apart) return "SUSPENDED";
   return s.end && in.at >= *s.end ? "ENDED" : "NOT_YET_IN_FORCE";
 }
 
@@ -32,7 +36,8 @@ std::string_view closed_code(const State& s, const Inputs& in) {
 Plan::Plan(const Inputs& in) {
   std::vector<const State*> states;
   for (const State& s : in.instruments)
-    if (s.document && s.document->party(in.me) != nullptr && s.document->party(in.recipient) != nullptr)
+    if (const Document* d = s.between(in.me, in.recipient);
+        d != nullptr && d->party(in.me) != nullptr && d->party(in.recipient) != nullptr)
       states.push_back(&s);
   // The order in which the caller knows the instruments must not show anywhere.
   std::sort(states.begin(), states.end(), [](const State* a, const State* b) {
@@ -40,7 +45,7 @@ Plan::Plan(const Inputs& in) {
            std::tie(b->document->agreement_id, b->document->hash);
   });
   for (const State* s : states) {
-    const Document& doc = *s->document;
+    const Document& doc = *s->between(in.me, in.recipient);
     const bool time_ok = within(*s, in.at);
     const bool live = time_ok && s->live(in.me, in.recipient);
     const bool bound = time_ok && s->bound(in.me, in.recipient);
@@ -51,8 +56,8 @@ Plan::Plan(const Inputs& in) {
     for (const Flow* f : flows) {
       if (!names(f->from, in.me) || !names(f->to, in.recipient)) continue;
       const Rule rule{s, &doc, f, names(f->sectors, "*"), s->suspended_flows.contains(f->id)};
-      if (f->permit && live) permits_.push_back(rule);
-      if (!f->permit && bound) forbids_.push_back(rule);
+      if (f->permit && live && (rule.suspended || s->permits(f->id, in.me, in.recipient))) permits_.push_back(rule);
+      if (!f->permit && (bound || s->survives(in.me, in.recipient, f->art))) forbids_.push_back(rule);
     }
   }
   any_permit_ = !permits_.empty();

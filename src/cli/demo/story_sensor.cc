@@ -86,7 +86,8 @@ Status Story::start_sensor() {
   CHECK_OK(files.write_atomic(
       dir + "/sensor.toml",
       fmt::format("[node]\nurl = \"https://{}\"\nspki = [\"{}\"]\ntoken_file = \"sensor.token\"\n\n"
-                  "[sensor]\nmode = \"block\"\nenforcer = \"nft\"\ninterfaces = [\"lan\"]\nstate_dir = \"state\"\n\n"
+                  "[sensor]\nmode = \"block\"\nenforcer = \"nft\"\ninterfaces = [\"lan\"]\nstate_dir = "
+                  "\"state\"\nat_stop = \"clear\"\n\n"
                   "[guard]\nallow_lists = [\"allow.txt\"]\n\n[sightings]\ninterval = \"PT1M\"\ntlp = "
                   "\"amber\"\ncreated_by = \"{}\"\n",
                   india_.listen, spki, india_.identity),

@@ -75,6 +75,29 @@ std::string_view unescape(std::string_view text, std::string& scratch) {
   return scratch;
 }
 
+// A request whose host and path stand apart (Zeek: host and uri, Suricata: hostname, http_port and url).
+struct Request {
+  std::string_view host, uri, uri_name;
+  std::string port;
+  void member(std::string_view key, const simdjson::dom::element& value) {
+    std::string_view text;
+    if (value.get(text) == simdjson::SUCCESS) {
+      if (key == "host" || key == "hostname") host = text;
+      if (key == "uri" || key == "url") uri = text, uri_name = key;
+    } else if (int64_t n = 0; key == "http_port" && value.get(n) == simdjson::SUCCESS) {
+      port = std::to_string(n);
+    }
+  }
+};
+
+std::string url_of(std::string_view host, std::string_view uri, std::string_view port) {
+  std::string url = "http://";
+  url += host;
+  if (!port.empty() && host.find(':') == std::string_view::npos) url.append(":").append(port);
+  url += uri;
+  return url;
+}
+
 template <class Fn>
 void split(std::string_view text, std::string_view separator, const Fn& fn) {
   while (true) {
@@ -173,7 +196,7 @@ void LineHunter::block(std::string_view text) {
   const Form form = form_of(text);
   ends_.clear();
   needed_.clear();
-  if (options_.parse_all) {
+  if (every_) {
     for (size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', end + 1))
       ends_.push_back(static_cast<uint32_t>(end));
   } else {
@@ -184,7 +207,7 @@ void LineHunter::block(std::string_view text) {
   for (const uint32_t end : ends_) {
     std::string_view whole = text.substr(begin, end - begin);
     begin = end + 1;
-    bool need = options_.parse_all;
+    bool need = every_;
     for (; next != needed_.end() && *next < end; ++next) need = true;
     if (whole.ends_with('\r')) whole.remove_suffix(1);
     if (!need && !whole.empty() && passes(whole, form)) {
@@ -243,6 +266,7 @@ void LineHunter::line(std::string_view text) {
   if (text.front() == '#' && (tsv_ || text.starts_with("#separator") || text.starts_with("#fields")))
     return tsv_header(text);
   told_.clear();
+  shown_.clear();
   time_.clear();
   if (tsv_ && !columns_.empty()) return tsv_line(text);
   const size_t begin = text.find_first_not_of(" \t");
@@ -272,6 +296,52 @@ void LineHunter::json_line(std::string_view text) {
   }
   path_.clear();
   walk(root, 0);
+  if (!wanted()) return;
+  record_.clear();
+  record_walk(root, 0);
+  end_record();
+}
+
+void LineHunter::record_field(std::string_view text) {
+  if (const auto role = role_of(path_)) record_.add(*role, text);
+  record_.add_text(text);
+}
+
+void LineHunter::record_walk(const simdjson::dom::element& e, int depth) {
+  if (depth > kMaxDepth) return;
+  std::string_view text;
+  int64_t number = 0;
+  simdjson::dom::array array;
+  simdjson::dom::object object;
+  if (e.get(text) == simdjson::SUCCESS) return record_field(text);
+  if (e.get(number) == simdjson::SUCCESS) {
+    if (const auto role = role_of(path_)) record_.add(*role, std::to_string(number));
+    return;
+  }
+  if (e.get(array) == simdjson::SUCCESS) {
+    for (const auto item : array) record_walk(item, depth + 1);
+    return;
+  }
+  if (e.get(object) != simdjson::SUCCESS) return;
+  Request request;
+  const size_t length = path_.size();
+  for (const auto [key, value] : object) {
+    request.member(key, value);
+    if (length > 0) path_ += '.';
+    path_ += key;
+    record_walk(value, depth + 1);
+    path_.resize(length);
+  }
+  if (request.host.empty() || request.uri.empty()) return;
+  record_.add(Role::kHost, request.host);
+  if (request.uri.starts_with('/'))
+    record_.add_value(ObservableKind::kUrl, url_of(request.host, request.uri, request.port));
+}
+
+void LineHunter::end_record() {
+  std::optional<Time> time;
+  if (const auto t = parse_time(time_); t.ok()) time = *t;
+  report_.matches += scan_->look(record_, {source_, number_, time}, shown_, sink_);
 }
 
 void LineHunter::walk(const simdjson::dom::element& e, int depth) {
@@ -285,25 +355,18 @@ void LineHunter::walk(const simdjson::dom::element& e, int depth) {
     return;
   }
   if (e.get(object) != simdjson::SUCCESS) return;
-  // A request whose host and path stand apart (Zeek: host and uri, Suricata: hostname, http_port and url).
-  std::string_view host, uri, uri_name;
-  std::string port;
+  Request request;
   const size_t length = path_.size();
   for (const auto [key, value] : object) {
-    if (value.get(text) == simdjson::SUCCESS) {
-      if (key == "host" || key == "hostname") host = text;
-      if (key == "uri" || key == "url") uri = text, uri_name = key;
-    } else if (int64_t n = 0; key == "http_port" && value.get(n) == simdjson::SUCCESS) {
-      port = std::to_string(n);
-    }
+    request.member(key, value);
     if (length > 0) path_ += '.';
     path_ += key;
     walk(value, depth + 1);
     path_.resize(length);
   }
-  if (!host.empty() && !uri.empty()) {
-    const std::string field = (length > 0 ? path_ + "." : "") + std::string(uri_name);
-    join_url(host, uri, port, field);
+  if (!request.host.empty() && !request.uri.empty()) {
+    const std::string field = (length > 0 ? path_ + "." : "") + std::string(request.uri_name);
+    join_url(request.host, request.uri, request.port, field);
   }
 }
 
@@ -365,6 +428,27 @@ void LineHunter::tsv_line(std::string_view text) {
     }
   });
   if (!host.empty() && !uri.empty()) join_url(host, uri, {}, "uri");
+  if (!wanted()) return;
+  record_.clear();
+  i = 0;
+  split(text, separator_, [&](std::string_view value) {
+    if (i == columns_.size()) return;
+    const Column& c = columns_[i++];
+    if (value == unset_ || value == empty_) return;
+    path_ = c.name;
+    if (!c.text) {
+      if (const auto role = role_of(path_)) record_.add(*role, value);
+    } else if (c.list) {
+      split(value, set_separator_, [&](std::string_view item) { record_field(unescape(item, scratch_)); });
+    } else {
+      record_field(unescape(value, scratch_));
+    }
+  });
+  if (!host.empty() && !uri.empty()) {
+    record_.add(Role::kHost, host);
+    if (uri.starts_with('/')) record_.add_value(ObservableKind::kUrl, url_of(host, uri, {}));
+  }
+  end_record();
 }
 
 void LineHunter::text_line(std::string_view text) {
@@ -373,20 +457,28 @@ void LineHunter::text_line(std::string_view text) {
     observe("client", dns->client);
     observe("query", dns->query);
     observe("server", dns->server);
-    return;
+    if (!wanted()) return;
+    record_.clear();
+    for (const auto& [field, value] :
+         {std::pair{"client", dns->client}, std::pair{"query", dns->query}, std::pair{"server", dns->server}}) {
+      path_ = field;
+      if (!value.empty()) record_field(value);
+    }
+    return end_record();
   }
-  if (const auto plain = refang(text)) return observe("text", *plain);
-  observe("text", text);
+  const auto plain = refang(text);
+  const std::string_view seen = plain ? std::string_view(*plain) : text;
+  observe("text", seen);
+  if (!wanted()) return;
+  record_.clear();
+  record_.add_text(seen);
+  end_record();
 }
 
 void LineHunter::join_url(std::string_view host, std::string_view uri, std::string_view port,
                           std::string_view uri_field) {
   if (!shape_.urls || !uri.starts_with('/')) return;  // an absolute form was looked up as it stands
-  std::string url = "http://";
-  url += host;
-  if (!port.empty() && host.find(':') == std::string_view::npos) url.append(":").append(port);
-  url += uri;
-  look_up(uri_field, ObservableKind::kUrl, url, true);
+  look_up(uri_field, ObservableKind::kUrl, url_of(host, uri, port), true);
 }
 
 void LineHunter::observe(std::string_view field, std::string_view text) {
@@ -403,6 +495,10 @@ void LineHunter::look_up(std::string_view field, ObservableKind kind, std::strin
     if (told) continue;
     told_.emplace_back(hit.indicator, field);
     const Indicator indicator = index_.indicator(hit.indicator);
+    if (indicator.tag != 0) {
+      shown_.push_back({indicator.tag, kind, std::string(text), std::string(field)});
+      continue;
+    }
     ++report_.matches;
     sink_({.indicator = indicator.id,
            .pattern = indicator.pattern,

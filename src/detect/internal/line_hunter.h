@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "detect/compound.h"
 #include "detect/hunt.h"
 #include "detect/internal/scan.h"
 #include "detect/internal/tokens.h"
@@ -17,13 +18,15 @@ namespace entente::detect {
 class LineHunter {
  public:
   LineHunter(std::string source, const Index& index, const std::function<void(const HuntMatch&)>& sink,
-             const HuntOptions& options, HuntReport& report)
+             const HuntOptions& options, HuntReport& report, RecordScan* scan = nullptr)
       : source_(std::move(source)),
         index_(index),
         shape_(index.table().shape()),
         scanner_(index.table(), options.kernel.value_or(kernels().back())),
         sink_(sink),
         options_(options),
+        scan_(scan),
+        every_(options.parse_all || (scan != nullptr && scan->every())),
         report_(report) {}
 
   // Pieces of any size; `pad` octets before and after them are readable.
@@ -53,6 +56,11 @@ class LineHunter {
   void text_line(std::string_view text);
 
   void walk(const simdjson::dom::element& e, int depth);
+  // The line as a record, if a compound pattern may ask for it.
+  [[nodiscard]] bool wanted() const { return scan_ != nullptr && (!shown_.empty() || scan_->every()); }
+  void record_walk(const simdjson::dom::element& e, int depth);
+  void record_field(std::string_view text);  // the field is path_
+  void end_record();
   void join_url(std::string_view host, std::string_view uri, std::string_view port, std::string_view uri_field);
   void observe(std::string_view field, std::string_view text);
   void look_up(std::string_view field, ObservableKind kind, std::string_view text, bool only_urls = false);
@@ -63,6 +71,8 @@ class LineHunter {
   Scanner scanner_;
   const std::function<void(const HuntMatch&)>& sink_;
   const HuntOptions& options_;
+  RecordScan* scan_;  // null: there are no compound patterns
+  bool every_;        // line is taken apart
   HuntReport& report_;
 
   std::vector<uint32_t> ends_, needed_;
@@ -83,6 +93,8 @@ class LineHunter {
   std::string time_;
   std::vector<Hit> hits_;
   std::vector<std::pair<uint32_t, std::string>> told_;  // (indicator, field) of this record
+  std::vector<Shown> shown_;                            // anchors of this record
+  Record record_;
 };
 
 }  // namespace entente::detect

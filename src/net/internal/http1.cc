@@ -42,9 +42,11 @@ class Collector : public http::basic_parser<kRequest> {
       if (room.find("\r\n\r\n") == std::string_view::npos && !(header_bytes_ > 0 && room.starts_with("\r\n")))
         return Parse::kHeaderLimit;
     }
+    if (in_header && folded(in)) return Parse::kBad;
     error_code ec;
     const size_t used = this->put({in.data(), in.size()}, ec);
     in.erase(0, used);
+    if (scanned_ != kHeadSeen) scanned_ -= std::min(scanned_, used);
     if (refusal_ == Refusal::kUnsupported) return Parse::kUnsupported;
     if (refusal_ == Refusal::kBad) return Parse::kBad;
     if (in_header && !this->is_header_done()) header_bytes_ += used;
@@ -131,12 +133,42 @@ class Collector : public http::basic_parser<kRequest> {
     return text.size();
   }
 
+  // RFC 9112 §5.2: a line that begins with a blank goes on with the one before. Nobody needs that, and not everybody
+  // reads it alike.
+  bool folded(std::string_view in) {
+    if (scanned_ == kHeadSeen) return false;
+    for (size_t at = in.find("\r\n", scanned_ < 2 ? 0 : scanned_ - 2); at != in.npos; at = in.find("\r\n", at + 2)) {
+      if (at + 2 == in.size()) break;
+      const char next = in[at + 2];
+      if (next == ' ' || next == '\t') return true;
+      if (next == '\r') {
+        scanned_ = kHeadSeen;
+        return false;
+      }
+    }
+    scanned_ = in.size();
+    return false;
+  }
+
+  static constexpr size_t kHeadSeen = SIZE_MAX;
   MessageLimits limits_;
   size_t header_bytes_ = 0;
+  size_t scanned_ = 0;  // of what is not yet taken
   Refusal refusal_ = Refusal::kNone;
 };
 
-// Splits a request target into path and query (RFC 9112 §3.2); false if it is no target that we answer.
+bool is_token(std::string_view text) {
+  for (const char c : text) {
+    const bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!alnum && std::string_view("!#$%&'*+-.^_`|~").find(c) == std::string_view::npos) return false;
+  }
+  return !text.empty();
+}
+
+bool is_line_text(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos; }
+
+}  // namespace
+
 bool split_target(std::string_view target, std::string_view method, Request& out) {
   for (const char c : target) {
     if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f || c == '#') return false;
@@ -161,18 +193,6 @@ bool split_target(std::string_view target, std::string_view method, Request& out
   if (out.path.empty()) out.path = "/";
   return out.path.front() == '/';
 }
-
-bool is_token(std::string_view text) {
-  for (const char c : text) {
-    const bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!alnum && std::string_view("!#$%&'*+-.^_`|~").find(c) == std::string_view::npos) return false;
-  }
-  return !text.empty();
-}
-
-bool is_line_text(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos; }
-
-}  // namespace
 
 struct RequestParser::State final : Collector<true> {
   using Collector<true>::Collector;
@@ -266,7 +286,9 @@ std::string response_head(const Response& response, bool keep_alive, bool http_1
     out.append(name).append(": ").append(value).append("\r\n");
   }
   // RFC 9110 §8.6: no Content-Length on 1xx and 204.
-  if (response.status >= 200 && response.status != 204 && response.status != 304) {
+  if (response.rest) {
+    if (!http_1_0) out.append("Transfer-Encoding: chunked\r\n");
+  } else if (response.status >= 200 && response.status != 204 && response.status != 304) {
     fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", response.body.size());
   }
   out.append("Date: ").append(date).append("\r\n");

@@ -24,6 +24,9 @@ struct MessageLimits {
   size_t body_bytes = 64u << 20;
 };
 
+// Splits a request target into path and query (RFC 9112 §3.2); false if it is no target that we answer.
+bool split_target(std::string_view target, std::string_view method, Request& out);
+
 class RequestParser {
  public:
   explicit RequestParser(const MessageLimits& limits);
@@ -63,7 +66,7 @@ class ResponseParser {
 };
 
 // "HTTP/1.1 200 OK … \r\n\r\n" with Content-Length, Date and Connection; the handler's own values of these are left
-// out.
+// out. A body with a rest is chunked, or goes to the end of the connection in HTTP/1.0 (RFC 9112 §6.3).
 std::string response_head(const Response& response, bool keep_alive, bool http_1_0, std::string_view date);
 // IMF-fixdate of a Unix time (RFC 9110 §5.6.7).
 std::string http_date(int64_t seconds);

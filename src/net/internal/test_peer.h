@@ -1,6 +1,8 @@
 // For this layer's tests: a server on a free loopback port, and a peer that speaks raw octets to it.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -8,6 +10,8 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -113,6 +117,44 @@ class TempDir {
  private:
   std::string path_;
 };
+
+// The pieces of `text` of these sizes, the last one taking what is left; an error after them if asked for.
+class Pieces final : public BodySource {
+ public:
+  Pieces(std::string text, std::vector<size_t> sizes, bool fail = false, std::atomic<int>* alive = nullptr)
+      : text_(std::move(text)), sizes_(std::move(sizes)), fail_(fail), alive_(alive) {
+    if (alive_ != nullptr) ++*alive_;
+  }
+  Pieces(const Pieces&) = delete;
+  Pieces& operator=(const Pieces&) = delete;
+  ~Pieces() override {
+    if (alive_ != nullptr) --*alive_;
+  }
+  Result<bool> next(std::string& out) override {
+    if (i_ == sizes_.size() && fail_) return make_error(ErrorKind::kIo, "the disk is gone");
+    const size_t n = i_ < sizes_.size() ? std::min(sizes_[i_], text_.size() - at_) : text_.size() - at_;
+    if (i_ < sizes_.size()) ++i_;
+    out.append(text_, at_, n);
+    at_ += n;
+    return fail_ || at_ < text_.size();
+  }
+
+ private:
+  std::string text_;
+  std::vector<size_t> sizes_;
+  bool fail_;
+  std::atomic<int>* alive_;
+  size_t at_ = 0;
+  size_t i_ = 0;
+};
+
+// Text that shows any octet lost, doubled or moved.
+inline std::string numbered(size_t size) {
+  std::string out;
+  for (size_t i = 0; out.size() < size; ++i) out += std::to_string(i) + ",";
+  out.resize(size);
+  return out;
+}
 
 // Answers with what came: method, path, query and body.
 inline void echo(Request request, const Reply& reply) {

@@ -29,11 +29,15 @@ int verify_by_key(X509_STORE_CTX* store, void* arg) {
   return ok ? 1 : 0;
 }
 
+// RFC 7301: our order counts. `arg` is not null where HTTP/2 is wanted.
 int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_len, const unsigned char* in, unsigned in_len,
-                void*) {
-  static constexpr unsigned char kHttp1[] = "\x08http/1.1";
+                void* arg) {
+  static constexpr unsigned char kBoth[] = "\x02h2\x08http/1.1";
+  constexpr size_t kH2 = 3;
+  const unsigned char* ours = arg != nullptr ? kBoth : kBoth + kH2;
+  const auto size = static_cast<unsigned>(sizeof kBoth - 1 - (arg != nullptr ? 0 : kH2));
   unsigned char* chosen = nullptr;
-  if (SSL_select_next_proto(&chosen, out_len, kHttp1, sizeof kHttp1 - 1, in, in_len) != OPENSSL_NPN_NEGOTIATED) {
+  if (SSL_select_next_proto(&chosen, out_len, ours, size, in, in_len) != OPENSSL_NPN_NEGOTIATED) {
     return SSL_TLSEXT_ERR_NOACK;
   }
   *out = chosen;
@@ -81,14 +85,14 @@ Status use_own_certificate(SSL_CTX* ctx, const std::string& cert_file, const std
 }  // namespace
 
 Result<std::shared_ptr<TlsContext>> server_tls(const std::string& cert_file, const std::string& key_file,
-                                               AcceptKey accept) {
+                                               AcceptKey accept, bool http2) {
   TRY(auto tls, common(TLS_server_method()));
   SSL_CTX* ctx = tls->ctx.get();
   CHECK_OK(use_own_certificate(ctx, cert_file, key_file));
   tls->accept = std::move(accept);
   SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_cert_verify_callback(ctx, verify_by_key, tls.get());
-  SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, nullptr);
+  SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, http2 ? tls.get() : nullptr);
   static constexpr unsigned char kSessions[] = "entente";
   SSL_CTX_set_session_id_context(ctx, kSessions, sizeof kSessions - 1);
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);  // tickets only: no memory per client
@@ -147,6 +151,13 @@ SslPtr new_client_ssl(const TlsContext& tls, int fd, const std::string& host) {
   }
   SSL_set_connect_state(ssl.get());
   return ssl;
+}
+
+bool speaks_http2(const SSL* ssl) {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl, &name, &size);
+  return size == 2 && std::memcmp(name, "h2", 2) == 0;
 }
 
 std::string spki_sha256(X509* certificate) {

@@ -34,7 +34,7 @@ struct TlsContext {
 // TLS 1.2 and 1.3, ECDHE with AEAD only, no 0-RTT, no renegotiation (TAXII 2.1 §8.2.2). Asks for a client certificate
 // and does not insist.
 Result<std::shared_ptr<TlsContext>> server_tls(const std::string& cert_file, const std::string& key_file,
-                                               AcceptKey accept);
+                                               AcceptKey accept, bool http2);
 Result<std::shared_ptr<TlsContext>> client_tls(const ClientOptions& options);
 
 // A connection's TLS state on a socket; nullptr if memory is short. For clients `host` is put into SNI and, with PKIX,
@@ -42,6 +42,7 @@ Result<std::shared_ptr<TlsContext>> client_tls(const ClientOptions& options);
 SslPtr new_server_ssl(const TlsContext& tls, int fd);
 SslPtr new_client_ssl(const TlsContext& tls, int fd, const std::string& host);
 
+bool speaks_http2(const SSL* ssl);                 // what ALPN agreed on (RFC 7301)
 std::string spki_sha256(X509* certificate);        // 64 hex; "" if it has no key we can read
 std::string peer_spki_sha256(const SSL* ssl);      // "" without certificate
 std::string ssl_error_text(const char* fallback);  // empties OpenSSL's error queue of this thread

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -100,6 +102,11 @@ IoResult Transport::write(std::string_view head, std::string_view body, size_t a
     ret = SSL_write(ssl_.get(), body.data() + from, static_cast<int>(std::min(body.size() - from, kRecord)));
   }
   return ret > 0 ? IoResult{Io::kOk, static_cast<size_t>(ret)} : ssl_result(ret, "write");
+}
+
+void Transport::cork(bool on) const {
+  const int value = on ? 1 : 0;
+  setsockopt(fd_, IPPROTO_TCP, TCP_CORK, &value, sizeof value);
 }
 
 void Transport::close_notify() {

@@ -37,6 +37,8 @@ class Transport {
   // Writes from `head` followed by `body`, beginning at octet `at` of the two; n is what was taken. Repeat with the
   // same octets after kWant….
   IoResult write(std::string_view head, std::string_view body, size_t at);
+  // Between cork(true) and cork(false) the kernel sends full segments only: for what is written in many records.
+  void cork(bool on) const;
   void close_notify();  // best effort
   [[nodiscard]] const std::string& error() const { return error_; }
 

@@ -27,6 +27,7 @@ class Partners {
   struct Worker {
     std::string url;  // of the partner when the worker was made: another url makes a new worker
     std::atomic<bool> stop = false;
+    std::atomic<bool> yields = false;  // its wait was cut short for somebody who pulls now
     std::mutex mutex;
     std::shared_ptr<taxii::Client> client;
     std::thread thread;
@@ -36,6 +37,8 @@ class Partners {
   void start(const std::string& key, const exchange::Peer& peer, Kind kind, const std::string& agreement_id);
   void run(Worker& worker, const exchange::Peer& peer, Kind kind, const std::string& agreement_id);
   void supervise();
+  // Ends the long polls to this partner: one pull at a time, and theirs may last half a minute.
+  void interrupt(const std::string& party);
   bool pause(Worker& worker, int ms);
 
   exchange::Exchange& ex_;
@@ -43,6 +46,7 @@ class Partners {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stop_ = false;
+  std::mutex workers_mutex_;
   std::map<std::string, std::unique_ptr<Worker>> workers_;
   std::thread supervisor_;
 };

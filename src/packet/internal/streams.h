@@ -1,5 +1,6 @@
 // The first octets of TCP flows, put together from segments in any order. A flow is here only while its first message
-// is incomplete; the table is bounded in flows and octets, and the one not touched for longest makes room.
+// is incomplete, one of DNS until it ends; the table is bounded in flows and octets, and the one not touched for
+// longest makes room.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,10 @@ class Stream {
   bool add(uint32_t sequence, std::string_view payload, size_t limit);
   // The octets without a gap from the first one.
   [[nodiscard]] std::string_view contiguous() const;
+  // Octets are held that lie beyond a gap.
+  [[nodiscard]] bool has_gaps() const { return ranges_.size() > 1 || (!ranges_.empty() && ranges_.front().begin > 0); }
+  // Sequence number of the octet after contiguous().
+  [[nodiscard]] uint32_t next() const { return base_ + static_cast<uint32_t>(contiguous().size()); }
 
   size_t consumed = 0;  // by the owner
 

@@ -72,16 +72,19 @@ bool PageReader::wants_spec(std::string_view spec) const {
   return query_.spec_versions.empty() || contains(query_.spec_versions, spec);
 }
 
-// Sure, from the head alone, that the row is not selected.
-bool PageReader::cheap_no(const RowHead& head, std::string_view value) const {
+PageReader::Glance PageReader::glance(const RowHead& head, std::string_view value) const {
   if (!query_.types.empty()) {
     const auto type = peek_type(value);
-    if (type && !contains(query_.types, *type)) return true;
+    if (!type) return Glance::kLook;
+    if (!contains(query_.types, *type)) return Glance::kNo;
   }
-  if (head.listed || query_.all || !query_.exact.empty()) return false;
-  const bool superseded = head.newer > after_ && head.newer <= upto_;
-  const bool preceded = head.older > after_ && head.older <= upto_;
-  return (!query_.last || superseded) && (!query_.first || preceded);
+  if (head.listed || !query_.spec_versions.empty()) return Glance::kLook;
+  if (query_.all) return Glance::kYes;
+  const bool last = head.newer <= after_ || head.newer > upto_;
+  const bool first = head.older <= after_ || head.older > upto_;
+  const bool chosen = (query_.last && last) || (query_.first && first);
+  if (!chosen) return query_.exact.empty() ? Glance::kNo : Glance::kLook;
+  return hides(head) ? Glance::kLook : Glance::kYes;
 }
 
 Result<const PageReader::Window*> PageReader::window_of(const std::string& id) {
@@ -119,9 +122,7 @@ Result<bool> PageReader::selects(const RowHead& head, const Row& row) {
 
   bool last = !(head.newer > after_ && head.newer <= upto_);
   bool first = !(head.older > after_ && head.older <= upto_);
-  // A version that came after the window hides whether there is another one inside.
-  const bool hidden = (head.newer > upto_ && last) || (head.older > upto_ && first);
-  if (head.listed || (hidden && !query_.all)) {
+  if (head.listed || (hides(head) && !query_.all)) {
     TRY(const Window* w, window_of(row.id));
     if (query_.spec_versions.empty() && row.spec_version != w->spec) return false;
     last = w->last == row.date_added.us;
@@ -157,12 +158,18 @@ Result<Page> PageReader::by_id() {
     page.rows.resize(query_.limit);
     page.more = true;
   }
+  if (query_.brief) {
+    page.refs.reserve(page.rows.size());
+    for (const auto& row : page.rows) page.refs.push_back({row.date_added, row.item});
+    page.rows.clear();
+  }
   return page;
 }
 
 Result<Page> PageReader::walk() {
   Page page;
-  page.rows.reserve(std::min(query_.limit, kReserve) + 1);
+  if (!query_.brief) page.rows.reserve(std::min(query_.limit, kReserve) + 1);
+  Row read;  // of a brief page, when its head does not say enough
   Status status;
   const int64_t from = from_ == kNever ? kNever : from_ + 1;
   const std::string end = upto_ == kForever ? after_prefix(collection_.raw()) : row_key(collection_, upto_ + 1);
@@ -172,21 +179,26 @@ Result<Page> PageReader::walk() {
       status = damaged("row");
       return false;
     }
-    if (cheap_no(head, value)) return true;
-    // In place: a row has six strings, and pages have a thousand rows.
-    status = decode_row(key, value, page.rows.emplace_back());
-    if (!status.ok()) return false;
-    auto selected = selects(head, page.rows.back());
-    if (!selected.ok()) {
-      status = std::move(selected).error();
-      return false;
+    const Glance seen = glance(head, value);
+    if (seen == Glance::kNo) return true;
+    if (seen == Glance::kLook || !query_.brief) {
+      // In place: a row has six strings, and pages have a thousand rows.
+      Row& row = query_.brief ? read : page.rows.emplace_back();
+      status = decode_row(key, value, row);
+      if (!status.ok()) return false;
+      auto selected = selects(head, row);
+      if (!selected.ok()) {
+        status = std::move(selected).error();
+        return false;
+      }
+      if (!*selected) {
+        if (!query_.brief) page.rows.pop_back();
+        return true;
+      }
     }
-    if (!*selected) {
-      page.rows.pop_back();
-      return true;
-    }
-    if (page.rows.size() > query_.limit) {
-      page.rows.pop_back();
+    if (query_.brief) page.refs.push_back({Time{read_row_date(key)}, head.item});
+    if (page.rows.size() + page.refs.size() > query_.limit) {
+      query_.brief ? page.refs.pop_back() : page.rows.pop_back();
       page.more = true;
       return false;
     }

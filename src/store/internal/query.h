@@ -27,9 +27,13 @@ class PageReader {
   };
   Result<Page> by_id();
   Result<Page> walk();
-  [[nodiscard]] bool cheap_no(const RowHead& head, std::string_view value) const;
+  // What the head of a row alone says.
+  enum class Glance : uint8_t { kNo, kYes, kLook };
+  [[nodiscard]] Glance glance(const RowHead& head, std::string_view value) const;
   Result<bool> selects(const RowHead& head, const Row& row);
   Result<const Window*> window_of(const std::string& id);
+  // A version that came after the window hides whether there is another one inside.
+  [[nodiscard]] bool hides(const RowHead& head) const { return head.newer > upto_ || head.older > upto_; }
   [[nodiscard]] bool in_window(int64_t date) const { return date > after_ && date <= upto_; }
   [[nodiscard]] bool wants_spec(std::string_view spec) const;
 

@@ -206,7 +206,7 @@ Status decode_row(std::string_view key, std::string_view value, Row& row) {
   Info info;
   if (!read_info(r, info, row.id)) return damaged("row");
   std::memcpy(row.collection.b.data(), key.data(), 16);
-  row.date_added.us = read_time(key.substr(16));
+  row.date_added.us = read_row_date(key);
   row.item = head.item;
   row.type = info.type;
   row.spec_version = info.spec_version;

@@ -86,6 +86,7 @@ void put_row_head(std::string& out, const RowHead& head);
 [[nodiscard]] bool read_row_head(std::string_view value, RowHead& head);
 // Type as it stands in a row, without decoding the rest.
 [[nodiscard]] std::optional<std::string_view> peek_type(std::string_view value);
+[[nodiscard]] inline int64_t read_row_date(std::string_view key) { return read_time(key.substr(16)); }
 [[nodiscard]] Status decode_row(std::string_view key, std::string_view value, Row& row);
 
 // All versions of one object in one collection.

@@ -14,6 +14,18 @@
 
 namespace entente::taxii::internal {
 
+class Text final : public net::BodySource {
+ public:
+  explicit Text(std::string text) : text_(std::move(text)) {}
+  Result<bool> next(std::string& out) override {
+    out += text_;
+    return false;
+  }
+
+ private:
+  std::string text_;
+};
+
 class MemoryBackend final : public Backend {
  public:
   struct Row {
@@ -91,6 +103,7 @@ class MemoryBackend final : public Backend {
     }
     Page out;
     out.snapshot = newest_;
+    std::string body;
     for (const Row& r : rest) {
       const auto& [first, last] = ends[r.id];
       const bool wanted = f.all || (f.first && r.instant == first) || (f.last && r.instant == last) ||
@@ -101,8 +114,11 @@ class MemoryBackend final : public Backend {
         break;
       }
       out.items.push_back({r.id, r.version, r.date_added});
-      if (want_body) out.body += (out.body.empty() ? "" : ",") + r.raw;
+      if (!out.first) out.first = r.date_added;
+      out.last = r.date_added;
+      if (want_body) body.append(body.empty() ? "" : ",").append(r.raw);
     }
+    if (!body.empty()) out.objects = std::make_shared<Text>(std::move(body));
     return out;
   }
   Result<bool> has(const Caller&, const std::string&, const std::string&, const std::string& id) override {

@@ -34,6 +34,22 @@ Node details(const std::vector<ItemResult>& items, Time request_time) {
   return list;
 }
 
+// A source and what comes after it.
+class Followed final : public net::BodySource {
+ public:
+  Followed(std::shared_ptr<net::BodySource> first, std::string then)
+      : first_(std::move(first)), then_(std::move(then)) {}
+  Result<bool> next(std::string& out) override {
+    TRY(const bool more, first_->next(out));
+    if (!more) out += then_;
+    return more;
+  }
+
+ private:
+  std::shared_ptr<net::BodySource> first_;
+  std::string then_;
+};
+
 Node collection_node(const CollectionInfo& c) {
   Node n = Node::object();
   n.set("id", c.id);
@@ -100,17 +116,12 @@ std::string status_json(const StatusInfo& s) {  // T63
   return json::write(n);
 }
 
-std::string envelope_json(Page page, std::string_view next) {  // T61
-  if (page.body.empty()) return next.empty() ? std::string(kEmptyObject) : "{" + more_members(next) + "}";
-  // The page's own buffer becomes the answer: one move within memory that is already there, no second allocation.
-  static constexpr std::string_view kFront = "{\"objects\":[";
-  std::string out = std::move(page.body);
+net::Response envelope_answer(Page page, std::string_view next) {  // T61
+  if (page.objects == nullptr)
+    return answer(200, next.empty() ? std::string(kEmptyObject) : "{" + more_members(next) + "}");
   const std::string more = more_members(next);
-  out.reserve(out.size() + kFront.size() + more.size() + 4);
-  out.insert(0, kFront);
-  out += more.empty() ? "]" : "],";
-  out += more;
-  out += '}';
+  net::Response out = answer(200, "{\"objects\":[");
+  out.rest = std::make_shared<Followed>(std::move(page.objects), more.empty() ? "]}" : "]," + more + "}");
   return out;
 }
 

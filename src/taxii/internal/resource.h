@@ -17,8 +17,8 @@ std::string root_json(const RootInfo& root);
 std::string collection_json(const CollectionInfo& collection);
 std::string collections_json(const std::vector<CollectionInfo>& collections);
 std::string status_json(const StatusInfo& status);
-// `next` empty: no more pages. The page's body is taken, not copied.
-std::string envelope_json(Page page, std::string_view next);
+// `next` empty: no more pages. The objects follow as the client takes them.
+net::Response envelope_answer(Page page, std::string_view next);
 std::string manifest_json(const Page& page, std::string_view next);
 std::string versions_json(const Page& page, std::string_view next);
 

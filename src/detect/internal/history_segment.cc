@@ -1,0 +1,429 @@
+#include "detect/internal/history_segment.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "base/bytes.h"
+#include "base/crypto.h"
+#include "detect/internal/bloom.h"
+#include "detect/internal/hash.h"
+#include "detect/internal/query.h"
+#include "packet/address.h"
+#include "pattern/normal.h"
+
+namespace entente::detect {
+namespace {
+
+using pattern::AtomKind;
+
+constexpr std::string_view kMagic = "enthist1";
+constexpr size_t kBlock = 16 << 10;  // octets before packing
+constexpr size_t kFooter = 80;
+constexpr size_t kMaxPlain = 1 << 20;
+constexpr int kLevel = 3;
+
+void put64(std::string& out, uint64_t v) {
+  for (int i = 0; i < 8; ++i) out += static_cast<char>(v >> (8 * i));
+}
+uint64_t get64(std::string_view b, size_t at) { return load64(b.data() + at); }
+
+void varint(std::string& out, uint64_t v) {
+  for (; v >= 128; v >>= 7U) out += static_cast<char>(v | 128U);
+  out += static_cast<char>(v);
+}
+
+// Reads what varint and text wrote; anything that does not fit makes it fail for good.
+class Reader {
+ public:
+  explicit Reader(std::string_view b) : b_(b) {}
+  [[nodiscard]] bool ok() const { return ok_; }
+  [[nodiscard]] bool empty() const { return b_.empty() || !ok_; }
+  uint64_t number() {
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      if (b_.empty()) break;
+      const auto c = static_cast<unsigned char>(b_.front());
+      b_.remove_prefix(1);
+      v |= static_cast<uint64_t>(c & 127U) << shift;
+      if (c < 128) return v;
+    }
+    ok_ = false;
+    return 0;
+  }
+  std::string_view text(uint64_t size) {
+    if (size > b_.size()) {
+      ok_ = false;
+      return {};
+    }
+    const auto out = b_.substr(0, size);
+    b_.remove_prefix(size);
+    return out;
+  }
+
+ private:
+  std::string_view b_;
+  bool ok_ = true;
+};
+
+uint64_t zigzag(int64_t v) { return static_cast<uint64_t>(v) << 1U ^ static_cast<uint64_t>(v >> 63); }
+int64_t unzigzag(uint64_t v) { return static_cast<int64_t>(v >> 1U) ^ -static_cast<int64_t>(v & 1U); }
+
+std::string address_key(const packet::Address& a) {
+  std::string out(1, a.v6 ? 'A' : 'a');
+  if (a.v6) {
+    out.append(reinterpret_cast<const char*>(a.b.data()), 16);
+  } else {
+    const uint32_t v = a.v4_value();
+    for (int i = 3; i >= 0; --i) out += static_cast<char>(v >> (8 * i));
+  }
+  return out;
+}
+
+// "www.evil.example" -> "dexample.evil.www.": a name and all below it have one prefix.
+std::string name_key(std::string_view name) {
+  std::string out = "d";
+  while (!name.empty()) {
+    const size_t dot = name.rfind('.');
+    out.append(dot == std::string_view::npos ? name : name.substr(dot + 1)) += '.';
+    name = dot == std::string_view::npos ? std::string_view{} : name.substr(0, dot);
+  }
+  return out;
+}
+
+// The next key that does not begin with `prefix`.
+std::string after(std::string prefix) {
+  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 255) prefix.pop_back();
+  if (!prefix.empty()) prefix.back() = static_cast<char>(prefix.back() + 1);
+  return prefix;
+}
+
+HistoryRange block_range(std::string_view cidr) {
+  const size_t slash = cidr.find('/');
+  const auto address = packet::parse_address(cidr.substr(0, slash));
+  if (!address || slash == std::string_view::npos) return {};
+  unsigned bits = 0;
+  for (const char c : cidr.substr(slash + 1)) bits = bits * 10 + static_cast<unsigned>(c - '0');
+  HistoryRange out{address_key(*address), {}};
+  // The last address of the block, and one more.
+  std::string last = out.from;
+  for (size_t i = bits; i < (last.size() - 1) * 8; ++i)
+    last[1 + i / 8] = static_cast<char>(static_cast<unsigned char>(last[1 + i / 8]) | 128U >> (i % 8));
+  out.to = last + '\0';
+  return out;
+}
+
+// As Bloom has it, over words as they stand in a file.
+uint32_t bit(uint32_t h, size_t i) { return uint32_t{1} << (h * Bloom::kSalt[i] >> 27); }
+
+uint64_t hash_of(uint64_t seed, std::string_view key) { return hash_bytes(seed, key); }
+
+}  // namespace
+
+std::string history_key(ObservableKind kind, std::string_view text) {
+  switch (kind) {
+    case ObservableKind::kIpv4:
+    case ObservableKind::kIpv6: {
+      const auto normal = pattern::normal_address(text);
+      if (!normal || (normal->kind != AtomKind::kIpv4 && normal->kind != AtomKind::kIpv6)) return {};
+      const auto a = packet::parse_address(normal->value);
+      return a ? address_key(*a) : std::string();
+    }
+    case ObservableKind::kDomain: {
+      const auto name = pattern::normal_domain(text);
+      return name ? name_key(*name) : std::string();
+    }
+    case ObservableKind::kUrl: {
+      const auto url = pattern::normal_url(text);
+      return url ? "u" + *url : std::string();
+    }
+    case ObservableKind::kHash: {
+      const auto octets = unhex(ascii_lower(text));
+      return octets.ok() && !octets->empty() ? "h" + *octets : std::string();
+    }
+    case ObservableKind::kEmail: {
+      const auto mail = pattern::normal_email(text);
+      return mail ? "e" + *mail : std::string();
+    }
+  }
+  return {};
+}
+
+std::vector<HistoryRange> history_ranges(const pattern::Atom& atom) {
+  const auto one = [](ObservableKind kind, std::string_view text) {
+    return std::vector<HistoryRange>{{history_key(kind, text), {}}};
+  };
+  switch (atom.kind) {
+    case AtomKind::kIpv4:
+    case AtomKind::kIpv6:
+      return one(ObservableKind::kIpv4, atom.value);
+    case AtomKind::kCidr4:
+    case AtomKind::kCidr6:
+      return {block_range(atom.value)};
+    case AtomKind::kDomain:
+      return one(ObservableKind::kDomain, atom.value);
+    case AtomKind::kDomainTree:
+    case AtomKind::kDomainBelow: {
+      const std::string key = name_key(atom.value);
+      const std::string from = atom.kind == AtomKind::kDomainTree ? key : key + '\0';
+      return {{from, after(key)}};
+    }
+    case AtomKind::kUrl:
+      return one(ObservableKind::kUrl, atom.value);
+    case AtomKind::kEmail:
+      return one(ObservableKind::kEmail, atom.value);
+    default:
+      return one(ObservableKind::kHash, atom.value);
+  }
+}
+
+ObservableKind kind_of_key(std::string_view key) {
+  switch (key.front()) {
+    case 'a':
+      return ObservableKind::kIpv4;
+    case 'A':
+      return ObservableKind::kIpv6;
+    case 'd':
+      return ObservableKind::kDomain;
+    case 'u':
+      return ObservableKind::kUrl;
+    case 'h':
+      return ObservableKind::kHash;
+    default:
+      return ObservableKind::kEmail;
+  }
+}
+
+std::string text_of_key(std::string_view key) {
+  const std::string_view rest = key.substr(1);
+  switch (key.front()) {
+    case 'a':
+    case 'A': {
+      packet::Address a;
+      a.v6 = key.front() == 'A';
+      if (rest.size() != (a.v6 ? 16U : 4U)) return {};
+      std::memcpy(a.b.data(), rest.data(), rest.size());
+      return packet::to_text(a);
+    }
+    case 'd': {
+      std::string out;
+      std::string_view labels = rest;
+      while (!labels.empty()) {
+        const size_t dot = std::min(labels.find('.'), labels.size() - 1);
+        out = std::string(labels.substr(0, dot)) + (out.empty() ? "" : ".") + out;
+        labels.remove_prefix(dot + 1);
+      }
+      return out;
+    }
+    case 'h':
+      return hex(rest);
+    default:
+      return std::string(rest);
+  }
+}
+
+void HistoryEntry::add(Time time, std::string_view src, std::string_view dst) {
+  first = count == 0 ? time.us : std::min(first, time.us);
+  last = count == 0 ? time.us : std::max(last, time.us);
+  ++count;
+  if (sights.size() < kMaxSights)
+    sights.push_back({time, std::string(src.substr(0, 64)), std::string(dst.substr(0, 64))});
+}
+
+std::string write_segment(const std::vector<std::pair<std::string_view, const HistoryEntry*>>& sorted) {
+  std::string out(kMagic);
+  std::string index, plain, packed, last_key, first_key;
+  uint64_t blocks = 0, seen = 0;
+  int64_t from = INT64_MAX, to = INT64_MIN;
+  const auto close = [&] {
+    if (plain.empty()) return;
+    packed.resize(ZSTD_compressBound(plain.size()));
+    const size_t n = ZSTD_compress(packed.data(), packed.size(), plain.data(), plain.size(), kLevel);
+    varint(index, first_key.size());
+    index += first_key;
+    varint(index, out.size());
+    varint(index, n);
+    varint(index, plain.size());
+    put64(index, hash_bytes(0, {packed.data(), n}));
+    out.append(packed.data(), n);
+    ++blocks;
+    plain.clear();
+    last_key.clear();
+  };
+  for (const auto& [key, e] : sorted) {
+    if (plain.empty()) first_key = key;
+    size_t shared = 0;
+    while (shared < key.size() && shared < last_key.size() && key[shared] == last_key[shared]) ++shared;
+    varint(plain, shared);
+    varint(plain, key.size() - shared);
+    plain += key.substr(shared);
+    last_key = key;
+    varint(plain, e->count);
+    varint(plain, zigzag(e->first));
+    varint(plain, static_cast<uint64_t>(e->last - e->first));
+    varint(plain, e->sights.size());
+    for (const auto& s : e->sights) {
+      varint(plain, zigzag(s.time.us - e->first));
+      varint(plain, s.src.size());
+      plain += s.src;
+      varint(plain, s.dst.size());
+      plain += s.dst;
+    }
+    seen += e->count;
+    from = std::min(from, e->first);
+    to = std::max(to, e->last);
+    if (plain.size() >= kBlock) close();
+  }
+  close();
+  out.resize((out.size() + 31) & ~size_t{31});
+  const uint64_t bloom_at = out.size();
+  const uint64_t bloom_count = sorted.size() * Bloom::kBitsPerKey / 256 + 1;
+  const uint64_t seed = load64(random_bytes(8).data());
+  std::vector<uint32_t> words(bloom_count * 8);
+  for (const auto& [key, e] : sorted) {
+    const uint64_t h = hash_of(seed, key);
+    for (size_t i = 0; i < 8; ++i) words[fold_range(h, bloom_count) * 8 + i] |= bit(static_cast<uint32_t>(h), i);
+  }
+  out.append(reinterpret_cast<const char*>(words.data()), words.size() * 4);
+  const uint64_t index_at = out.size();
+  out += index;
+  std::string footer;
+  for (const uint64_t v :
+       {index_at, static_cast<uint64_t>(index.size()), bloom_at, bloom_count, seed, static_cast<uint64_t>(from),
+        static_cast<uint64_t>(to), static_cast<uint64_t>(sorted.size()), seen})
+    put64(footer, v);
+  put64(footer, hash_bytes(hash_bytes(blocks, index), footer));
+  return out + footer;
+}
+
+Result<std::shared_ptr<const HistorySegment>> HistorySegment::open(const std::string& path, Files& files, bool map) {
+  std::shared_ptr<HistorySegment> out(new HistorySegment());
+  if (map) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    struct stat s{};
+    if (fd < 0 || ::fstat(fd, &s) != 0 || s.st_size == 0) {
+      if (fd >= 0) ::close(fd);
+      return make_error(ErrorKind::kIo, "cannot open", path, "check the disk and the permissions");
+    }
+    const auto size = static_cast<size_t>(s.st_size);
+    void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+    ::close(fd);
+    if (at == MAP_FAILED) return make_error(ErrorKind::kIo, "cannot map", path, "");
+    out->mapped_ = at;
+    out->bytes_ = {static_cast<const char*>(at), size};
+  } else {
+    TRY(out->owned_, files.read(path));
+    out->bytes_ = out->owned_;
+  }
+  CHECK_OK(out->read(path));
+  return std::shared_ptr<const HistorySegment>(std::move(out));
+}
+
+HistorySegment::~HistorySegment() {
+  if (mapped_ != nullptr) ::munmap(mapped_, bytes_.size());
+}
+
+Status HistorySegment::read(const std::string& path) {
+  const Error damaged = invalid("the segment is damaged", path, "what it held is lost; remove it");
+  if (bytes_.size() < kMagic.size() + kFooter || !bytes_.starts_with(kMagic)) return damaged;
+  const size_t foot = bytes_.size() - kFooter;
+  const uint64_t index_at = get64(bytes_, foot), index_size = get64(bytes_, foot + 8);
+  bloom_at_ = get64(bytes_, foot + 16);
+  bloom_count_ = get64(bytes_, foot + 24);
+  seed_ = get64(bytes_, foot + 32);
+  from_ = Time{static_cast<int64_t>(get64(bytes_, foot + 40))};
+  to_ = Time{static_cast<int64_t>(get64(bytes_, foot + 48))};
+  values_ = get64(bytes_, foot + 56);
+  seen_ = get64(bytes_, foot + 64);
+  if (index_at > foot || index_size != foot - index_at || bloom_at_ % 32 != 0 || bloom_at_ > index_at ||
+      bloom_count_ == 0 || bloom_count_ != (index_at - bloom_at_) / 32 || (index_at - bloom_at_) % 32 != 0)
+    return damaged;
+  const std::string_view index = bytes_.substr(index_at, index_size);
+  for (Reader r(index); !r.empty();) {
+    Block b;
+    b.first = r.text(r.number());
+    b.at = r.number();
+    b.size = static_cast<uint32_t>(r.number());
+    b.plain = static_cast<uint32_t>(r.number());
+    const auto check = r.text(8);
+    if (!r.ok() || b.first.empty() || b.at + b.size > bloom_at_ || b.plain > kMaxPlain) return damaged;
+    static_cast<void>(check);
+    blocks_.push_back(b);
+  }
+  const uint64_t check = hash_bytes(hash_bytes(blocks_.size(), index), bytes_.substr(foot, kFooter - 8));
+  if (check != get64(bytes_, bytes_.size() - 8)) return damaged;
+  return {};
+}
+
+bool HistorySegment::block(size_t i, const HistoryRange& range, const Fn& fn) const {
+  const Block& b = blocks_[i];
+  thread_local std::string plain;
+  plain.resize(b.plain);
+  // The block's own check stands at the end of its line of the index.
+  const char* const check = b.first.data() + b.first.size();
+  size_t skip = 0;
+  for (const uint64_t v : {b.at, uint64_t{b.size}, uint64_t{b.plain}}) {
+    std::string n;
+    varint(n, v);
+    skip += n.size();
+  }
+  const std::string_view packed = bytes_.substr(b.at, b.size);
+  if (load64(check + skip) != hash_bytes(0, packed)) return false;
+  if (ZSTD_decompress(plain.data(), plain.size(), packed.data(), packed.size()) != b.plain) return false;
+  std::string key;
+  HistoryEntry e;
+  for (Reader r(plain); !r.empty();) {
+    const uint64_t shared = r.number();
+    if (shared > key.size()) return false;
+    key.resize(shared);
+    key += r.text(r.number());
+    e.count = r.number();
+    e.first = unzigzag(r.number());
+    e.last = e.first + static_cast<int64_t>(r.number());
+    const bool mine = key >= range.from && (range.to.empty() ? key == range.from : key < range.to);
+    e.sights.clear();
+    for (uint64_t n = r.number(); n > 0 && r.ok(); --n) {
+      PastSight s;
+      s.time = Time{e.first + unzigzag(r.number())};
+      const auto src = r.text(r.number()), dst = r.text(r.number());
+      if (!mine) continue;
+      s.src = src;
+      s.dst = dst;
+      e.sights.push_back(std::move(s));
+    }
+    if (!r.ok()) return false;
+    if (mine) fn(key, e);
+    if (key > range.from && (range.to.empty() || key >= range.to)) return true;
+  }
+  return true;
+}
+
+bool HistorySegment::find(const HistoryRange& range, const Fn& fn) const {
+  if (range.from.empty() || blocks_.empty()) return true;
+  if (range.to.empty()) {
+    const uint64_t h = hash_of(seed_, range.from);
+    const char* const words = bytes_.data() + bloom_at_ + fold_range(h, bloom_count_) * 32;
+    uint32_t missing = 0;
+    for (size_t i = 0; i < 8; ++i) {
+      uint32_t word = 0;
+      std::memcpy(&word, words + i * 4, 4);
+      missing |= ~word & bit(static_cast<uint32_t>(h), i);
+    }
+    if (missing != 0) return true;
+  }
+  auto at = std::upper_bound(blocks_.begin(), blocks_.end(), range.from,
+                             [](const std::string& key, const Block& b) { return key < b.first; });
+  if (at != blocks_.begin()) --at;
+  bool whole = true;
+  for (; at != blocks_.end() && (range.to.empty() ? at->first <= range.from : at->first < range.to); ++at)
+    whole = block(static_cast<size_t>(at - blocks_.begin()), range, fn) && whole;
+  return whole;
+}
+
+}  // namespace entente::detect
