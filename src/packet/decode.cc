@@ -120,8 +120,7 @@ struct Decoder::State {
     }
     ++counters.transport_other;
     sink.on_flow(packet, ip.flow);
-    return is_ip_tunnel(ip.flow.protocol) ? read_ip_tunnel(ip.flow.protocol, ip.payload, cut, inner)
-                                          : TunnelLook::kNone;
+    return is_ip_tunnel(ip.flow.protocol) ? read_ip_tunnel(ip.flow, ip.payload, cut, inner) : TunnelLook::kNone;
   }
 
   // A transport header that makes no sense still leaves two addresses that spoke to each other.

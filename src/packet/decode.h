@@ -43,6 +43,9 @@ struct Flow {
   Address src = {}, dst = {};
   uint16_t src_port = 0, dst_port = 0;  // 0 for other protocols and later fragments
   uint8_t protocol = 0;                 // of IP
+  // Which network this is in, from VLANs, PPPoE sessions and tunnels; 0 = the plain one. The same addresses in two
+  // networks are two flows.
+  uint64_t network = 0;
 };
 
 struct HttpRequest {

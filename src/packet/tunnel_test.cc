@@ -210,14 +210,41 @@ TEST(Fragments, OverlapGivesTheDatagramUp) {
       Probe run;
       run.packet(cut_out(frame, {0, 8, true}));
       run.packet(cut_out(frame, {16, 8, true}));
-      std::string forged = cut_out(frame, bad);
-      if (bad.offset == 65528) forged += std::string(16, 'x');  // the ping of death: lengths are set below
-      if (bad.offset == 65528) forged[v6 ? 19 : 17] = static_cast<char>(v6 ? 24 : 36);
-      run.packet(forged);
+      // The ping of death: sixteen octets that begin at 65,528.
+      const bool death = bad.offset == 65528;
+      run.packet(cut_out(death ? frame + std::string(65528 + 16 - size, 'x') : frame, bad));
       for (const auto& p : pieces_of(size, 8)) run.packet(cut_out(frame, p));
       EXPECT_THAT(run.sink.events, IsEmpty()) << v6 << " " << bad.offset;
       EXPECT_EQ(run.counters().fragments_refused, 1u);
     }
+  }
+}
+
+// Operators give the same private addresses to subscribers of two gateways: what is put together must be of one
+// network.
+TEST(Tunnel, TheSameAddressesInTwoNetworksAreTwoFlows) {
+  const auto tagged = [](std::string frame, uint8_t vlan) {
+    return frame.substr(0, 12) + octets({0x81, 0, 0, vlan}) + frame.substr(12);
+  };
+  const auto teid = [](std::string frame, uint8_t id) {
+    frame[14 + 20 + 8 + 7] = static_cast<char>(id);  // the last octet of the tunnel's identifier
+    return frame;
+  };
+  const std::string plain = inner_frame(false);
+  const auto pieces = pieces_of(plain.size() - 34, 16);
+  ASSERT_GE(pieces.size(), 2u);
+  for (const bool vlan : {true, false}) {
+    Probe mixed;
+    Probe apart;
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      const std::string piece = cut_out(plain, pieces[i]);
+      const std::string carried = vlan ? piece : in_udp(2152, gtp(piece.substr(14)), false);
+      const auto in = [&](uint8_t network) { return vlan ? tagged(carried, network) : teid(carried, network); };
+      mixed.packet(in(static_cast<uint8_t>(1 + i % 2)));  // half a datagram here, half there
+      for (const uint8_t network : {uint8_t{1}, uint8_t{2}}) apart.packet(in(network));
+    }
+    EXPECT_THAT(mixed.sink.events, IsEmpty()) << vlan;
+    EXPECT_THAT(apart.sink.events, ElementsAre("q? in.example 1", "q? in.example 1")) << vlan;
   }
 }
 
@@ -238,7 +265,8 @@ TEST(Fragments, ThoseWithoutEndAreBounded) {
   EXPECT_THAT(run.sink.events, ElementsAre("q? in.example 1"));
 }
 
-// Counts of another decoder (tshark 4.0.17) over captures of real cores. Nested tunnels count once more here.
+// Counts of another decoder (tshark 4.0.17) over captures of real cores. Nested tunnels count once more here. Of the 12
+// of gtp9 one has no IP inside, and one an IP packet that claims 1,480 of 172 octets, which every host drops.
 TEST(Tunnel, RealCapturesHoldAsManyAsAnotherDecoderFinds) {
 #ifdef ENTENTE_DATA_DIR
   const std::string data = std::string(ENTENTE_DATA_DIR) + "/5g/";
@@ -253,7 +281,7 @@ TEST(Tunnel, RealCapturesHoldAsManyAsAnotherDecoderFinds) {
       {"zeek-gtp/gtp4_udp_2152_inside.pcap", 1},
       {"zeek-gtp/gtp6_gtp_0x32.pcap", 31},
       {"zeek-gtp/gtp7_ipv6.pcap", 2},
-      {"zeek-gtp/gtp9_unknown_or_too_short_payload.pcap", 12},
+      {"zeek-gtp/gtp9_unknown_or_too_short_payload.pcap", 10},
       {"zeek-gtp/gtp10_not_0xff.pcap", 0},
       {"zeek-gtp/gtp_ext_header.pcap", 1},
       {"ndpi/gtp_false_positive.pcapng", 0},

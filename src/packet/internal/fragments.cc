@@ -61,7 +61,8 @@ Fragments::Map::iterator Fragments::find_or_open(const Key& key, Time time) {
 
 bool Fragments::add(const IpPacket& piece, Time time, std::string& bytes, uint8_t& protocol) {
   const bool v6 = piece.flow.src.v6;
-  const auto it = find_or_open({piece.flow.src, piece.flow.dst, piece.id, v6 ? uint8_t{0} : piece.flow.protocol}, time);
+  const auto it = find_or_open(
+      {piece.flow.network, piece.flow.src, piece.flow.dst, piece.id, v6 ? uint8_t{0} : piece.flow.protocol}, time);
   Datagram& d = it->second;
   if (d.refused) return false;
 

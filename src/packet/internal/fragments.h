@@ -25,7 +25,7 @@ class Fragments {
   [[nodiscard]] bool add(const IpPacket& piece, Time time, std::string& bytes, uint8_t& protocol);
 
  private:
-  using Key = std::tuple<Address, Address, uint32_t, uint8_t>;  // the protocol counts for IPv4 only
+  using Key = std::tuple<uint64_t, Address, Address, uint32_t, uint8_t>;  // the protocol counts for IPv4 only
   struct Datagram {
     Time since = {};
     bool refused = false;

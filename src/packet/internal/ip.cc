@@ -111,6 +111,13 @@ bool is_layer(uint16_t type) {
 
 }  // namespace
 
+void enter(Flow& flow, uint64_t kind, uint64_t id) {
+  // Not for hash tables, which have a seed of their own: only to tell networks apart.
+  uint64_t x = (flow.network ^ kind << 48 ^ id) * 0x9e3779b97f4a7c15u;
+  x ^= x >> 32;
+  flow.network = x * 0xd6e8feb86659fd93u | 1u;
+}
+
 // Extension headers in any order, each once or twice; a chain that is longer is not followed.
 IpLook read_extensions(uint8_t next, std::string_view rest, IpPacket& out) {
   for (size_t i = 0; i < kMaxExtensions; ++i) {
@@ -162,6 +169,8 @@ IpLook read_ethertype(uint16_t type, std::string_view b, IpPacket& out) {
       b.remove_prefix(8);
     }
     if (!is_layer(type)) break;
+    if (is_vlan(type) && b.size() >= 2) enter(out.flow, type, u16(b, 0) & 0xfffu);
+    if (type == kPppoeSession && b.size() >= 4) enter(out.flow, type, u16(b, 2));
     if (!take_layer(b, type)) return IpLook::kMalformed;
   }
   if (type != kEtherIpv4 && type != kEtherIpv6) return IpLook::kLinkUnknown;

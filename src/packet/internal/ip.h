@@ -16,6 +16,9 @@ struct IpPacket {
   uint32_t offset = 0, id = 0;  // of a fragment
 };
 
+// One more tag or tunnel around a flow.
+void enter(Flow& flow, uint64_t kind, uint64_t id);
+
 enum class IpLook { kIp, kLinkUnknown, kMalformed };
 
 [[nodiscard]] IpLook read_ip(LinkType link, std::string_view bytes, IpPacket& out);

@@ -36,9 +36,8 @@ TunnelLook read_gtp_u(std::string_view b, bool cut, IpPacket& inner) {
   if ((flags & 0xf0) != 0x30) return TunnelLook::kMalformed;  // version 1, not GTP'
   if (u8(b, 1) != 255) return TunnelLook::kNone;
   const size_t length = u16(b, 2);
-  std::string_view rest = b.substr(8);
-  if (length > rest.size() && !cut) return TunnelLook::kMalformed;
-  rest = rest.substr(0, length);
+  // A length that is too large is not believed, and not held against what is there: gateways answer such packets.
+  std::string_view rest = b.substr(8, length);
   if ((flags & 7) == 0) return read_inner_ip(rest, cut, inner);
   if (rest.size() < 4) return TunnelLook::kMalformed;
   uint8_t next = (flags & 4) != 0 ? u8(rest, 3) : uint8_t{0};
@@ -96,35 +95,55 @@ TunnelLook read_gre(std::string_view b, bool cut, IpPacket& inner) {
   return read_typed(type == kErspan ? kBridged : type, b, cut, inner);
 }
 
-}  // namespace
-
-TunnelLook read_udp_tunnel(const Flow& outer, std::string_view payload, bool cut, IpPacket& inner) {
-  switch (outer.dst_port) {
-    case kGtpU:
-      return read_gtp_u(payload, cut, inner);
-    case kVxlan:
-    case kVxlanLinux:
-      return read_vxlan(payload, cut, inner);
-    case kGeneve:
-      return read_geneve(payload, cut, inner);
-    default:
-      break;
-  }
-  if (outer.dst_port == kTeredo || outer.src_port == kTeredo) return read_teredo(payload, cut, inner);
-  return TunnelLook::kNone;
-}
-
-bool is_ip_tunnel(uint8_t protocol) {
-  return protocol == kIpip || protocol == kIp6 || protocol == kGre || protocol == kEtherIp;
-}
-
-TunnelLook read_ip_tunnel(uint8_t protocol, std::string_view payload, bool cut, IpPacket& inner) {
+TunnelLook read_ip_protocol(uint8_t protocol, std::string_view payload, bool cut, IpPacket& inner) {
   if (protocol == kGre) return read_gre(payload, cut, inner);
   if (protocol == kEtherIp) {  // RFC 3378 §3; RFC 8986 has the same number without a header, which is not read
     if (payload.size() < 2 || u16(payload, 0) != 0x3000) return TunnelLook::kMalformed;
     return read_typed(kBridged, payload.substr(2), cut, inner);
   }
   return read_inner_ip(payload, cut, inner);
+}
+
+// An identifier has a meaning at the receiving end only.
+void enter_tunnel(const Flow& outer, uint64_t kind, uint64_t id, Flow& inner) {
+  uint64_t end = 0;
+  for (const char octet : outer.dst.b) end = end * 0x100000001b3u + static_cast<uint8_t>(octet);
+  enter(inner, kind, outer.network);
+  enter(inner, id, end);
+}
+
+}  // namespace
+
+TunnelLook read_udp_tunnel(const Flow& outer, std::string_view payload, bool cut, IpPacket& inner) {
+  TunnelLook found = TunnelLook::kNone;
+  uint64_t id = 0;
+  switch (outer.dst_port) {
+    case kGtpU:
+      found = read_gtp_u(payload, cut, inner);
+      if (payload.size() >= 8) id = u32(payload, 4);
+      break;
+    case kVxlan:
+    case kVxlanLinux:
+    case kGeneve:
+      found = outer.dst_port == kGeneve ? read_geneve(payload, cut, inner) : read_vxlan(payload, cut, inner);
+      if (payload.size() >= 8) id = u32(payload, 4) >> 8;
+      break;
+    default:
+      if (outer.dst_port == kTeredo || outer.src_port == kTeredo) found = read_teredo(payload, cut, inner);
+      break;
+  }
+  if (found == TunnelLook::kInner) enter_tunnel(outer, outer.dst_port, id, inner.flow);
+  return found;
+}
+
+bool is_ip_tunnel(uint8_t protocol) {
+  return protocol == kIpip || protocol == kIp6 || protocol == kGre || protocol == kEtherIp;
+}
+
+TunnelLook read_ip_tunnel(const Flow& outer, std::string_view payload, bool cut, IpPacket& inner) {
+  const TunnelLook found = read_ip_protocol(outer.protocol, payload, cut, inner);
+  if (found == TunnelLook::kInner) enter_tunnel(outer, outer.protocol, 0, inner.flow);
+  return found;
 }
 
 }  // namespace entente::packet

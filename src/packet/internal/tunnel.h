@@ -15,6 +15,6 @@ enum class TunnelLook { kNone, kInner, kMalformed };
 [[nodiscard]] TunnelLook read_udp_tunnel(const Flow& outer, std::string_view payload, bool cut, IpPacket& inner);
 // IP in IP (4, 41), GRE (47), Ethernet (143).
 [[nodiscard]] bool is_ip_tunnel(uint8_t protocol);
-[[nodiscard]] TunnelLook read_ip_tunnel(uint8_t protocol, std::string_view payload, bool cut, IpPacket& inner);
+[[nodiscard]] TunnelLook read_ip_tunnel(const Flow& outer, std::string_view payload, bool cut, IpPacket& inner);
 
 }  // namespace entente::packet
