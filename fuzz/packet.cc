@@ -86,6 +86,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         {.bytes = one, .time = {}, .number = ++number, .link = link, .length = static_cast<uint32_t>(length)});
   }
   demand(decoder.counters().packets == number, "every packet is counted");
-  demand(sink.seen <= number, "no packet is two flows");
+  const auto& c = decoder.counters();
+  demand(sink.seen + c.link_unknown + c.ip_malformed == number + c.tunnels + c.reassembled,
+         "a packet is one flow, and one more for each tunnel and each datagram in it");
+  demand(c.tunnels <= 4 * number, "tunnels are bounded");
   return 0;
 }

@@ -65,7 +65,9 @@ class CaptureHunter final : public packet::Sink {
     count(reader_.skipped(), "packets were passed over: too long, or of an interface that the file does not describe");
     count(c.ip_malformed + c.transport_malformed + c.dns_malformed + c.tls_malformed + c.http_malformed,
           "packets or messages are malformed");
-    count(c.fragments, "later IP fragments were not put together");
+    count(c.fragments_refused, "fragmented IP datagrams were given up: overlap, bad length or no room");
+    count(c.tunnel_malformed, "packets on a tunnel's port or protocol hold nothing that is read");
+    count(c.tunnel_too_deep, "packets are nested too deep");
   }
 
   // A record is what one call of on_flow begins and the calls after it say.

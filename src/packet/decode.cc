@@ -1,12 +1,15 @@
 #include "packet/decode.h"
 
+#include <array>
 #include <string>
 
+#include "packet/internal/fragments.h"
 #include "packet/internal/http.h"
 #include "packet/internal/ip.h"
 #include "packet/internal/octets.h"
 #include "packet/internal/streams.h"
 #include "packet/internal/tls.h"
+#include "packet/internal/tunnel.h"
 
 namespace entente::packet {
 namespace {
@@ -29,13 +32,21 @@ class DnsForward final : public DnsSink {
 }  // namespace
 
 struct Decoder::State {
-  State(Sink& s, const DecodeOptions& o) : sink(s), options(o), streams(o.max_streams, counters) {}
+  State(Sink& s, const DecodeOptions& o)
+      : sink(s),
+        options(o),
+        streams(o.max_streams, counters),
+        fragments(o.max_datagrams, o.max_fragment_bytes, counters) {}
 
   Sink& sink;
   DecodeOptions options;
   Counters counters;
   Streams streams;
+  Fragments fragments;
   std::string scratch;
+  // Datagrams put together for the packet at hand, which is decoded from them: fragments within fragments go no deeper.
+  std::array<std::string, 2> datagrams;
+  size_t datagrams_seen = 0;
 
   [[nodiscard]] bool is_dns(const Flow& f) const {
     const auto known = [&](uint16_t port) { return port == options.dns_port || port == kMdns || port == kLlmnr; };
@@ -57,17 +68,59 @@ struct Decoder::State {
       case IpLook::kIp:
         break;
     }
-    if (ip.later_fragment) {
-      ++counters.fragments;
-      sink.on_flow(packet, ip.flow);
-    } else if (ip.flow.protocol == kUdp) {
-      udp(packet, ip);
-    } else if (ip.flow.protocol == kTcp) {
-      tcp(packet, ip);
-    } else {
-      ++counters.transport_other;
-      sink.on_flow(packet, ip.flow);
+    datagrams_seen = 0;
+    inside(packet, ip);
+  }
+
+  // An IP packet, and those it carries. Each turn takes one tunnel or one datagram off, so the loop ends.
+  void inside(const Packet& packet, IpPacket ip) {
+    const bool cut = packet.length > packet.bytes.size();
+    for (size_t depth = 0;; ++depth) {
+      if (ip.fragment && !whole(packet, ip)) return;
+      IpPacket inner;
+      const TunnelLook look = transport(packet, ip, cut, inner);
+      if (look == TunnelLook::kMalformed) ++counters.tunnel_malformed;
+      if (look != TunnelLook::kInner) return;
+      if (depth == options.max_tunnels) {
+        ++counters.tunnel_too_deep;
+        return;
+      }
+      ++counters.tunnels;
+      ip = inner;
     }
+  }
+
+  // A piece of a datagram; true if it was the last to come: then `ip` is the datagram.
+  bool whole(const Packet& packet, IpPacket& ip) {
+    ++counters.fragments;
+    sink.on_flow(packet, ip.flow);
+    if (datagrams_seen == datagrams.size()) return false;
+    std::string& datagram = datagrams[datagrams_seen];
+    uint8_t protocol = 0;
+    if (!fragments.add(ip, packet.time, datagram, protocol)) return false;
+    ++datagrams_seen;
+    ++counters.reassembled;
+    ip.fragment = false;
+    ip.payload = datagram;
+    ip.flow.protocol = protocol;
+    // An IPv6 datagram may begin with further extension headers. Another fragment header among them is an attack.
+    if (ip.flow.src.v6 && (read_extensions(protocol, datagram, ip) != IpLook::kIp || ip.fragment)) {
+      ip.fragment = false;
+      ip.payload = {};
+    }
+    return true;
+  }
+
+  // Returns what is in it, if it is a tunnel.
+  TunnelLook transport(const Packet& packet, IpPacket& ip, bool cut, IpPacket& inner) {
+    if (ip.flow.protocol == kUdp) return udp(packet, ip, cut, inner);
+    if (ip.flow.protocol == kTcp) {
+      tcp(packet, ip);
+      return TunnelLook::kNone;
+    }
+    ++counters.transport_other;
+    sink.on_flow(packet, ip.flow);
+    return is_ip_tunnel(ip.flow.protocol) ? read_ip_tunnel(ip.flow, ip.payload, cut, inner) : TunnelLook::kNone;
   }
 
   // A transport header that makes no sense still leaves two addresses that spoke to each other.
@@ -76,16 +129,25 @@ struct Decoder::State {
     sink.on_flow(packet, ip.flow);
   }
 
-  void udp(const Packet& packet, IpPacket& ip) {
-    std::string_view b = ip.payload;
-    if (b.size() < 8) return malformed_transport(packet, ip);
-    ip.flow.src_port = u16(b, 0);
-    ip.flow.dst_port = u16(b, 2);
-    size_t length = u16(b, 4);
+  TunnelLook udp(const Packet& packet, IpPacket& ip, bool cut, IpPacket& inner) {
+    const std::string_view b = ip.payload;
+    size_t length = b.size() < 8 ? 0 : u16(b, 4);
     if (length == 0) length = b.size();  // RFC 2675 §4
-    if (length < 8) return malformed_transport(packet, ip);
+    if (b.size() >= 8) {
+      ip.flow.src_port = u16(b, 0);
+      ip.flow.dst_port = u16(b, 2);
+    }
+    if (length < 8) {
+      malformed_transport(packet, ip);
+      return TunnelLook::kNone;
+    }
     sink.on_flow(packet, ip.flow);
-    if (is_dns(ip.flow)) dns(packet, ip.flow, b.substr(0, length).substr(8));
+    const std::string_view payload = b.substr(0, length).substr(8);
+    if (is_dns(ip.flow)) {
+      dns(packet, ip.flow, payload);
+      return TunnelLook::kNone;
+    }
+    return read_udp_tunnel(ip.flow, payload, cut, inner);
   }
 
   void dns(const Packet& packet, const Flow& flow, std::string_view message) {

@@ -18,6 +18,7 @@ namespace entente::packet {
 enum class LinkType : uint16_t {
   kNull = 0,
   kEthernet = 1,
+  kPpp = 9,
   kRaw = 101,
   kLoop = 108,
   kSll = 113,
@@ -42,14 +43,18 @@ struct Flow {
   Address src = {}, dst = {};
   uint16_t src_port = 0, dst_port = 0;  // 0 for other protocols and later fragments
   uint8_t protocol = 0;                 // of IP
+  // Which network this is in, from VLANs, PPPoE sessions and tunnels; 0 = the plain one. The same addresses in two
+  // networks are two flows.
+  uint64_t network = 0;
 };
 
 struct HttpRequest {
   std::string_view method, target, host;  // host with its port as sent; empty if there was none
 };
 
-// What the decoder found. Called in the order of the packet: on_flow first, then at most what is inside it. Views are
-// valid during the call only. Everything defaults to nothing, so that a sink names only what it wants.
+// What the decoder found. Called in the order of the packet: on_flow first, then what is inside it; a tunnel gives a
+// flow for its outside, then one for what it carries; the last fragment gives one for itself and one for the datagram.
+// Views are valid during the call only. Everything defaults to nothing, so that a sink names only what it wants.
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -63,11 +68,16 @@ class Sink {
 // All are numbers of packets unless said otherwise.
 struct Counters {
   uint64_t packets = 0, bytes = 0;
-  uint64_t cut = 0;              // captured shorter than on the wire
-  uint64_t link_unknown = 0;     // link type or ethertype that is not read (ARP among them)
-  uint64_t ip_malformed = 0;     // lengths that do not fit, bad version
-  uint64_t fragments = 0;        // later fragments: addresses only
-  uint64_t transport_other = 0;  // neither TCP nor UDP
+  uint64_t cut = 0;                // captured shorter than on the wire
+  uint64_t link_unknown = 0;       // link type or ethertype that is not read (ARP among them)
+  uint64_t ip_malformed = 0;       // lengths that do not fit, bad version
+  uint64_t fragments = 0;          // pieces of datagrams: addresses only
+  uint64_t reassembled = 0;        // datagrams put together from fragments (datagrams)
+  uint64_t fragments_refused = 0;  // datagrams given up: overlap, bad length, too many pieces, no room (datagrams)
+  uint64_t tunnels = 0;            // packets inside packets, each with a flow of its own (inner packets)
+  uint64_t tunnel_malformed = 0;   // a tunnel's port or protocol, and nothing in it that is read
+  uint64_t tunnel_too_deep = 0;    // nested beyond max_tunnels: what is inside is not read
+  uint64_t transport_other = 0;    // neither TCP nor UDP
   uint64_t transport_malformed = 0;
   uint64_t dns = 0, dns_malformed = 0;
   uint64_t tls_hello = 0, tls_no_sni = 0, tls_malformed = 0;
@@ -78,12 +88,15 @@ struct Counters {
 };
 
 struct DecodeOptions {
-  size_t max_streams = 4096;        // flows whose first octets are held at one time
-  size_t max_stream_bytes = 16384;  // per direction
-  uint16_t dns_port = 53;           // beside 5353 and 5355
+  size_t max_streams = 4096;                    // flows whose first octets are held at one time
+  size_t max_stream_bytes = 16384;              // per direction
+  uint16_t dns_port = 53;                       // beside 5353 and 5355
+  size_t max_tunnels = 4;                       // packets within packets
+  size_t max_datagrams = 256;                   // fragmented datagrams held at one time
+  size_t max_fragment_bytes = size_t{4} << 20;  // of all of them
 };
 
-// Not thread-safe: one per capture thread. Memory is bounded by max_streams * max_stream_bytes.
+// Not thread-safe: one per capture thread. Memory is bounded by max_streams * max_stream_bytes + max_fragment_bytes.
 class Decoder {
  public:
   explicit Decoder(Sink& sink, DecodeOptions options = {});

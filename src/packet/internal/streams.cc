@@ -66,13 +66,14 @@ std::string_view Stream::contiguous() const {
 }
 
 size_t Streams::Hash::operator()(const Flow& flow) const noexcept {
-  uint64_t h = mix(seed, uint64_t{flow.src_port} << 16 | flow.dst_port);
+  uint64_t h = mix(seed, (uint64_t{flow.src_port} << 16 | flow.dst_port) ^ flow.network);
   h = mix(h ^ load(flow.src.b.data()), load(flow.src.b.data() + 8) + 1);
   return mix(h ^ load(flow.dst.b.data()), load(flow.dst.b.data() + 8) + 1);
 }
 
 bool Streams::Equal::operator()(const Flow& a, const Flow& b) const noexcept {
-  return a.src_port == b.src_port && a.dst_port == b.dst_port && a.src == b.src && a.dst == b.dst;
+  return a.src_port == b.src_port && a.dst_port == b.dst_port && a.src == b.src && a.dst == b.dst &&
+         a.network == b.network;
 }
 
 // The seed is secret, so that a sender cannot choose ports which all fall into one bucket.
