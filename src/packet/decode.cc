@@ -7,6 +7,7 @@
 #include "packet/internal/http.h"
 #include "packet/internal/ip.h"
 #include "packet/internal/octets.h"
+#include "packet/internal/quic.h"
 #include "packet/internal/streams.h"
 #include "packet/internal/tls.h"
 #include "packet/internal/tunnel.h"
@@ -36,12 +37,14 @@ struct Decoder::State {
       : sink(s),
         options(o),
         streams(o.max_streams, counters),
+        quic_streams(o.max_streams / 4, counters),
         fragments(o.max_datagrams, o.max_fragment_bytes, counters) {}
 
   Sink& sink;
   DecodeOptions options;
   Counters counters;
   Streams streams;
+  Streams quic_streams;
   Fragments fragments;
   std::string scratch;
   // Datagrams put together for the packet at hand, which is decoded from them: fragments within fragments go no deeper.
@@ -147,7 +150,40 @@ struct Decoder::State {
       dns(packet, ip.flow, payload);
       return TunnelLook::kNone;
     }
+    if (!cut && quic(packet, ip.flow, payload)) return TunnelLook::kNone;
     return read_udp_tunnel(ip.flow, payload, cut, inner);
+  }
+
+  // True if it is QUIC's. The handshake's octets may come in any order and over several datagrams: large key shares
+  // make a ClientHello longer than one, and browsers shuffle its pieces.
+  bool quic(const Packet& packet, const Flow& flow, std::string_view datagram) {
+    if (datagram.empty() || (u8(datagram, 0) & 0xc0) != 0xc0) return false;
+    bool fits = true;
+    const QuicLook look = read_quic_initials(datagram, [&](uint64_t offset, std::string_view data) {
+      if (offset >= options.max_stream_bytes) {
+        fits = false;
+        return;
+      }
+      Stream* held = quic_streams.find(flow);
+      Stream& stream = held != nullptr ? *held : quic_streams.open(flow, 0);
+      fits = stream.add(static_cast<uint32_t>(offset), data, options.max_stream_bytes) && fits;
+    });
+    if (look == QuicLook::kNotThis) return false;
+    if (look == QuicLook::kOther) ++counters.quic_other;
+    if (look == QuicLook::kSealed) ++counters.quic_sealed;
+    if (look != QuicLook::kRead) return true;
+    ++counters.quic;
+    const Stream* stream = quic_streams.find(flow);
+    if (stream == nullptr) return true;  // an acknowledgement
+    const ClientHello hello = read_client_hello_message(stream->contiguous());
+    if (hello.look == Look::kNeedMore && fits) return true;
+    if (hello.look == Look::kFound || hello.look == Look::kFoundEmpty) ++counters.tls_hello;
+    if (hello.look == Look::kFoundEmpty) ++counters.tls_no_sni;
+    if (hello.look == Look::kMalformed || hello.look == Look::kNotThis) ++counters.tls_malformed;
+    if (hello.look == Look::kNeedMore) ++counters.streams_abandoned;
+    if (hello.look == Look::kFound) sink.on_sni(packet, flow, hello.server_name);
+    quic_streams.close(flow);
+    return true;
   }
 
   void dns(const Packet& packet, const Flow& flow, std::string_view message) {

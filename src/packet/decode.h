@@ -80,7 +80,10 @@ struct Counters {
   uint64_t transport_other = 0;    // neither TCP nor UDP
   uint64_t transport_malformed = 0;
   uint64_t dns = 0, dns_malformed = 0;
-  uint64_t tls_hello = 0, tls_no_sni = 0, tls_malformed = 0;
+  uint64_t tls_hello = 0, tls_no_sni = 0, tls_malformed = 0;  // of TCP and of QUIC
+  uint64_t quic = 0;                                          // datagrams with a client's Initial packet that was read
+  uint64_t quic_sealed = 0;  // … that its own key does not open: servers', and clients' after the first flight
+  uint64_t quic_other = 0;   // long headers of other kinds and versions
   uint64_t http = 0, http_malformed = 0;
   uint64_t streams_held = 0;       // first octets of a flow followed: from SYN to the end of the first message (flows)
   uint64_t streams_evicted = 0;    // given up: the table was full (flows)

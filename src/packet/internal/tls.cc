@@ -58,6 +58,15 @@ ClientHello read_body(std::string_view body) {
 
 }  // namespace
 
+ClientHello read_client_hello_message(std::string_view handshake) {
+  if (handshake.empty()) return {Look::kNeedMore, {}};
+  if (u8(handshake, 0) != 1) return {};
+  if (handshake.size() < kMessageHeader) return {Look::kNeedMore, {}};
+  const size_t size = u24(handshake, 1);
+  if (handshake.size() - kMessageHeader < size) return {Look::kNeedMore, {}};
+  return read_body(handshake.substr(kMessageHeader, size));
+}
+
 ClientHello read_client_hello(std::string_view stream, std::string& scratch) {
   if (stream.empty() || u8(stream, 0) != 22) return {};
   if (stream.size() >= 2 && u8(stream, 1) != 3) return {};

@@ -16,4 +16,7 @@ struct ClientHello {
 // `scratch` takes the handshake message if it spans records (RFC 8446 §5.1); it grows no longer than `stream`.
 [[nodiscard]] ClientHello read_client_hello(std::string_view stream, std::string& scratch);
 
+// The same from a handshake message without records, as QUIC carries it (RFC 9001 §4.1.3): its first octets.
+[[nodiscard]] ClientHello read_client_hello_message(std::string_view handshake);
+
 }  // namespace entente::packet
