@@ -35,7 +35,7 @@ asan: ## all unit tests under address and undefined-behaviour sanitizers
 tsan: ## all unit tests under the thread sanitizer
 	@tools/setup build test
 	@cmake --preset tsan -DENTENTE_TESTS=ON >/dev/null && cmake --build build/tsan -j $(JOBS)
-	@ctest --test-dir build/tsan --output-on-failure -j 2 --no-tests=error
+	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp" ctest --test-dir build/tsan --output-on-failure -j 2 --no-tests=error
 
 fuzz: ## libFuzzer with sanitizers over every reader of untrusted input; FUZZ_SECONDS=60 each
 	@tools/setup build fuzz

@@ -1,4 +1,4 @@
-// sensor run|example, lease list|lift|why
+// sensor run|example, lease list|why|lift|approve|rollback|rollbacks|resume
 #include "sensor/sensor.h"
 
 #include <csignal>
@@ -49,8 +49,8 @@ Result<int> run_sensor(const std::string& file) {
 
 struct LeaseOptions {
   std::string state;
-  std::string lease, indicator, target, partner, agreement, since;
-  bool all = false;
+  std::string lease, indicator, target, partner, agreement, since, until, reason, rollback;
+  bool all = false, yes = false;
 };
 
 Result<json::Document> ask(const LeaseOptions& o, Node request) {
@@ -63,6 +63,10 @@ Result<json::Document> ask(const LeaseOptions& o, Node request) {
   put("partner", o.partner);
   put("agreement", o.agreement);
   put("since", o.since);
+  put("until", o.until);
+  put("reason", o.reason);
+  put("rollback", o.rollback);
+  if (o.yes) request.set("yes", true);
   if (o.all) request.set("all", true);
   auto answer = sensor::control(o.state + "/control.sock", json::write(request));
   if (!answer.ok())
@@ -78,11 +82,8 @@ Result<json::Document> ask(const LeaseOptions& o, Node request) {
   return doc;
 }
 
-Result<int> leases(Context& cx, const LeaseOptions& o, const char* cmd, const char* member) {
-  Node request = Node::object();
-  request.set("cmd", cmd);
-  TRY(const json::Document doc, ask(o, std::move(request)));
-  const auto list = json::find_array(doc.root(), member);
+// A table of leases, or one JSON object per line.
+void show_leases(const Context& cx, const std::optional<json::Array>& list) {
   Table t({"lease", "target", "state", "from", "ends (UTC)", "packets", "indicator", "why"});
   if (list) {
     for (const json::Value v : *list) {
@@ -98,14 +99,94 @@ Result<int> leases(Context& cx, const LeaseOptions& o, const char* cmd, const ch
              grouped(static_cast<uint64_t>(json::find_int(v, "hits").value_or(0))), text("indicator"), why});
     }
   }
+  if (cx.json) return;
+  if (t.empty()) {
+    std::puts("no lease");
+  } else {
+    t.print();
+  }
+}
+
+Result<int> leases(Context& cx, const LeaseOptions& o, const char* cmd, const char* member) {
+  Node request = Node::object();
+  request.set("cmd", cmd);
+  TRY(const json::Document doc, ask(o, std::move(request)));
+  show_leases(cx, json::find_array(doc.root(), member));
   if (!cx.json) {
-    if (t.empty()) {
-      std::puts("no lease");
-    } else {
-      t.print();
-    }
     if (const auto p = json::find_string(doc.root(), "protected"))
       std::printf("protected by %s\n", std::string(*p).c_str());
+  }
+  return 0;
+}
+
+Result<int> approve(Context& cx, const LeaseOptions& o) {
+  TRY(const json::Document doc, ask(o, Node::object().set("cmd", "approve")));
+  const auto lease = json::find(doc.root(), "lease");
+  if (!lease) return invalid("the sensor's answer cannot be read");
+  if (cx.json) {
+    std::puts(json::write(Node::from(*lease)).c_str());
+  } else {
+    const auto text = [&](const char* name) { return printable(json::find_string(*lease, name).value_or(""), 300); };
+    std::printf("%s: %s is now %s until %s\n", text("lease").c_str(), text("target").c_str(), text("state").c_str(),
+                text("end").c_str());
+  }
+  return 0;
+}
+
+Result<int> rollback(Context& cx, const LeaseOptions& o) {
+  TRY(const json::Document doc, ask(o, Node::object().set("cmd", "rollback")));
+  const auto indicators = json::find_int(doc.root(), "indicators").value_or(0);
+  if (cx.json) {
+    std::puts(json::write(Node::from(doc.root())).c_str());
+    return 0;
+  }
+  show_leases(cx, json::find_array(doc.root(), "leases"));
+  if (!json::find_bool(doc.root(), "done").value_or(false)) {
+    std::printf(
+        "%s indicators arrived then. Nothing was changed: with --yes these leases end, and those indicators block "
+        "nothing more.\n",
+        grouped(static_cast<uint64_t>(indicators)).c_str());
+    return 0;
+  }
+  const std::string name(json::find_string(doc.root(), "rollback").value_or(""));
+  std::printf("%s: %s indicators block nothing more; 'entente lease resume %s' takes that back\n", name.c_str(),
+              grouped(static_cast<uint64_t>(indicators)).c_str(), name.c_str());
+  if (!json::find_bool(doc.root(), "applied").value_or(false))
+    return make_error(ErrorKind::kUnavailable, "the enforcer does not answer and may still hold the blocks",
+                      std::string(json::find_string(doc.root(), "error").value_or("")),
+                      "they end at their time at the latest; see 'entente lease list'");
+  return 0;
+}
+
+Result<int> rollbacks(Context& cx, const LeaseOptions& o) {
+  TRY(const json::Document doc, ask(o, Node::object().set("cmd", "rollbacks")));
+  Table t({"rollback", "of", "arrived from (UTC)", "to (UTC)", "indicators", "reason"});
+  if (const auto list = json::find_array(doc.root(), "rollbacks")) {
+    for (const json::Value v : *list) {
+      if (cx.json) {
+        std::puts(json::write(Node::from(v)).c_str());
+        continue;
+      }
+      const auto text = [&](const char* name) { return printable(json::find_string(v, name).value_or(""), 300); };
+      t.row({text("rollback"), text("partner").empty() ? "own" : text("partner"), text("since"), text("until"),
+             grouped(static_cast<uint64_t>(json::find_int(v, "indicators").value_or(0))), text("reason")});
+    }
+  }
+  if (cx.json) return 0;
+  if (t.empty()) {
+    std::puts("nothing is rolled back");
+  } else {
+    t.print();
+  }
+  return 0;
+}
+
+Result<int> resume(Context& cx, const LeaseOptions& o) {
+  TRY(const json::Document doc, ask(o, Node::object().set("cmd", "resume")));
+  if (cx.json) {
+    std::puts(json::write(Node::from(doc.root())).c_str());
+  } else {
+    std::printf("%s is taken back: its indicators are judged by the guard again\n", o.rollback.c_str());
   }
   return 0;
 }
@@ -144,6 +225,26 @@ void add_sensor_commands(CLI::App& app, Context& cx) {
   c->add_option("LEASE", o->lease, "number, as in L17");
   c->add_option("--since", o->since, "granted since this time (RFC 3339)");
   c->callback([&cx, o] { finish(cx, leases(cx, *o, "lift", "lifted")); });
+  c = l->add_subcommand("approve", "let a lease that waits for a person come into force");
+  c->add_option("LEASE", o->lease, "number, as in L17")->required();
+  c->add_option("--state", o->state, "the sensor's state folder")->required();
+  c->callback([&cx, o] { finish(cx, approve(cx, *o)); });
+  c = l->add_subcommand("rollback",
+                        "take back what came from a partner in a span of time: first shown, done with --yes");
+  c->add_option("--state", o->state, "the sensor's state folder")->required();
+  c->add_option("--from", o->partner, "the partner, as in JP; own = this party's")->required();
+  c->add_option("--since", o->since, "what arrived, and was granted, since this time (RFC 3339)")->required();
+  c->add_option("--until", o->until, "and up to this one; now if left out");
+  c->add_option("--reason", o->reason, "for those who ask why");
+  c->add_flag("--yes", o->yes, "do it");
+  c->callback([&cx, o] { finish(cx, rollback(cx, *o)); });
+  c = l->add_subcommand("rollbacks", "what is rolled back");
+  c->add_option("--state", o->state, "the sensor's state folder")->required();
+  c->callback([&cx, o] { finish(cx, rollbacks(cx, *o)); });
+  c = l->add_subcommand("resume", "end a rollback: its indicators may block again");
+  c->add_option("ROLLBACK", o->rollback, "number, as in R1")->required();
+  c->add_option("--state", o->state, "the sensor's state folder")->required();
+  c->callback([&cx, o] { finish(cx, resume(cx, *o)); });
   c = l->add_subcommand("why", "the verdict behind a lease, or the list that protects a target");
   which(c);
   c->add_option("LEASE", o->lease, "number, as in L17");

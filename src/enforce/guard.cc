@@ -23,6 +23,7 @@ Checked refuse(std::string_view code, std::string sentence) {
 Checked ask(std::string_view code, std::string sentence) { return Answer{Outcome::kPerson, code, std::move(sentence)}; }
 
 Checked permission(const Proposal& p) {
+  if (!p.rolled_back.empty()) return refuse("ROLLED_BACK", p.rolled_back);
   if (!p.live)
     return refuse("AGREEMENT_NOT_LIVE", "the agreement it came under is not in force between us and " + p.partner);
   if (!p.block.allowed)

@@ -43,6 +43,7 @@ struct Proposal {
   bool live = true;             // its agreement is in force between us and the partner
   agreement::Permission block;  // may(kBlock, …)
   std::string joint;            // the joint action that asks for it, for people; "" if none
+  std::string rolled_back;      // why a person has taken it back with others; "" = nobody has
   bool revoked = false;
   Time valid_from{0}, valid_until{INT64_MAX};  // half-open
   int confidence = -1;                         // -1 = not stated

@@ -38,10 +38,11 @@ namespace ended {
 inline constexpr std::string_view kTime = "time";  // its end came
 inline constexpr std::string_view kRevoked =
     "revoked";  // indicator revoked, recalled or replaced by one that no longer names the target
-inline constexpr std::string_view kAgreement = "agreement";  // no longer live between us and the partner
-inline constexpr std::string_view kLifted = "lifted";        // by a person
-inline constexpr std::string_view kGuard = "guard";          // the guard no longer lets it stand
-inline constexpr std::string_view kJoint = "joint";          // a measure of a joint action began, ended or changed
+inline constexpr std::string_view kAgreement = "agreement";     // no longer live between us and the partner
+inline constexpr std::string_view kLifted = "lifted";           // by a person
+inline constexpr std::string_view kRolledBack = "rolled-back";  // by a person, with what else came then
+inline constexpr std::string_view kGuard = "guard";             // the guard no longer lets it stand
+inline constexpr std::string_view kJoint = "joint";             // a measure of a joint action began, ended or changed
 }  // namespace ended
 
 struct Lease {

@@ -71,7 +71,8 @@ Core::Core(const SensorConfig& config, Files& files, Clock& clock, enforce::Enfo
       reconciler_(enforcer_),
       sightings_(files_, config_.state_dir + "/sightings.jsonl",
                  SightingOptions{config_.sighting_interval_us, config_.sighting_tlp, config_.created_by,
-                                 config_.sighting_queue}) {}
+                                 config_.sighting_queue}),
+      rollbacks_(files_, config_.state_dir + "/rollbacks.json") {}
 
 Core::~Core() = default;
 
@@ -83,8 +84,13 @@ Status Core::start() {
   if (book_->damaged_lines() > 0)
     say_warn("{} lines of the lease book could not be read and were left out", book_->damaged_lines());
   sightings_.load();
+  rollbacks_.load(now);
   for (const Lease& lease : book_->snapshot(true)) {
-    if (lease.ended_by == enforce::ended::kLifted)
+    const bool rolled_back =
+        lease.ended_by == enforce::ended::kRolledBack && std::ranges::any_of(rollbacks_.all(), [&](const Rollback& r) {
+          return r.partner == lease.partner && r.at == lease.ended_at;
+        });
+    if (lease.ended_by == enforce::ended::kLifted || rolled_back)
       lifted_.insert(lease.indicator + "|" + lease.version + "|" + lease.target.text());
     if (!lease.in_force()) continue;
     // The lists and the mode may be others than when it was granted.
@@ -99,6 +105,14 @@ Status Core::start() {
   CHECK_OK(reconciler_.flush(lists_.prefixes(), now));
   if (enforcer_.keeps_counters()) resume_hits();
   CHECK_OK(load_objects(now));
+  for (const Lease& lease : book_->snapshot(false)) {  // a rollback that the power failed in
+    for (size_t s = 0; s < sources_.size(); ++s) {
+      const auto it = tags_.find({static_cast<uint32_t>(s), lease.indicator});
+      if (it == tags_.end() || sources_[s].partner != lease.partner) continue;
+      if (rollbacks_.covers(lease.partner, rows_[it->second - 1].arrived) != nullptr)
+        end({.id = lease.id}, enforce::ended::kRolledBack, now);
+    }
+  }
   last_contact_ = now;
   started_ = true;
   // What the node said last: acts are signed and their state is computed for the present time.
@@ -307,6 +321,7 @@ enforce::Proposal Core::proposal(const Row& row, const Target& target, const std
   p.target = target;
   p.partner = source.partner;
   p.revoked = i.revoked;
+  if (const Rollback* r = rollbacks_.covers(source.partner, row.arrived)) p.rolled_back = r->sentence();
   p.valid_from = i.valid_from;
   p.valid_until = i.valid_until;
   p.confidence = i.confidence;

@@ -30,6 +30,7 @@
 #include "sensor/events.h"
 #include "sensor/instruments.h"
 #include "sensor/intake.h"
+#include "sensor/rollbacks.h"
 #include "sensor/sightings.h"
 
 namespace entente::sensor {
@@ -182,6 +183,9 @@ class Core {
   [[nodiscard]] std::string agreements_path() const { return config_.state_dir + "/agreements.json"; }
   Status load_objects(Time now);
   json::Node control_locked(const json::Value& request, Time now);
+  Result<json::Node> roll_back(const json::Value& request, Time now);
+  Result<json::Node> resume(const json::Value& request, Time now);
+  [[nodiscard]] json::Node rollback_list() const;
   [[nodiscard]] json::Node lease_node(const enforce::Lease& lease, Time now) const;
 
   const SensorConfig config_;
@@ -224,6 +228,7 @@ class Core {
   std::unordered_map<std::string, std::optional<stix::Pap>> markings_;
   std::map<std::string, Time> positions_;
   std::set<std::string> lifted_;  // "indicator|version|target" that a person lifted: not granted again
+  Rollbacks rollbacks_;
   // Names seen on an address; the least recently used goes first.
   struct Names {
     std::list<std::string>::iterator used;

@@ -120,6 +120,11 @@ json::Node Core::control_locked(const json::Value& request, Time now) {
     if (!enforcer_error_.empty()) out.set("error", enforcer_error_);
     return out;
   }
+  if (cmd == "rollbacks") return rollback_list();
+  if (cmd == "rollback" || cmd == "resume") {
+    auto done = cmd == "rollback" ? roll_back(request, now) : resume(request, now);
+    return done.ok() ? *std::move(done) : error_node(done.error());
+  }
   if (cmd == "why") {
     const auto query = query_of(request);
     if (!query.ok()) return error_node(query.error());
@@ -162,7 +167,7 @@ json::Node Core::control_locked(const json::Value& request, Time now) {
     return out.set("lease", lease_node(*book_->find(*id), now));
   }
   return error_node(make_error(ErrorKind::kUnsupported, "unknown command \"" + printable(cmd, 40) + "\"", {},
-                               "leases, lift, why, approve, status"));
+                               "leases, lift, rollback, rollbacks, resume, why, approve, status"));
 }
 
 json::Node Core::status() {

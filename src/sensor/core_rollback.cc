@@ -1,0 +1,122 @@
+// One command takes back what a partner's indicators of a span of time did: their leases end, and none comes back.
+#include <set>
+
+#include "base/bytes.h"
+#include "json/json.h"
+#include "sensor/core.h"
+
+namespace entente::sensor {
+
+using enforce::Lease;
+
+namespace {
+
+struct Span {
+  std::string partner;
+  Time since{0}, until;
+};
+
+Result<Span> span_of(const json::Value& request, Time now) {
+  Span s;
+  const auto partner = json::find_string(request, "partner");
+  if (!partner) return invalid("roll back whose indicators?", {}, "give --from PARTY, or --from own");
+  s.partner = *partner == "own" ? "" : std::string(*partner);
+  const auto since = json::find_string(request, "since");
+  if (!since) return invalid("roll back since when?", {}, "give --since TIME, as in 2026-11-24T10:00:00Z");
+  TRY(s.since, parse_time(*since));
+  s.until = now;
+  if (const auto until = json::find_string(request, "until")) {
+    TRY(s.until, parse_time(*until));
+  }
+  if (s.until > now)
+    return invalid("the end lies ahead: what comes later is not known yet", to_text(s.until),
+                   "leave --until out, or name a past time");
+  if (s.since > s.until) return invalid("the span ends before it begins", to_text(s.since));
+  return s;
+}
+
+}  // namespace
+
+// The indicators of the span, and every lease in force or waiting that is theirs or was granted in the span for an
+// indicator of that partner.
+Result<json::Node> Core::roll_back(const json::Value& request, Time now) {
+  TRY(const Span span, span_of(request, now));
+  std::set<std::string> indicators;
+  for (const Row& row : rows_) {
+    if (sources_[row.source].partner == span.partner && row.arrived >= span.since && row.arrived <= span.until)
+      indicators.insert(row.indicator.id);
+  }
+  poll_hits();
+  std::vector<uint64_t> ids;
+  for (const Lease& lease : book_->snapshot(false)) {
+    const bool granted_then = lease.start >= span.since && lease.start <= span.until;
+    if (lease.partner == span.partner && (granted_then || indicators.contains(lease.indicator)))
+      ids.push_back(lease.id);
+  }
+  json::Node out = json::Node::object().set("ok", true).set("indicators", indicators.size());
+  json::Node list = json::Node::array();
+  if (!json::find_bool(request, "yes").value_or(false)) {
+    for (const uint64_t id : ids) list.push(lease_node(*book_->find(id), now));
+    return out.set("leases", std::move(list)).set("done", false);
+  }
+  if (indicators.empty() && ids.empty())
+    return make_error(
+        ErrorKind::kNotFound,
+        "nothing of " + (span.partner.empty() ? "ours" : span.partner) + " came or was leased in that span", {},
+        "see 'entente lease list'");
+  // The rule first: were the power to fail in between, what is still leased is judged again at the start.
+  TRY(const Rollback rule, rollbacks_.add({.partner = span.partner,
+                                           .since = span.since,
+                                           .until = span.until,
+                                           .at = now,
+                                           .reason = std::string(json::find_string(request, "reason").value_or(""))}));
+  for (const uint64_t id : ids) {
+    const auto gone = book_->end({.id = id}, enforce::ended::kRolledBack, now);
+    ended(gone);
+    for (const Lease& lease : gone) {
+      lifted_.insert(lease.indicator + "|" + lease.version + "|" + lease.target.text());
+      list.push(lease_node(lease, now));
+    }
+  }
+  retry_enforcer_ = Time{0};
+  apply(now);
+  (void)book_->flush(true).ok();
+  emit("rolled_back", to_json(rule).set("leases", ids.size()).set("indicators", indicators.size()));
+  out.set("leases", std::move(list)).set("done", true).set("rollback", rule.name());
+  out.set("enforcer", enforcer_.name()).set("applied", enforcer_error_.empty());
+  if (!enforcer_error_.empty()) out.set("error", enforcer_error_);
+  return out;
+}
+
+json::Node Core::rollback_list() const {
+  json::Node list = json::Node::array();
+  for (const Rollback& r : rollbacks_.all()) {
+    size_t indicators = 0;
+    for (const Row& row : rows_)
+      indicators += rollbacks_.covers(sources_[row.source].partner, row.arrived) == &r ? 1 : 0;
+    json::Node n = to_json(r);
+    n.erase("id");
+    list.push(n.set("rollback", r.name()).set("indicators", indicators));
+  }
+  return json::Node::object().set("ok", true).set("rollbacks", std::move(list));
+}
+
+// Leases come back as the guard judges them now; those that a rollback ended by name stay away until their indicator
+// has a new version or a person approves.
+Result<json::Node> Core::resume(const json::Value& request, Time now) {
+  TRY(const Rollback rule, rollbacks_.remove(json::find_string(request, "rollback").value_or("")));
+  for (const Lease& lease : book_->snapshot(true)) {
+    if (lease.ended_by == enforce::ended::kRolledBack && lease.partner == rule.partner && lease.ended_at == rule.at)
+      lifted_.erase(lease.indicator + "|" + lease.version + "|" + lease.target.text());
+  }
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (rows_[i].usable && sources_[rows_[i].source].partner == rule.partner && rows_[i].arrived >= rule.since &&
+        rows_[i].arrived <= rule.until)
+      propose_addresses(static_cast<uint32_t>(i + 1), now);
+  }
+  apply(now);
+  emit("resumed", to_json(rule));
+  return json::Node::object().set("ok", true).set("rollback", rule.name());
+}
+
+}  // namespace entente::sensor

@@ -1,0 +1,53 @@
+// What people rolled back: a partner's indicators that arrived in a span of time block nothing any more, on any target,
+// until it is taken back. Kept in the sensor's state folder.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/files.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "json/node.h"
+
+namespace entente::sensor {
+
+struct Rollback {
+  uint64_t id = 0;       // shown as "R3"
+  std::string partner;   // "" = own
+  Time since{0}, until;  // of arrival: [since, until]
+  Time at;               // when it was ordered
+  std::string reason;    // for people; may be empty
+
+  [[nodiscard]] std::string name() const { return "R" + std::to_string(id); }
+  [[nodiscard]] std::string sentence() const;
+};
+[[nodiscard]] json::Node to_json(const Rollback& rollback);
+
+// Not thread-safe.
+class Rollbacks {
+ public:
+  Rollbacks(Files& files, std::string path) : files_(files), path_(std::move(path)) {}
+  // A file that cannot be read must not let blocks come back: then all that came before `now` is rolled back, and said.
+  void load(Time now);
+  // Durable when it returns; an error has changed nothing. The id is given here.
+  Result<Rollback> add(Rollback rollback);
+  Result<Rollback> remove(std::string_view name);  // "R3"; kNotFound
+
+  // The one that an indicator of this partner, arrived then, falls under; null if none.
+  [[nodiscard]] const Rollback* covers(const std::string& partner, Time arrived) const;
+  [[nodiscard]] const std::vector<Rollback>& all() const { return all_; }
+
+ private:
+  Status save(const std::vector<Rollback>& all, uint64_t next);
+
+  Files& files_;
+  std::string path_;
+  std::vector<Rollback> all_;
+  uint64_t next_ = 1;
+  bool damaged_ = false;  // all_ stands for a file that could not be read: every partner is covered
+};
+
+}  // namespace entente::sensor
