@@ -21,7 +21,7 @@ import subprocess
 import sys
 import uuid
 
-DEFAULT_CASES = 2500
+DEFAULT_CASES = 20000
 PIECE = 250  # cases per run of the program: small enough that the cores end together
 
 TLP = ["clear", "green", "amber", "amber+strict", "red"]
