@@ -10,14 +10,19 @@ changes, and the leak scan looks at the finished object, not at the raw text. It
 Exit status 0: all agree; 1: some differ (the first few are shown).
 """
 import base64
+import functools
 import hashlib
 import hmac
 import json
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
 import uuid
+
+DEFAULT_CASES = 20000
+PIECE = 250  # cases per run of the program: small enough that the cores end together
 
 TLP = ["clear", "green", "amber", "amber+strict", "red"]
 PAP = ["clear", "green", "amber", "red"]
@@ -107,25 +112,30 @@ def refang(text):
     return text
 
 
+# The closure is recomputed from scratch in every round, so the same few texts are asked for again and again.
+@functools.lru_cache(maxsize=20000)
 def plain(text):
     return refang("".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in text))
 
 
+@functools.lru_cache(maxsize=20000)
 def decoded(text):
-    """All that could be base64 in a text, at every offset."""
+    """All that could be base64 in a text, at every offset; letters made small."""
+    out = []
     for alphabet in (text, text.replace("-", "+").replace("_", "/")):
         for run in re.findall(r"[A-Za-z0-9+/]{8,}", alphabet):
             for skip in range(4):
                 part = run[skip:]
                 part = part[: len(part) // 4 * 4]
                 if part:
-                    yield base64.b64decode(part)
+                    out.append(base64.b64decode(part).lower())
+    return out
 
 
 class Scan:
     def __init__(self, obj):
         self.plain = [plain(t) for t in texts(obj)]
-        self.hidden = [d.lower() for t in texts(obj) for d in decoded(t)]
+        self.hidden = [d for t in texts(obj) for d in decoded(t)]
 
     def has(self, token, word):
         token = plain(token)
@@ -139,7 +149,8 @@ class Scan:
                 pattern += r"(?![A-Za-z0-9_])"
         if pattern and any(re.search(pattern, t) for t in self.plain):
             return True
-        return len(token.encode()) >= 8 and any(token.encode() in h for h in self.hidden)
+        octets = token.encode()
+        return len(octets) >= 8 and any(octets in h for h in self.hidden)
 
 
 class Oracle:
@@ -685,19 +696,10 @@ def judge(case):
     return out
 
 
-def main():
-    count = os.environ.get("ENTENTE_ORACLE_CASES", "2500")
-    if len(sys.argv) < 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    if sys.argv[1] == "-":
-        lines = sys.stdin
-        process = None
-    else:
-        process = subprocess.Popen([sys.argv[1], *(sys.argv[2:] or [count])], stdout=subprocess.PIPE, text=True)
-        lines = process.stdout
+def judge_all(lines):
+    """What a run of cases showed: counts, and the first few differences."""
     cases = objects = wrong = 0
-    verdicts = {}
+    verdicts, shown = {}, []
     for line in lines:
         case = json.loads(line)
         cases += 1
@@ -708,11 +710,43 @@ def main():
         if differences:
             wrong += 1
             if wrong <= 5:
-                print(f"seed {case['seed']}:")
-                for d in differences:
-                    print("  " + d)
-    status = process.wait() if process else 0
+                shown += [f"seed {case['seed']}:"] + ["  " + d for d in differences]
+    return cases, objects, wrong, verdicts, shown, 0
+
+
+def judge_seeds(job):
+    """One piece of the work: the program is run for these seeds alone."""
+    program, count, first = job
+    process = subprocess.Popen([program, str(count), str(first)], stdout=subprocess.PIPE, text=True)
+    found = judge_all(process.stdout)
+    status = process.wait()
+    # A program that ends early and says that all is well must not pass: the number of cases is part of the result.
+    if status == 0 and found[0] != count:
+        status = f"0 after {found[0]} of {count} cases"
+    return (*found[:5], status)
+
+
+def main():
+    if len(sys.argv) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    if sys.argv[1] == "-":
+        parts = [judge_all(sys.stdin)]
+    else:
+        count = int(sys.argv[2] if len(sys.argv) > 2 else os.environ.get("ENTENTE_ORACLE_CASES", DEFAULT_CASES))
+        first = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+        jobs = [(sys.argv[1], min(PIECE, count - at), first + at) for at in range(0, count, PIECE)]
+        with multiprocessing.Pool(min(len(jobs), os.cpu_count() or 1) or 1) as pool:
+            parts = pool.map(judge_seeds, jobs, chunksize=1)
+    verdicts, shown = {}, []
+    for part in parts:
+        shown += part[4]
+        for v, n in part[3].items():
+            verdicts[v] = verdicts.get(v, 0) + n
+    cases, objects, wrong = (sum(part[k] for part in parts) for k in range(3))
+    print("\n".join(shown[:60]), end="\n" if shown else "")
     print(f"{cases} cases, {objects} objects ({', '.join(f'{n} {v}' for v, n in sorted(verdicts.items()))}): {wrong} cases differ")
+    status = next((part[5] for part in parts if part[5] != 0), 0)
     if status != 0:
         print(f"the program that makes the cases ended with status {status}")
     return 1 if wrong or status or not cases else 0
