@@ -142,6 +142,77 @@ TEST_F(TwoNodes, ASuspensionStopsTheFlowAndAResumptionDecidesTheBacklog) {
   EXPECT_EQ(got(), 1U);
 }
 
+// release.md §3 step 12: a newer version that may not go takes back the one that went, and the receiver takes that.
+TEST_F(TwoNodes, AVersionThatMayNotGoTakesBackTheOneThatWent) {
+  in_force();
+  const std::string first = make_indicator("turned-red.example", world.clock.now());
+  ASSERT_OK(world["JP"].publish({first}));
+  ASSERT_OK(world.settle());
+  const auto doc = json::parse(first);
+  json::Node second = json::Node::from(doc->root());
+  const std::string id(second.string_at("id"));
+  second.set("modified", to_text(world.clock.now().plus_us(5'000'000)));
+  second.set("object_marking_refs", json::Node(json::Node::List{json::Node(stix::tlp_id(stix::Tlp::kRed))}));
+  ASSERT_OK(world["JP"].publish({json::write(second)}));
+  ASSERT_OK(world.settle());
+  const auto rows = world["IN"].store->find(received(text.id, "JP", "IN"), id);
+  ASSERT_OK(rows);
+  ASSERT_EQ(rows->size(), 2U);
+  EXPECT_TRUE(rows->back().revoked);
+  const auto raw = world["IN"].store->raw(rows->back());
+  ASSERT_OK(raw);
+  EXPECT_THAT(*raw, ::testing::Not(::testing::HasSubstr("turned-red")));
+  EXPECT_EQ(world["IN"].exchange->receiver().health("JP").refused, 0U);
+  const auto counts = world["JP"].exchange->releaser().counts();
+  EXPECT_EQ(counts.at({text.id, "IN"}).reasons.at("RECALL_TOMBSTONE"), 1U);
+}
+
+// release.md §3 step 12 and §7: a recall always goes; and nothing else does, and nothing is lost by it.
+TEST_F(TwoNodes, ARecallGoesWhileTheAgreementIsSuspended) {
+  in_force();
+  std::vector<std::string> indicators, ids;
+  for (const char* name : {"one.example", "two.example", "three.example"}) {
+    indicators.push_back(make_indicator(name, world.clock.now()));
+    const auto doc = json::parse(indicators.back());
+    ids.emplace_back(*json::find_string(doc->root(), "id"));
+  }
+  ASSERT_OK(world["JP"].publish({indicators[0], indicators[1]}));
+  ASSERT_OK(world.settle());
+  const auto rows = [&](const std::string& id) { return *world["IN"].store->find(received(text.id, "JP", "IN"), id); };
+  ASSERT_EQ(rows(ids[0]).size(), 1U);
+
+  json::Node body = json::Node::object();
+  body.set("scope", "whole").set("reason", "test");
+  ASSERT_OK(world.act("IN", "suspend", text.id, body));
+  // Released by JP before the act has reached it.
+  ASSERT_OK(world["JP"].publish({indicators[2]}));
+  world["JP"].release_all();
+  ASSERT_OK(world.carry_acts());
+  const auto recalled = world["JP"].exchange->recall(ids[0], "false positive");
+  ASSERT_OK(recalled);
+  EXPECT_THAT(recalled->reaches, ::testing::ElementsAre("IN"));
+  ASSERT_OK(world["JP"].publish({make_indicator("late.example", world.clock.now())}));
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(world["JP"].store->find(released(text.id, "JP", "IN"), ids[0])->size(), 2U) << "put out";
+  ASSERT_EQ(rows(ids[0]).size(), 2U);
+  EXPECT_TRUE(rows(ids[0]).back().revoked);
+  EXPECT_EQ(rows(ids[1]).size(), 1U);
+  EXPECT_EQ(rows(ids[2]).size(), 0U) << "taken although the agreement is suspended";
+  EXPECT_EQ(got(), 3U) << "two objects and a recall";
+
+  ASSERT_OK(world.act("IN", "resume", text.id));
+  ASSERT_OK(world.carry_acts());
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(rows(ids[0]).size(), 2U) << "the recall is told once";
+  EXPECT_EQ(rows(ids[2]).size(), 1U) << "what came before the suspension was known is not lost";
+  EXPECT_EQ(got(), 5U);
+  EXPECT_EQ(world["JP"].store->find(released(text.id, "JP", "IN"), ids[0])->size(), 2U);
+  // Everything that went was acknowledged, and the ledgers agree.
+  const auto health = world["IN"].exchange->receiver().health("JP");
+  EXPECT_EQ(health.refused, 0U);
+  EXPECT_FALSE(world["IN"].exchange->receiver().mirror(text.id, "JP").conflict);
+}
+
 TEST_F(TwoNodes, ASightingGoesBackToTheOriginator) {
   in_force();
   const std::string indicator = make_indicator("seen.example", world.clock.now());

@@ -14,19 +14,20 @@ namespace {
 std::string pair_key(std::string_view agreement_id, std::string_view peer) {
   return std::string(agreement_id) + " " + std::string(peer);
 }
-std::string row_key(std::string_view id, std::string_view version) {
-  return std::string(id) + "\n" + std::string(version);
-}
 
-const agreement::KeyRecord* key_of(const agreement::State& state, std::string_view kid, std::string_view party,
-                                   agreement::KeyRole role, Time at) {
+}  // namespace
+
+const agreement::KeyRecord* Receiver::key_of(const agreement::State& state, std::string_view kid,
+                                             std::string_view party, agreement::KeyRole role, Time at) {
   const agreement::Party* owner = nullptr;
   const agreement::KeyRecord* key = state.document->key(kid, &owner);
   if (key == nullptr || owner == nullptr || owner->party != party || key->role != role || !key->key) return nullptr;
   return key->not_before <= at && at < key->not_after ? key : nullptr;
 }
 
-}  // namespace
+std::string Receiver::row_key(std::string_view id, std::string_view version) {
+  return std::string(id) + "\n" + std::string(version);
+}
 
 Receiver::Receiver(Context& context, Instruments& instruments, Evidence& evidence,
                    std::function<void(const Uuid&)> notify,
@@ -338,7 +339,16 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
       refuse(open, id, "HASH", "its octets are not those that the manifest names");
       continue;
     }
-    if (!it.problem.empty()) {
+    // A tombstone has nothing of its object but its name: no pattern, hence not valid, and not to be refused for that.
+    const bool tombstone = listed.tombstone && it.summary.revoked;
+    if (tombstone) {
+      TRY(const auto have, cx_.store.find(into, id));
+      if (have.empty()) {  // what was never taken need not be taken back
+        ++open->taken;
+        continue;
+      }
+    }
+    if (!it.problem.empty() && !tombstone) {
       refuse(open, id, "INVALID", it.problem);
       continue;
     }

@@ -49,6 +49,10 @@ class Receiver {
   // One page of released objects under one agreement. Returns how many were taken in.
   Result<size_t> pull_objects(taxii::Client& client, const std::string& peer, const std::string& agreement_id,
                               int wait_seconds);
+  // The same while the agreement binds but is suspended: takes recalls of what we hold, and leaves everything, the
+  // recalls too, for pull_objects() once it is in force again. Returns how many objects were looked at.
+  Result<size_t> pull_recalls(taxii::Client& client, const std::string& peer, const std::string& agreement_id,
+                              int wait_seconds);
   // Copies the partner's ledger up to its newest checkpoint and checks it, and our manifests against it.
   Status check_ledger(taxii::Client& client, const std::string& peer, const std::string& agreement_id);
 
@@ -72,7 +76,15 @@ class Receiver {
     bool loaded = false;
     std::string position;  // time text of the newest row seen
     std::vector<std::unique_ptr<Open>> open;
+    // Of pull_recalls(): how far was looked, from which position, and what signed manifests announced there. Not kept:
+    // a restart looks again.
+    std::string looked_from, looked_to;
+    std::unordered_map<std::string, Listed> announced;
   };
+  // The party's key of this role, valid at that time; null if it has none of that name.
+  static const agreement::KeyRecord* key_of(const agreement::State& state, std::string_view kid, std::string_view party,
+                                            agreement::KeyRole role, Time at);
+  static std::string row_key(std::string_view id, std::string_view version);
   struct Page;
   Link& link(const std::string& agreement_id, const std::string& peer);
   Status load_link(Link& l, const std::string& agreement_id, const std::string& peer);

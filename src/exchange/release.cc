@@ -238,7 +238,14 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   // Two parties may share several instruments: an object goes once, by the one that governs it.
   std::vector<size_t> stack;
   for (size_t i = 0; i < candidates; ++i) {
-    if (goes(i) && decisions[i].agreement == state.agreement_id) stack.push_back(i);
+    if (!goes(i) || decisions[i].agreement != state.agreement_id) continue;
+    if (graph.rows[i].revoked) {  // told already, while the agreement was suspended
+      TRY(const std::vector<store::Row> before, cx_.store.find(target, decisions[i].id));
+      if (std::ranges::any_of(before,
+                              [&](const store::Row& r) { return r.revoked && r.version == graph.rows[i].version; }))
+        continue;
+    }
+    stack.push_back(i);
   }
   std::unordered_map<std::string, size_t> by_sent_id;
   for (size_t i = candidates; i < graph.objects.size(); ++i) {
@@ -420,6 +427,89 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   return true;
 }
 
+Result<bool> Releaser::recalls(const agreement::State& state, const std::string& to, const Uuid& source,
+                               const std::string& source_name) {
+  const Uuid target = released(state.agreement_id, cx_.config.party, to);
+  const std::string key = count_key(state.agreement_id, to) + " " + source_name;
+  store::Query q;
+  q.all = true;
+  q.added_after = cursor(state, to, source_name);
+  if (const auto seen = cx_.store.get("recall-cursor", key); seen.ok()) {
+    ByteReader r(*seen);
+    q.added_after = std::max(*q.added_after, Time{static_cast<int64_t>(r.u64())});
+  }
+  q.limit = cx_.config.release_batch;
+  TRY(const store::Page page, cx_.store.page(source, q));
+  if (page.rows.empty()) return false;
+
+  Evidence::Transaction tx = evidence_.begin();
+  Manifest m;
+  m.id = std::string(kManifestType) + "--" + random_uuid().text();
+  m.agreement = state.agreement_id;
+  m.agreement_version = state.document->hash;
+  m.from = cx_.config.party;
+  m.to = to;
+  m.at = cx_.clock.now();
+  m.salt = random_bytes(32);
+  m.object_salt = random_bytes(32);
+  struct Told {
+    std::string text, original;
+    stix::Summary summary;
+    json::Document doc;
+  };
+  std::deque<Told> told;
+  for (const auto& row : page.rows) {
+    if (!row.revoked) continue;
+    std::string sent_id = row.id;
+    if (auto as = cx_.store.get("sent-as", count_key(state.agreement_id, to) + " " + row.id); as.ok()) sent_id = *as;
+    TRY(const std::vector<store::Row> before, cx_.store.find(target, sent_id));
+    if (before.empty() || before.back().revoked) continue;
+    TRY(const std::string raw, cx_.store.raw(row));
+    Told& t = told.emplace_back();
+    t.text = agreement::tombstone(raw, sent_id, row.version);
+    t.original = sent_id == row.id ? std::string() : row.id;
+    CHECK_OK(t.doc.parse(t.text));
+    TRY(t.summary, stix::summarize(t.doc.root()));
+    m.objects.push_back({std::string(t.summary.id),
+                         std::string(t.summary.version),
+                         sha256_hex(t.text),
+                         {},
+                         "amber+strict",
+                         "red",
+                         true});
+  }
+  if (!m.objects.empty()) {
+    TRY(const auto leaf, tx.add_leaf(state.agreement_id, m.agreement_version, "release", to, m.salt, m.record()));
+    m.leaf_index = leaf.index;
+    m.leaf = leaf.text;
+    m.kid = cx_.config.node_kid;
+    m.signature = sign_manifest(m, cx_.node_key);
+    const std::string manifest_text = manifest_object(m);
+    json::Document manifest_doc;
+    CHECK_OK(manifest_doc.parse(manifest_text));
+    TRY(const stix::Summary summary, stix::summarize(manifest_doc.root()));
+    RowMeta meta;
+    meta.by = cx_.config.party;
+    meta.agreement = state.agreement_id;
+    tx.change.add(target, summary, manifest_text, meta.text());
+    size_t k = 0;
+    for (const Told& t : told) {
+      const Listed& l = m.objects[k++];
+      meta.tlp = l.tlp;
+      meta.pap = l.pap;
+      meta.original = t.original;
+      tx.change.add(target, t.summary, t.text, meta.text());
+    }
+  }
+  std::string position;
+  put_u64(position, static_cast<uint64_t>(page.rows.back().date_added.us));
+  tx.change.set("recall-cursor", key, position);
+  auto outcome = std::move(tx).commit();
+  if (!outcome.ok()) return std::move(outcome).error();
+  if (!m.objects.empty()) notify_(target);
+  return true;
+}
+
 Result<bool> Releaser::step() {
   // Nothing is decided, so that nothing is passed over: it waits until the clock is right.
   if (const bool safe = cx_.clock_safe(); safe != clock_was_safe_.exchange(safe) && !safe)
@@ -436,7 +526,14 @@ Result<bool> Releaser::step() {
   for (const auto& s : states) {
     if (s->document->party(me) == nullptr) continue;
     for (const auto& partner : s->document->parties) {
-      if (partner.party == me || !s->live(me, partner.party)) continue;
+      if (partner.party == me) continue;
+      if (!s->live(me, partner.party)) {
+        if (!s->bound(me, partner.party)) continue;
+        TRY(const bool own, recalls(*s, partner.party, inbox(me), "inbox"));
+        TRY(const bool seen, recalls(*s, partner.party, sightings(me), "sightings"));
+        any = any || own || seen;
+        continue;
+      }
       TRY(const bool own, batch(*s, all, partner.party, inbox(me), "inbox", me));
       TRY(const bool seen, batch(*s, all, partner.party, sightings(me), "sightings", me));
       any = any || own || seen;

@@ -50,6 +50,10 @@ class Releaser {
   struct Graph;
   Result<bool> batch(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to,
                      const Uuid& source, const std::string& source_name, const std::string& originator);
+  // Recalls alone, to whoever is bound by an agreement that is not live: release.md §3 step 12, "a recall always goes".
+  // What else came waits where it is until the agreement is live again.
+  Result<bool> recalls(const agreement::State& state, const std::string& to, const Uuid& source,
+                       const std::string& source_name);
   Status fill_context(Graph& graph, const std::string& to, const std::string& agreement_id) const;
   [[nodiscard]] agreement::Inputs inputs(std::string_view to, const std::vector<agreement::State>& all) const;
   [[nodiscard]] std::vector<agreement::Hold> holds() const;

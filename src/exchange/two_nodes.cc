@@ -221,8 +221,13 @@ Status World::settle() {
       for (auto& [from, sender] : nodes_) {
         if (from == to) continue;
         for (const auto& s : receiver->exchange->instruments().states()) {
-          if (!s->live(from, to)) continue;
           const auto client = sender->client(receiver->spki);
+          if (!s->live(from, to)) {
+            if (!s->bound(from, to)) continue;
+            TRY(const size_t looked, receiver->exchange->receiver().pull_recalls(*client, from, s->agreement_id, 0));
+            moved += looked;
+            continue;
+          }
           TRY(const size_t n, receiver->exchange->receiver().pull_objects(*client, from, s->agreement_id, 0));
           moved += n;
           CHECK_OK(receiver->exchange->receiver().check_ledger(*client, from, s->agreement_id));

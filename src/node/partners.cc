@@ -10,6 +10,7 @@ namespace {
 constexpr int kFirstPauseMs = 100;
 constexpr int kLongestPauseMs = 5000;
 constexpr int kLedgerEveryMs = 500;
+constexpr int kRecallWaitSeconds = 2;
 constexpr int kLookEveryMs = 100;  // how soon a new agreement in force gets its worker
 }  // namespace
 
@@ -53,7 +54,14 @@ Status Partners::sync(const std::string& party) {
     if (n == 0) break;
   }
   for (const auto& s : ex_.instruments().states()) {
-    if (!s->live(party, config_.party)) continue;
+    if (!s->live(party, config_.party)) {
+      if (!s->bound(party, config_.party)) continue;
+      while (true) {
+        TRY(const size_t n, ex_.receiver().pull_recalls(*client, party, s->agreement_id, 0));
+        if (n == 0) break;
+      }
+      continue;
+    }
     while (true) {
       TRY(const size_t n, ex_.receiver().pull_objects(*client, party, s->agreement_id, 0));
       if (n == 0) break;
@@ -83,9 +91,12 @@ bool Partners::pause(Worker& worker, int ms) {
 void Partners::run(Worker& worker, const exchange::Peer& peer, Kind kind, const std::string& agreement_id) {
   int delay = kFirstPauseMs;
   while (!worker.stop) {
+    bool recalls_only = false;
     if (kind != Kind::kActs) {
       const auto s = ex_.instruments().state(agreement_id);
-      if (!s || !s->live(peer.party, config_.party)) {
+      recalls_only =
+          kind == Kind::kObjects && s && !s->live(peer.party, config_.party) && s->bound(peer.party, config_.party);
+      if (!s || !(recalls_only || s->live(peer.party, config_.party))) {
         if (!pause(worker, kLookEveryMs)) return;
         continue;
       }
@@ -110,7 +121,10 @@ void Partners::run(Worker& worker, const exchange::Peer& peer, Kind kind, const 
       auto r = ex_.receiver().pull_acts(*client, peer.party, ex_.context().config.pull_wait_seconds);
       if (!r.ok()) done = r.error();
     } else if (kind == Kind::kObjects) {
-      auto r = ex_.receiver().pull_objects(*client, peer.party, agreement_id, ex_.context().config.pull_wait_seconds);
+      // Suspended, it looks often rather than waits long: the end of a suspension should not have to wait.
+      auto r = recalls_only ? ex_.receiver().pull_recalls(*client, peer.party, agreement_id, kRecallWaitSeconds)
+                            : ex_.receiver().pull_objects(*client, peer.party, agreement_id,
+                                                          ex_.context().config.pull_wait_seconds);
       if (!r.ok()) done = r.error();
     } else {
       done = ex_.receiver().check_ledger(*client, peer.party, agreement_id);
@@ -167,7 +181,7 @@ void Partners::supervise() {
       start(peer.party, peer, Kind::kActs, {});
       for (const auto& s : ex_.instruments().states()) {
         if (s->document->party(peer.party) == nullptr || s->document->party(config_.party) == nullptr ||
-            !s->live(peer.party, config_.party))
+            !(s->live(peer.party, config_.party) || s->bound(peer.party, config_.party)))
           continue;
         start(peer.party + " objects " + s->agreement_id, peer, Kind::kObjects, s->agreement_id);
         start(peer.party + " ledger " + s->agreement_id, peer, Kind::kLedger, s->agreement_id);
