@@ -45,7 +45,7 @@ std::string frame() {
 }
 
 // Packets out of there0 for about `duration` seconds; returns how many were sent.
-uint64_t flood(TestNet& net, uint32_t sources, double duration) {
+uint64_t flood(TestNet& net, uint32_t sources, double duration, bool checksum) {
   uint64_t sent = 0;
   net.on_other_side([&] {
     flood_bpf* program = flood_bpf__open();
@@ -53,6 +53,7 @@ uint64_t flood(TestNet& net, uint32_t sources, double duration) {
     program->rodata->interface = if_nametoindex("there0");
     program->rodata->sources = sources;
     program->rodata->first = kFirst;
+    program->rodata->checksum = checksum ? 1 : 0;
     if (flood_bpf__load(program) != 0) return;
     const std::string data = frame();
     const auto began = Steady::now();
@@ -75,10 +76,11 @@ uint64_t flood(TestNet& net, uint32_t sources, double duration) {
   return sent;
 }
 
-void measure_drops(TestNet& net, Enforcer& enforcer, const char* what, uint32_t sources, double duration) {
+void measure_drops(TestNet& net, Enforcer& enforcer, const char* what, uint32_t sources, double duration,
+                   bool checksum = false) {
   const uint64_t before = enforcer.totals()->dropped_packets;
   const auto began = Steady::now();
-  const uint64_t sent = flood(net, sources, duration);
+  const uint64_t sent = flood(net, sources, duration, checksum);
   const double took = seconds(began);
   const uint64_t dropped = enforcer.totals()->dropped_packets - before;
   std::printf("%-28s %8u sources %8.2f Mpps dropped (%.1f M sent in %.1f s)\n", what, sources,
@@ -144,14 +146,15 @@ int run(TestNet& net, uint32_t addresses, double duration) {
   began = Steady::now();
   if (!(*nft)->start({*parse_prefix("10.77.0.1")}, all, now()).ok()) return 2;
   std::printf("nftables: %u addresses in force after %.2f s\n", addresses, seconds(began));
-  measure_drops(net, **nft, "nftables", 1, duration);
-  measure_drops(net, **nft, "nftables", addresses, duration);
+  measure_drops(net, **nft, "nftables", 1, duration, true);
+  measure_drops(net, **nft, "nftables", addresses, duration, true);
   return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   const auto addresses = static_cast<uint32_t>(argc > 1 ? std::atoi(argv[1]) : 1'000'000);
   const double duration = argc > 2 ? std::atof(argv[2]) : 5;
   const int code = in_namespace([&](TestNet& net) { return run(net, addresses, duration); });
