@@ -143,11 +143,14 @@ int run(TestNet& net, uint32_t addresses, double duration) {
   if (!(*xdp)->start({}, {}, now()).ok()) return 2;
   auto nft = NftEnforcer::open();
   if (!nft.ok()) return 2;
+  // Its counters are read by listing the set, which takes minutes for a million.
+  const uint32_t fewer = std::min(addresses, 100'000U);
+  all.resize(fewer);
   began = Steady::now();
   if (!(*nft)->start({*parse_prefix("10.77.0.1")}, all, now()).ok()) return 2;
-  std::printf("nftables: %u addresses in force after %.2f s\n", addresses, seconds(began));
+  std::printf("nftables: %u addresses in force after %.2f s\n", fewer, seconds(began));
   measure_drops(net, **nft, "nftables", 1, duration, true);
-  measure_drops(net, **nft, "nftables", addresses, duration, true);
+  measure_drops(net, **nft, "nftables", fewer, duration, true);
   return 0;
 }
 
