@@ -37,9 +37,9 @@ class Reader final : public packet::Sink, public packet::DnsSink {
   volatile uint8_t sum_ = 0;
 };
 
-constexpr std::array kLinks = {packet::LinkType::kEthernet, packet::LinkType::kRaw, packet::LinkType::kNull,
-                               packet::LinkType::kLoop,     packet::LinkType::kSll, packet::LinkType::kSll2,
-                               packet::LinkType::kIpv4,     packet::LinkType::kIpv6};
+constexpr std::array kLinks = {packet::LinkType::kEthernet, packet::LinkType::kPpp,  packet::LinkType::kRaw,
+                               packet::LinkType::kNull,     packet::LinkType::kLoop, packet::LinkType::kSll,
+                               packet::LinkType::kSll2,     packet::LinkType::kIpv4, packet::LinkType::kIpv6};
 
 struct Seen {
   uint64_t packets, skipped, bytes;

@@ -150,8 +150,11 @@ struct Decoder::State {
       dns(packet, ip.flow, payload);
       return TunnelLook::kNone;
     }
+    // Tunnels first: the reserved bits of VXLAN, which its receivers ignore, can look like a long header.
+    const TunnelLook tunnel = read_udp_tunnel(ip.flow, payload, cut, inner);
+    if (tunnel == TunnelLook::kInner) return tunnel;
     if (!cut && quic(packet, ip.flow, payload)) return TunnelLook::kNone;
-    return read_udp_tunnel(ip.flow, payload, cut, inner);
+    return tunnel;
   }
 
   // True if it is QUIC's. The handshake's octets may come in any order and over several datagrams: large key shares

@@ -177,6 +177,22 @@ TEST(Quic, OnlyWhatAClientSealed) {
   EXPECT_THAT(run.sink.events, ElementsAre("sni example.com"));
 }
 
+// Receivers of VXLAN ignore its reserved bits (RFC 7348 §5), so they must not be a way to hide in a "long header".
+TEST(Quic, ATunnelThatLooksLikeALongHeaderIsATunnel) {
+  const Flow inside{
+      .src = *parse_address("192.0.2.1"), .dst = *parse_address("192.0.2.53"), .src_port = 999, .dst_port = 53};
+  const Flow outside{
+      .src = *parse_address("10.0.0.1"), .dst = *parse_address("10.0.0.2"), .src_port = 5000, .dst_port = 4789};
+  const std::string vxlan = std::string("\xc8\xff\xff\xff\x00\x00\x05\x00", 8) +
+                            compose_udp(inside, compose_dns_query(1, "in.example", DnsType::kA));
+  Recorder sink;
+  Decoder decoder(sink);
+  const std::string frame = compose_udp(outside, vxlan);
+  decoder.decode({.bytes = frame, .link = LinkType::kEthernet, .length = static_cast<uint32_t>(frame.size())});
+  EXPECT_THAT(sink.events, ElementsAre("q? in.example 1"));
+  EXPECT_EQ(decoder.counters().tunnels, 1u);
+}
+
 TEST(Quic, FirstFlightsWithoutEndAreBounded) {
   Recorder sink;
   Decoder decoder(sink, {.max_streams = 64});
