@@ -168,8 +168,12 @@ Result<int> rollbacks(Context& cx, const LeaseOptions& o) {
         continue;
       }
       const auto text = [&](const char* name) { return printable(json::find_string(v, name).value_or(""), 300); };
-      t.row({text("rollback"), text("partner").empty() ? "own" : text("partner"), text("since"), text("until"),
-             grouped(static_cast<uint64_t>(json::find_int(v, "indicators").value_or(0))), text("reason")});
+      t.row({text("rollback"),
+             text("partner").empty()  ? "own"
+             : text("partner") == "*" ? "everybody"
+                                      : text("partner"),
+             text("since"), text("until"), grouped(static_cast<uint64_t>(json::find_int(v, "indicators").value_or(0))),
+             text("reason")});
     }
   }
   if (cx.json) return 0;

@@ -101,17 +101,15 @@ json::Node Core::rollback_list() const {
   return json::Node::object().set("ok", true).set("rollbacks", std::move(list));
 }
 
-// Leases come back as the guard judges them now; those that a rollback ended by name stay away until their indicator
-// has a new version or a person approves.
+// Leases come back as the guard judges them now.
 Result<json::Node> Core::resume(const json::Value& request, Time now) {
   TRY(const Rollback rule, rollbacks_.remove(json::find_string(request, "rollback").value_or("")));
   for (const Lease& lease : book_->snapshot(true)) {
-    if (lease.ended_by == enforce::ended::kRolledBack && lease.partner == rule.partner && lease.ended_at == rule.at)
+    if (lease.ended_by == enforce::ended::kRolledBack && rule.partner == lease.partner && lease.ended_at == rule.at)
       lifted_.erase(lease.indicator + "|" + lease.version + "|" + lease.target.text());
   }
   for (size_t i = 0; i < rows_.size(); ++i) {
-    if (rows_[i].usable && sources_[rows_[i].source].partner == rule.partner && rows_[i].arrived >= rule.since &&
-        rows_[i].arrived <= rule.until)
+    if (rows_[i].usable && rule.covers(sources_[rows_[i].source].partner, rows_[i].arrived))
       propose_addresses(static_cast<uint32_t>(i + 1), now);
   }
   apply(now);

@@ -150,6 +150,18 @@ TEST(Rollback, AFileThatCannotBeReadLetsNothingBack) {
   w.page({sample(5).text()});
   EXPECT_EQ(w.on("198.51.100.5"), 'd') << "what comes now is not concerned";
   EXPECT_THAT(w.ask(R"({"cmd":"rollbacks"})"), HasSubstr("could not be read"));
+  EXPECT_EQ(*w.files.read("/state/rollbacks.json.damaged"), R"({"next":2,"rollb)");
+  // Another rule beside it, and a start: it still holds for everybody, and only for what came before.
+  w.ask(
+      R"({"cmd":"rollback","partner":"JP","since":"2027-01-01T00:00:00Z","until":"2027-01-01T00:00:01Z","yes":true})");
+  w.restart();
+  w.agreements();
+  w.later();
+  EXPECT_EQ(w.blocked(), "----");
+  EXPECT_EQ(w.on("198.51.100.5"), 'd');
+  // R1 of the lost file has its number no more; the rule's own ends it.
+  EXPECT_THAT(w.ask(R"({"cmd":"resume","rollback":"R1"})"), HasSubstr(R"("ok":true)"));
+  EXPECT_EQ(w.blocked(), "dddd");
 }
 
 TEST(Rollback, RefusesWhatItCannotMean) {

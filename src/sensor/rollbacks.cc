@@ -27,9 +27,10 @@ Result<Rollback> from_json(const json::Value& v) {
 }  // namespace
 
 std::string Rollback::sentence() const {
-  return "what " + (partner.empty() ? "was our own" : partner + " shared") + " from " + to_text(since) + " to " +
-         to_text(until) + " was rolled back at " + to_text(at) + (reason.empty() ? "" : ": " + printable(reason, 200)) +
-         "; 'entente lease resume " + name() + "' takes that back";
+  const std::string what = partner.empty() ? "was our own" : partner == "*" ? "came" : partner + " shared";
+  return "what " + what + " from " + to_text(since) + " to " + to_text(until) + " was rolled back at " + to_text(at) +
+         (reason.empty() ? "" : ": " + printable(reason, 200)) + "; 'entente lease resume " + name() +
+         "' takes that back";
 }
 
 json::Node to_json(const Rollback& r) {
@@ -60,13 +61,16 @@ void Rollbacks::load(Time now) {
   for (const auto& r : all_) next_ = std::max(next_, r.id + 1);
   if (done.ok()) return;
   say_error("rollbacks cannot be read, so nothing that came before now blocks: {}", done.error().text());
-  damaged_ = true;
+  if (const auto text = files_.read(path_); text.ok()) (void)files_.write_atomic(path_ + ".damaged", *text, 0600).ok();
   all_ = {{.id = next_++,
-           .partner = "",
+           .partner = "*",
            .since = Time{0},
            .until = now,
            .at = now,
            .reason = "the file of rollbacks could not be read"}};
+  // Kept, so that what comes from now on is not concerned after the next start either.
+  if (const Status kept = save(all_, next_); !kept.ok())
+    say_error("the rule in their place is not kept: {}", kept.error().text());
 }
 
 Status Rollbacks::save(const std::vector<Rollback>& all, uint64_t next) {
@@ -97,13 +101,12 @@ Result<Rollback> Rollbacks::remove(std::string_view name) {
   all.erase(all.begin() + (it - all_.begin()));
   CHECK_OK(save(all, next_));
   all_ = std::move(all);
-  damaged_ = false;
   return removed;
 }
 
 const Rollback* Rollbacks::covers(const std::string& partner, Time arrived) const {
   for (const auto& r : all_) {
-    if ((damaged_ || r.partner == partner) && r.since <= arrived && arrived <= r.until) return &r;
+    if (r.covers(partner, arrived)) return &r;
   }
   return nullptr;
 }

@@ -16,13 +16,17 @@ namespace entente::sensor {
 
 struct Rollback {
   uint64_t id = 0;       // shown as "R3"
-  std::string partner;   // "" = own
+  std::string partner;   // "" = own, "*" = everybody
   Time since{0}, until;  // of arrival: [since, until]
   Time at;               // when it was ordered
   std::string reason;    // for people; may be empty
 
   [[nodiscard]] std::string name() const { return "R" + std::to_string(id); }
   [[nodiscard]] std::string sentence() const;
+  // Does an indicator of this partner, arrived then, fall under it?
+  [[nodiscard]] bool covers(std::string_view whose, Time arrived) const {
+    return (partner == "*" || partner == whose) && since <= arrived && arrived <= until;
+  }
 };
 [[nodiscard]] json::Node to_json(const Rollback& rollback);
 
@@ -30,7 +34,8 @@ struct Rollback {
 class Rollbacks {
  public:
   Rollbacks(Files& files, std::string path) : files_(files), path_(std::move(path)) {}
-  // A file that cannot be read must not let blocks come back: then all that came before `now` is rolled back, and said.
+  // A file that cannot be read must not let blocks come back: it is put aside as PATH.damaged, and a rule takes its
+  // place by which all that came before `now` is rolled back.
   void load(Time now);
   // Durable when it returns; an error has changed nothing. The id is given here.
   Result<Rollback> add(Rollback rollback);
@@ -47,7 +52,6 @@ class Rollbacks {
   std::string path_;
   std::vector<Rollback> all_;
   uint64_t next_ = 1;
-  bool damaged_ = false;  // all_ stands for a file that could not be read: every partner is covered
 };
 
 }  // namespace entente::sensor
