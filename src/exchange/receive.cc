@@ -232,6 +232,21 @@ Status Receiver::finish(Link& l, const agreement::State& state, const std::strin
   return {};
 }
 
+Result<std::shared_ptr<taxii::Fetched>> Receiver::page_after(taxii::Client& client, const agreement::Document& document,
+                                                             const std::string& time, int wait_seconds) const {
+  if (!cx_.clock_safe())
+    return make_error(ErrorKind::kDenied, "CLOCK_UNSAFE: this node's clock was set back behind its own log",
+                      to_text(cx_.clock.now()), "set the clock right; nothing is taken until then");
+  taxii::Client::Get get;
+  if (!time.empty()) {
+    TRY(get.added_after, parse_time(time));
+  }
+  get.all_versions = true;
+  get.limit = cx_.config.pull_page;
+  get.wait_seconds = wait_seconds;
+  return client.objects(agreement_root(document), "to-" + lower(cx_.config.party), get);
+}
+
 Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& peer, const std::string& agreement_id,
                                       int wait_seconds) {
   Link& l = link(agreement_id, peer);
@@ -241,18 +256,8 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
     return make_error(ErrorKind::kDenied, "the agreement is not in force between us and the partner", agreement_id,
                       "see 'entente agreement state'");
   }
-  if (!cx_.clock_safe())
-    return make_error(ErrorKind::kDenied, "CLOCK_UNSAFE: this node's clock was set back behind its own log",
-                      to_text(cx_.clock.now()), "set the clock right; nothing is taken until then");
   CHECK_OK(load_link(l, agreement_id, peer));
-  taxii::Client::Get get;
-  if (!l.position.empty()) {
-    TRY(get.added_after, parse_time(l.position));
-  }
-  get.all_versions = true;
-  get.limit = cx_.config.pull_page;
-  get.wait_seconds = wait_seconds;
-  TRY(const auto page, client.objects(agreement_root(*before->document), "to-" + lower(cx_.config.party), get));
+  TRY(const auto page, page_after(client, *before->document, l.position, wait_seconds));
   // The agreement may have ended while we waited.
   const auto state = instruments_.state(agreement_id);
   if (!state || !state->document || !state->live(peer, cx_.config.party)) {

@@ -86,6 +86,9 @@ class Receiver {
                                             agreement::KeyRole role, Time at);
   static std::string row_key(std::string_view id, std::string_view version);
   struct Page;
+  // A page of what the partner has for us after this time ("" = from the beginning). kDenied at an unsafe clock.
+  Result<std::shared_ptr<taxii::Fetched>> page_after(taxii::Client& client, const agreement::Document& document,
+                                                     const std::string& time, int wait_seconds) const;
   Link& link(const std::string& agreement_id, const std::string& peer);
   Status load_link(Link& l, const std::string& agreement_id, const std::string& peer);
   Status take_manifest(Link& l, const agreement::State& state, const std::string& peer, const json::Value& object,

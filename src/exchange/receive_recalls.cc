@@ -23,9 +23,6 @@ Result<size_t> Receiver::pull_recalls(taxii::Client& client, const std::string& 
   if (!before)
     return make_error(ErrorKind::kDenied, "no agreement binds us and the partner", agreement_id,
                       "see 'entente agreement state'");
-  if (!cx_.clock_safe())
-    return make_error(ErrorKind::kDenied, "CLOCK_UNSAFE: this node's clock was set back behind its own log",
-                      to_text(cx_.clock.now()), "set the clock right; nothing is taken until then");
   CHECK_OK(load_link(l, agreement_id, peer));
   if (l.looked_from != l.position || l.looked_to.empty()) {  // the first look since objects were taken
     l.looked_from = l.looked_to = l.position;
@@ -34,14 +31,7 @@ Result<size_t> Receiver::pull_recalls(taxii::Client& client, const std::string& 
       for (const auto& listed : o->manifest.objects) l.announced[row_key(listed.id, listed.version)] = listed;
     }
   }
-  taxii::Client::Get get;
-  if (!l.looked_to.empty()) {
-    TRY(get.added_after, parse_time(l.looked_to));
-  }
-  get.all_versions = true;
-  get.limit = cx_.config.pull_page;
-  get.wait_seconds = wait_seconds;
-  TRY(const auto page, client.objects(agreement_root(*before->document), "to-" + lower(me), get));
+  TRY(const auto page, page_after(client, *before->document, l.looked_to, wait_seconds));
   const auto state = bound();
   if (!state) return make_error(ErrorKind::kDenied, "the agreement ended while we waited", agreement_id);
 

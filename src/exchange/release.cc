@@ -19,6 +19,10 @@ std::string count_key(std::string_view agreement_id, std::string_view to) {
   return std::string(agreement_id) + " " + std::string(to);
 }
 
+Listed listed_tombstone(const stix::Summary& summary, std::string_view text) {
+  return {std::string(summary.id), std::string(summary.version), sha256_hex(text), {}, "amber+strict", "red", true};
+}
+
 }  // namespace
 
 // The objects of one decision. Raw texts are held in a deque so that views into them stay.
@@ -186,6 +190,41 @@ Status Releaser::fill_context(Graph& graph, const std::string& to, const std::st
   return {};
 }
 
+Manifest Releaser::begin_manifest(const agreement::State& state, const std::string& to) const {
+  Manifest m;
+  m.id = std::string(kManifestType) + "--" + random_uuid().text();
+  m.agreement = state.agreement_id;
+  m.agreement_version = state.document->hash;
+  m.from = cx_.config.party;
+  m.to = to;
+  m.at = cx_.clock.now();
+  m.salt = random_bytes(32);
+  m.object_salt = random_bytes(32);
+  return m;
+}
+
+Status Releaser::seal_manifest(Manifest& m, const Uuid& target, Evidence::Transaction& tx) const {
+  TRY(const auto leaf, tx.add_leaf(m.agreement, m.agreement_version, "release", m.to, m.salt, m.record()));
+  m.leaf_index = leaf.index;
+  m.leaf = leaf.text;
+  m.kid = cx_.config.node_kid;
+  m.signature = sign_manifest(m, cx_.node_key);
+  const std::string text = manifest_object(m);
+  json::Document doc;
+  CHECK_OK(doc.parse(text));
+  TRY(const stix::Summary summary, stix::summarize(doc.root()));
+  RowMeta meta;
+  meta.by = m.from;
+  meta.agreement = m.agreement;
+  tx.change.add(target, summary, text, meta.text());
+  return {};
+}
+
+std::string Releaser::sent_id(const agreement::State& state, const std::string& to, const std::string& id) const {
+  auto as = cx_.store.get("sent-as", count_key(state.agreement_id, to) + " " + id);
+  return as.ok() ? *as : id;
+}
+
 Result<bool> Releaser::batch(const agreement::State& state, const std::vector<agreement::State>& all,
                              const std::string& to, const Uuid& source, const std::string& source_name,
                              const std::string& originator) {
@@ -274,15 +313,7 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   }
 
   Evidence::Transaction tx = evidence_.begin();
-  Manifest m;
-  m.id = std::string(kManifestType) + "--" + random_uuid().text();
-  m.agreement = state.agreement_id;
-  m.agreement_version = state.document->hash;
-  m.from = cx_.config.party;
-  m.to = to;
-  m.at = cx_.clock.now();
-  m.salt = random_bytes(32);
-  m.object_salt = random_bytes(32);
+  Manifest m = begin_manifest(state, to);
 
   ReleaseCount delta;
   store::Change rows_change;  // built after the manifest is known, so that the manifest comes first
@@ -337,39 +368,22 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
         .set("verdict", "withheld")
         .set("reasons", std::move(reasons));
     private_list.push(std::move(entry));
-    std::string sent_id = graph.rows[i].id;
-    if (auto as = cx_.store.get("sent-as", count_key(state.agreement_id, to) + " " + sent_id); as.ok()) sent_id = *as;
-    TRY(std::vector<store::Row> before, cx_.store.find(target, sent_id));
+    const std::string known_as = sent_id(state, to, graph.rows[i].id);
+    TRY(std::vector<store::Row> before, cx_.store.find(target, known_as));
     if (before.empty() || before.back().revoked) continue;
-    Sent s{i, agreement::tombstone(graph.objects[i].raw, sent_id, graph.rows[i].version), {}, {}};
+    Sent s{i, agreement::tombstone(graph.objects[i].raw, known_as, graph.rows[i].version), {}, {}};
     CHECK_OK(s.doc.parse(s.tombstone));
     TRY(s.summary, stix::summarize(s.doc.root()));
-    Listed l{std::string(s.summary.id),
-             std::string(s.summary.version),
-             sha256_hex(s.tombstone),
-             {},
-             "amber+strict",
-             "red",
-             true};
-    m.objects.push_back(std::move(l));
+    m.objects.push_back(listed_tombstone(s.summary, s.tombstone));
     sent.push_back(std::move(s));
     ++delta.reasons["RECALL_TOMBSTONE"];
   }
 
   if (!m.objects.empty()) {
-    TRY(const auto leaf, tx.add_leaf(state.agreement_id, m.agreement_version, "release", to, m.salt, m.record()));
-    m.leaf_index = leaf.index;
-    m.leaf = leaf.text;
-    m.kid = cx_.config.node_kid;
-    m.signature = sign_manifest(m, cx_.node_key);
-    const std::string manifest_text = manifest_object(m);
-    json::Document manifest_doc;
-    CHECK_OK(manifest_doc.parse(manifest_text));
-    TRY(const stix::Summary manifest_summary, stix::summarize(manifest_doc.root()));
+    CHECK_OK(seal_manifest(m, target, tx));
     RowMeta meta;
     meta.by = cx_.config.party;
     meta.agreement = state.agreement_id;
-    tx.change.add(target, manifest_summary, manifest_text, meta.text());
     size_t k = 0;
     for (const auto& s : sent) {
       const Listed& l = m.objects[k++];
@@ -443,15 +457,7 @@ Result<bool> Releaser::recalls(const agreement::State& state, const std::string&
   if (page.rows.empty()) return false;
 
   Evidence::Transaction tx = evidence_.begin();
-  Manifest m;
-  m.id = std::string(kManifestType) + "--" + random_uuid().text();
-  m.agreement = state.agreement_id;
-  m.agreement_version = state.document->hash;
-  m.from = cx_.config.party;
-  m.to = to;
-  m.at = cx_.clock.now();
-  m.salt = random_bytes(32);
-  m.object_salt = random_bytes(32);
+  Manifest m = begin_manifest(state, to);
   struct Told {
     std::string text, original;
     stix::Summary summary;
@@ -460,38 +466,22 @@ Result<bool> Releaser::recalls(const agreement::State& state, const std::string&
   std::deque<Told> told;
   for (const auto& row : page.rows) {
     if (!row.revoked) continue;
-    std::string sent_id = row.id;
-    if (auto as = cx_.store.get("sent-as", count_key(state.agreement_id, to) + " " + row.id); as.ok()) sent_id = *as;
-    TRY(const std::vector<store::Row> before, cx_.store.find(target, sent_id));
+    const std::string known_as = sent_id(state, to, row.id);
+    TRY(const std::vector<store::Row> before, cx_.store.find(target, known_as));
     if (before.empty() || before.back().revoked) continue;
     TRY(const std::string raw, cx_.store.raw(row));
     Told& t = told.emplace_back();
-    t.text = agreement::tombstone(raw, sent_id, row.version);
-    t.original = sent_id == row.id ? std::string() : row.id;
+    t.text = agreement::tombstone(raw, known_as, row.version);
+    t.original = known_as == row.id ? std::string() : row.id;
     CHECK_OK(t.doc.parse(t.text));
     TRY(t.summary, stix::summarize(t.doc.root()));
-    m.objects.push_back({std::string(t.summary.id),
-                         std::string(t.summary.version),
-                         sha256_hex(t.text),
-                         {},
-                         "amber+strict",
-                         "red",
-                         true});
+    m.objects.push_back(listed_tombstone(t.summary, t.text));
   }
   if (!m.objects.empty()) {
-    TRY(const auto leaf, tx.add_leaf(state.agreement_id, m.agreement_version, "release", to, m.salt, m.record()));
-    m.leaf_index = leaf.index;
-    m.leaf = leaf.text;
-    m.kid = cx_.config.node_kid;
-    m.signature = sign_manifest(m, cx_.node_key);
-    const std::string manifest_text = manifest_object(m);
-    json::Document manifest_doc;
-    CHECK_OK(manifest_doc.parse(manifest_text));
-    TRY(const stix::Summary summary, stix::summarize(manifest_doc.root()));
+    CHECK_OK(seal_manifest(m, target, tx));
     RowMeta meta;
     meta.by = cx_.config.party;
     meta.agreement = state.agreement_id;
-    tx.change.add(target, summary, manifest_text, meta.text());
     size_t k = 0;
     for (const Told& t : told) {
       const Listed& l = m.objects[k++];

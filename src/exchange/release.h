@@ -54,6 +54,11 @@ class Releaser {
   // What else came waits where it is until the agreement is live again.
   Result<bool> recalls(const agreement::State& state, const std::string& to, const Uuid& source,
                        const std::string& source_name);
+  // A manifest without objects yet; then, once it has them: its leaf, its signature, and its row before theirs.
+  [[nodiscard]] Manifest begin_manifest(const agreement::State& state, const std::string& to) const;
+  Status seal_manifest(Manifest& m, const Uuid& target, Evidence::Transaction& tx) const;
+  // The id under which the recipient knows an object.
+  [[nodiscard]] std::string sent_id(const agreement::State& state, const std::string& to, const std::string& id) const;
   Status fill_context(Graph& graph, const std::string& to, const std::string& agreement_id) const;
   [[nodiscard]] agreement::Inputs inputs(std::string_view to, const std::vector<agreement::State>& all) const;
   [[nodiscard]] std::vector<agreement::Hold> holds() const;

@@ -17,9 +17,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-Flow flow(const char* src, uint16_t src_port, const char* dst, uint16_t dst_port) {
-  return {.src = *parse_address(src), .dst = *parse_address(dst), .src_port = src_port, .dst_port = dst_port};
-}
 const Flow kClient = flow("192.0.2.1", 40000, "198.51.100.2", 443);
 const Flow kDnsClient = flow("2001:db8::1", 40000, "2001:db8::53", 53);
 

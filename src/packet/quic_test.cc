@@ -91,7 +91,7 @@ struct Probe {
   Recorder sink;
   Decoder decoder{sink};
   void datagram(const std::string& payload, const char* from = "192.0.2.1", bool answer = false) {
-    Flow f{.src = *parse_address(from), .dst = *parse_address("192.0.2.2"), .src_port = 50000, .dst_port = 443};
+    Flow f = flow(from, 50000, "192.0.2.2", 443);
     if (answer) {
       std::swap(f.src, f.dst);
       std::swap(f.src_port, f.dst_port);
@@ -179,10 +179,8 @@ TEST(Quic, OnlyWhatAClientSealed) {
 
 // Receivers of VXLAN ignore its reserved bits (RFC 7348 §5), so they must not be a way to hide in a "long header".
 TEST(Quic, ATunnelThatLooksLikeALongHeaderIsATunnel) {
-  const Flow inside{
-      .src = *parse_address("192.0.2.1"), .dst = *parse_address("192.0.2.53"), .src_port = 999, .dst_port = 53};
-  const Flow outside{
-      .src = *parse_address("10.0.0.1"), .dst = *parse_address("10.0.0.2"), .src_port = 5000, .dst_port = 4789};
+  const Flow inside = flow("192.0.2.1", 999, "192.0.2.53", 53);
+  const Flow outside = flow("10.0.0.1", 5000, "10.0.0.2", 4789);
   const std::string vxlan = std::string("\xc8\xff\xff\xff\x00\x00\x05\x00", 8) +
                             compose_udp(inside, compose_dns_query(1, "in.example", DnsType::kA));
   Recorder sink;

@@ -18,10 +18,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-Flow flow(const char* src, uint16_t src_port, const char* dst, uint16_t dst_port) {
-  return {.src = *parse_address(src), .dst = *parse_address(dst), .src_port = src_port, .dst_port = dst_port};
-}
-
 struct Probe {
   Recorder sink;
   Decoder decoder;

@@ -183,6 +183,9 @@ class Core {
   [[nodiscard]] std::string agreements_path() const { return config_.state_dir + "/agreements.json"; }
   Status load_objects(Time now);
   json::Node control_locked(const json::Value& request, Time now);
+  // Leases that a person ended: they stay off, and what the enforcer made of it stands in `out`, the leases as
+  // `member`.
+  void taken_off(const std::vector<enforce::Lease>& gone, Time now, std::string_view member, json::Node& out);
   Result<json::Node> roll_back(const json::Value& request, Time now);
   Result<json::Node> resume(const json::Value& request, Time now);
   [[nodiscard]] json::Node rollback_list() const;

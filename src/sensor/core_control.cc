@@ -77,6 +77,21 @@ json::Node Core::lease_node(const Lease& lease, Time now) const {
   return n;
 }
 
+void Core::taken_off(const std::vector<Lease>& gone, Time now, std::string_view member, json::Node& out) {
+  ended(gone);
+  json::Node list = json::Node::array();
+  for (const Lease& lease : gone) {
+    lifted_.insert(lease.indicator + "|" + lease.version + "|" + lease.target.text());
+    list.push(lease_node(lease, now));
+  }
+  retry_enforcer_ = Time{0};
+  apply(now);
+  (void)book_->flush(true).ok();
+  // The result per enforcer (safety rule 9).
+  out.set(member, std::move(list)).set("enforcer", enforcer_.name()).set("applied", enforcer_error_.empty());
+  if (!enforcer_error_.empty()) out.set("error", enforcer_error_);
+}
+
 std::string Core::control(std::string_view request) {
   const auto document = json::parse(request, {.max_bytes = 65536, .max_depth = 8});
   if (!document.ok()) return json::write(error_node(document.error()));
@@ -106,18 +121,7 @@ json::Node Core::control_locked(const json::Value& request, Time now) {
     const auto lifted = book_->end(*query, enforce::ended::kLifted, now);
     if (lifted.empty())
       return error_node(make_error(ErrorKind::kNotFound, "no lease in force fits", {}, "see `entente lease list`"));
-    ended(lifted);
-    json::Node list = json::Node::array();
-    for (const Lease& lease : lifted) {
-      lifted_.insert(lease.indicator + "|" + lease.version + "|" + lease.target.text());
-      list.push(lease_node(lease, now));
-    }
-    retry_enforcer_ = Time{0};
-    apply(now);
-    (void)book_->flush(true).ok();
-    // The result per enforcer (safety rule 9).
-    out.set("lifted", std::move(list)).set("enforcer", enforcer_.name()).set("applied", enforcer_error_.empty());
-    if (!enforcer_error_.empty()) out.set("error", enforcer_error_);
+    taken_off(lifted, now, "lifted", out);
     return out;
   }
   if (cmd == "rollbacks") return rollback_list();

@@ -54,8 +54,8 @@ Result<json::Node> Core::roll_back(const json::Value& request, Time now) {
       ids.push_back(lease.id);
   }
   json::Node out = json::Node::object().set("ok", true).set("indicators", indicators.size());
-  json::Node list = json::Node::array();
   if (!json::find_bool(request, "yes").value_or(false)) {
+    json::Node list = json::Node::array();
     for (const uint64_t id : ids) list.push(lease_node(*book_->find(id), now));
     return out.set("leases", std::move(list)).set("done", false);
   }
@@ -70,21 +70,13 @@ Result<json::Node> Core::roll_back(const json::Value& request, Time now) {
                                            .until = span.until,
                                            .at = now,
                                            .reason = std::string(json::find_string(request, "reason").value_or(""))}));
+  std::vector<Lease> gone;
   for (const uint64_t id : ids) {
-    const auto gone = book_->end({.id = id}, enforce::ended::kRolledBack, now);
-    ended(gone);
-    for (const Lease& lease : gone) {
-      lifted_.insert(lease.indicator + "|" + lease.version + "|" + lease.target.text());
-      list.push(lease_node(lease, now));
-    }
+    for (Lease& lease : book_->end({.id = id}, enforce::ended::kRolledBack, now)) gone.push_back(std::move(lease));
   }
-  retry_enforcer_ = Time{0};
-  apply(now);
-  (void)book_->flush(true).ok();
+  taken_off(gone, now, "leases", out);
   emit("rolled_back", to_json(rule).set("leases", ids.size()).set("indicators", indicators.size()));
-  out.set("leases", std::move(list)).set("done", true).set("rollback", rule.name());
-  out.set("enforcer", enforcer_.name()).set("applied", enforcer_error_.empty());
-  if (!enforcer_error_.empty()) out.set("error", enforcer_error_);
+  out.set("done", true).set("rollback", rule.name());
   return out;
 }
 

@@ -8,6 +8,10 @@
 
 namespace entente::packet {
 
+inline Flow flow(const char* src, uint16_t src_port, const char* dst, uint16_t dst_port) {
+  return {.src = *parse_address(src), .dst = *parse_address(dst), .src_port = src_port, .dst_port = dst_port};
+}
+
 class Recorder final : public Sink {
  public:
   std::vector<std::string> events;
