@@ -243,6 +243,9 @@ std::optional<Passed> Decider::try_permit(size_t i, const Label& label, const Ru
   if (rule.suspended)
     out.push_back(reason("SUSPENDED", rule,
                          fmt::format("flow {} is suspended: the party that suspended it may resume", flow.id)));
+  if (!in_.unwitnessed.empty())
+    if (auto why = in_.unwitnessed.find(rule.doc->agreement_id); why != in_.unwitnessed.end())
+      out.push_back(reason("UNWITNESSED", rule, why->second));
   const auto& closed = rule.state->suspended_sectors;
   if (!closed.empty() && (f.sectors.empty() || std::any_of(f.sectors.begin(), f.sectors.end(),
                                                            [&](auto s) { return closed.contains(std::string(s)); })))

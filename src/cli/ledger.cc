@@ -1,5 +1,8 @@
-// ledger checkpoint|audit|prove|verify: offline, over folders of tiles
+// ledger audit|checkpoint|prove|verify: over folders of tiles, or a ledger that a node serves. ledger
+// reconcile|conflicts| settle: with a running node.
+#include <algorithm>
 #include <cstdio>
+#include <map>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +14,7 @@
 #include "cli/internal/table.h"
 #include "exchange/names.h"
 #include "json/node.h"
+#include "ledger/cosignature.h"
 #include "ledger/leaf.h"
 #include "ledger/tile_log.h"
 #include "node/config.h"
@@ -20,9 +24,44 @@ namespace {
 
 using json::Node;
 
+// A ledger that a node serves, as the audit reads it: static files over HTTPS.
+class ServedFiles final : public Files {
+ public:
+  explicit ServedFiles(std::unique_ptr<taxii::Client> client) : client_(std::move(client)) {}
+  Result<std::string> read(const std::string& path) override {
+    TRY(net::Response r, client_->get(path, "*/*"));
+    if (r.status == 404) return make_error(ErrorKind::kNotFound, "the node serves no such file", path);
+    if (r.status == 401 || r.status == 403)
+      return make_error(ErrorKind::kDenied, "the node does not know you, or may not show you this ledger", path,
+                        "give --token-file of an auditor, or --tls-dir of a node that is party to the agreement");
+    if (r.status != 200) return make_error(ErrorKind::kUnavailable, "HTTP " + std::to_string(r.status), path);
+    return std::move(r.body);
+  }
+  Result<uint64_t> size(const std::string& path) override {
+    TRY(const std::string text, read(path));
+    return text.size();
+  }
+  bool exists(const std::string& path) override { return read(path).ok(); }
+  // Old partial tiles that still lie in the folder are not asked for: nobody needs to keep them.
+  Result<std::vector<std::string>> list(const std::string&) override { return std::vector<std::string>{}; }
+  Status write_atomic(const std::string&, std::string_view, int) override { return read_only(); }
+  Status append(const std::string&, std::string_view, bool) override { return read_only(); }
+  Status truncate(const std::string&, uint64_t) override { return read_only(); }
+  Status make_dirs(const std::string&) override { return read_only(); }
+  Status remove(const std::string&) override { return read_only(); }
+
+ private:
+  static Error read_only() { return make_error(ErrorKind::kUnsupported, "a ledger that is served cannot be written"); }
+  std::unique_ptr<taxii::Client> client_;
+};
+
 struct Options {
   std::string dir, agreement, folder, origin, key, file, out;
+  std::string url, pin, token_file, tls_dir;  // a ledger that is served
+  std::vector<std::string> witnesses;         // NAME=HEX
+  std::string party, reason;
   uint64_t index = 0;
+  Target target;
 };
 
 struct Where {
@@ -33,6 +72,19 @@ struct Where {
 // The ledgers that the options name: one, or all of a node's.
 Result<std::vector<Where>> places(const Options& o) {
   std::vector<Where> out;
+  if (!o.url.empty()) {
+    if (o.origin.empty() || o.key.empty())
+      return invalid("a served ledger needs its origin and key", o.url,
+                     "give --origin NAME --key HEX (both stand in the agreement)");
+    const size_t host = o.url.find("://");
+    const size_t path = host == std::string::npos ? std::string::npos : o.url.find('/', host + 3);
+    if (path == std::string::npos) return invalid("the address names no ledger", o.url, "https://HOST/ledger/UUID");
+    std::string folder = o.url.substr(path);
+    while (folder.ends_with('/')) folder.pop_back();
+    TRY(PublicKey key, PublicKey::from_hex(o.key));
+    out.push_back({std::move(folder), o.origin, std::move(key)});
+    return out;
+  }
   if (!o.folder.empty()) {
     if (o.origin.empty() || o.key.empty())
       return invalid("a ledger folder needs its origin and key", o.folder,
@@ -58,22 +110,82 @@ Result<std::vector<Where>> places(const Options& o) {
   return out;
 }
 
+// Where the ledger that the options name is read from.
+Result<std::unique_ptr<Files>> files_of(const Options& o) {
+  if (o.url.empty()) return std::unique_ptr<Files>(std::make_unique<PosixFiles>());
+  net::ClientOptions c;
+  const size_t host = o.url.find("://");
+  const size_t path = host == std::string::npos ? std::string::npos : o.url.find('/', host + 3);
+  c.url = o.url.substr(0, path);
+  if (o.pin.empty()) {
+    c.system_ca = true;
+  } else {
+    c.pin_spki_sha256 = {o.pin};
+  }
+  if (!o.tls_dir.empty()) {
+    c.cert_file = o.tls_dir + "/keys/tls.crt";
+    c.key_file = o.tls_dir + "/keys/tls.key";
+  }
+  std::string authorization;
+  if (!o.token_file.empty()) {
+    PosixFiles local;
+    TRY(std::string token, local.read(o.token_file));
+    while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
+    authorization = "Bearer " + token;
+  }
+  TRY(auto transport, net::connect_to(c));
+  return std::unique_ptr<Files>(
+      std::make_unique<ServedFiles>(std::make_unique<taxii::Client>(std::move(transport), authorization)));
+}
+
+// "NAME=HEX" of each --witness.
+Result<std::map<std::string, PublicKey>> witnesses_of(const Options& o) {
+  std::map<std::string, PublicKey> out;
+  for (const auto& w : o.witnesses) {
+    const size_t eq = w.find('=');
+    if (eq == std::string::npos) return invalid("a witness is given as NAME=KEY", w, "JP/witness/1=64 hex digits");
+    TRY(PublicKey key, PublicKey::from_hex(w.substr(eq + 1)));
+    out.emplace(w.substr(0, eq), std::move(key));
+  }
+  return out;
+}
+
+// "JP/witness/1 2027-01-15T05:12:10Z" of those that cosigned the head. A name that was asked for and is not there is
+// said, and fails the audit.
+Result<std::string> cosigners(Files& files, const Where& w, const std::map<std::string, PublicKey>& known, bool& all) {
+  std::string out;
+  if (known.empty()) return out;
+  TRY(const std::string note, files.read(w.folder + "/checkpoint"));
+  TRY(const auto found, ledger::cosignatures(note, known));
+  for (const auto& [name, _] : known) {
+    const auto c = std::find_if(found.begin(), found.end(), [&](const auto& f) { return f.name == name; });
+    if (!out.empty()) out += ", ";
+    out += name + (c == found.end() ? std::string(": NOT COSIGNED") : " " + to_text(c->at).substr(0, 19) + "Z");
+    all = all && c != found.end();
+  }
+  return out;
+}
+
 Result<int> audit(Context& cx, const Options& o) {
   TRY(const auto all, places(o));
-  PosixFiles files;
+  TRY(const auto store, files_of(o));
+  TRY(const auto known, witnesses_of(o));
+  Files& files = *store;
   bool ok = true;
-  Table t({"ledger", "entries", "root", "result"});
+  Table t({"ledger", "entries", "root", "result", known.empty() ? "" : "cosigned by"});
   for (const auto& w : all) {
     const auto r = ledger::audit(files, w.folder, w.origin, w.key);
     ok = ok && r.ok;
+    TRY(const std::string by, cosigners(files, w, known, ok));
     const std::string root = r.checkpoint ? hex(view(r.checkpoint->root)) : "";
     if (cx.json) {
       Node n = Node::object();
       n.set("ledger", w.folder).set("origin", w.origin).set("ok", r.ok).set("entries", r.entries).set("root", root);
+      if (!known.empty()) n.set("cosigned_by", by);
       n.set("bad_entry", r.bad_entry ? Node(*r.bad_entry) : Node()).set("problem", r.problem);
       std::puts(json::write(n).c_str());
     } else {
-      t.row({w.origin, grouped(r.entries), root.substr(0, 16), r.ok ? "whole and signed" : r.problem});
+      t.row({w.origin, grouped(r.entries), root.substr(0, 16), r.ok ? "whole and signed" : r.problem, by});
     }
   }
   if (!cx.json) t.print();
@@ -149,21 +261,151 @@ Result<int> verify(Context& cx, const Options& o) {
   return included ? 0 : 1;
 }
 
+std::vector<json::Value> list_at(const json::Value& object, std::string_view name) {
+  std::vector<json::Value> out;
+  const auto list = json::find(object, name);
+  json::Array items;
+  if (!list || list->get_array().get(items) != simdjson::SUCCESS) return out;
+  for (const json::Value v : items) out.push_back(v);
+  return out;
+}
+
+// Both directions between this party and another, computed here and there.
+Result<int> reconcile(Context& cx, const Options& o) {
+  TRY(NodeClient node, NodeClient::connect(o.target));
+  if (o.target.dir.empty())
+    return invalid("the partner is asked with this node's TLS key", {}, "give --dir of the node");
+  TRY(const node::NodeConfig config, node::load_config(o.target.dir));
+  TRY(const json::Document peers, node.get("/api/v1/peers"));
+  net::ClientOptions c;
+  for (const json::Value p : list_at(peers.root(), "peers")) {
+    if (json::find_string(p, "party").value_or("") != o.party) continue;
+    c.url = json::find_string(p, "url").value_or("");
+    for (const auto pin : json::string_list(json::find_array(p, "spki"))) c.pin_spki_sha256.emplace_back(pin);
+  }
+  if (c.url.empty())
+    return make_error(ErrorKind::kNotFound, "there is no such partner", o.party, "see 'entente peer list'");
+  c.cert_file = config.key("tls.crt");
+  c.key_file = config.key("tls.key");
+  TRY(auto transport, net::connect_to(c));
+  taxii::Client partner(std::move(transport), "");
+  TRY(const json::Document agreements, node.get("/api/v1/agreements"));
+  bool same = true;
+  bool clean = true;
+  bool any = false;
+  Table t({"agreement", "from", "to", "releases", "acknowledged", "missing", "late", "extra", "objects", "refused",
+           "both ends"});
+  for (const json::Value a : list_at(agreements.root(), "agreements")) {
+    const std::string id(json::find_string(a, "agreement_id").value_or(""));
+    if (!o.agreement.empty() && exchange::bare_uuid(o.agreement) != exchange::bare_uuid(id)) continue;
+    for (const auto& [from, to] : {std::pair(config.party, o.party), std::pair(o.party, config.party)}) {
+      const std::string base = "/ledger/" + exchange::bare_uuid(id) + "/reconciliation?from=" + from + "&to=" + to;
+      auto mine = node.get(base);
+      if (!mine.ok()) {
+        if (mine.error().kind == ErrorKind::kInvalid || mine.error().kind == ErrorKind::kNotFound)
+          continue;  // not of it
+        return std::move(mine).error();
+      }
+      any = true;
+      const auto result = json::find(mine->root(), "result");
+      if (!result) return make_error(ErrorKind::kCorrupt, "the node's answer has no result", base);
+      const json::Value r = *result;
+      const auto number = [&](const char* name) { return static_cast<uint64_t>(json::find_int(r, name).value_or(0)); };
+      const std::string limits = "&from_entries=" + std::to_string(number("from_entries")) +
+                                 "&to_entries=" + std::to_string(number("to_entries"));
+      TRY(const net::Response answer, partner.get(base + limits, "application/json"));
+      const auto theirs = json::parse(answer.body);
+      const std::string digest(json::find_string(mine->root(), "sha256").value_or(""));
+      const bool behind = answer.status == 503;
+      const bool equal =
+          answer.status == 200 && theirs.ok() && json::find_string(theirs->root(), "sha256").value_or("") == digest;
+      same = same && (equal || behind);
+      const auto count = [&](const char* name) { return uint64_t{list_at(r, name).size()}; };
+      clean = clean && count("missing") == 0 && count("extra") == 0;
+      const std::string verdict = equal    ? "the same"
+                                  : behind ? "the partner is behind: ask again"
+                                           : "DIFFERENT (HTTP " + std::to_string(answer.status) + ")";
+      if (cx.json) {
+        Node n = Node::object();
+        n.set("sha256", digest).set("same", equal).set("partner_behind", behind).set("result", Node::from(r));
+        std::puts(json::write(n).c_str());
+      } else {
+        t.row({id, from, to, grouped(number("releases")), grouped(number("matched")), grouped(count("missing")),
+               grouped(count("late")), grouped(count("extra")), grouped(number("objects_received")),
+               grouped(number("objects_refused")), verdict});
+      }
+    }
+  }
+  if (!any)
+    return make_error(ErrorKind::kNotFound, "there is no agreement with this partner", o.party,
+                      "see 'entente agreement state'");
+  if (!cx.json) {
+    t.print();
+    std::puts(
+        clean ? "Each side has all that the other released to it, up to the entries that both hold."
+              : "missing: released by FROM, and TO has not acknowledged it; extra: TO acknowledges what FROM's ledger "
+                "does not show.");
+  }
+  return same && clean ? 0 : 1;
+}
+
+Result<int> conflicts(Context& cx, const Options& o) {
+  TRY(NodeClient node, NodeClient::connect(o.target));
+  TRY(const json::Document doc, node.get("/api/v1/ledger/conflicts"));
+  Table t({"agreement", "ledger of", "since (UTC)", "what cannot be true"});
+  for (const json::Value c : list_at(doc.root(), "conflicts")) {
+    if (cx.json) {
+      std::puts(json::write(Node::from(c)).c_str());
+      continue;
+    }
+    const auto text = [&](const char* name) { return std::string(json::find_string(c, name).value_or("")); };
+    t.row({text("agreement_id"), text("party"), text("at").substr(0, 19), text("problem")});
+  }
+  if (cx.json) return 0;
+  if (t.empty())
+    std::puts("No ledger of a partner contradicts itself.");
+  else
+    t.print();
+  return 0;
+}
+
+Result<int> settle(Context& cx, const Options& o) {
+  TRY(NodeClient node, NodeClient::connect(o.target));
+  Node body = Node::object();
+  body.set("agreement_id", o.agreement).set("party", o.party).set("reason", o.reason);
+  TRY(const json::Document doc, node.post("/api/v1/ledger/settle", json::write(body)));
+  if (cx.json)
+    std::puts(json::write(Node::from(doc.root())).c_str());
+  else
+    std::printf("settled: objects go to %s again; the leaf \"conflict\" stays, and \"settlement\" stands beside it\n",
+                o.party.c_str());
+  return 0;
+}
+
 }  // namespace
 
 void add_ledger_commands(CLI::App& app, Context& cx) {
-  auto* l = app.add_subcommand("ledger", "audit, prove and verify, offline");
+  auto* l = app.add_subcommand("ledger", "audit, prove, verify and reconcile");
   l->require_subcommand(1);
   auto o = std::make_shared<Options>();
   const auto where = [o](CLI::App* c) {
     c->add_option("--dir", o->dir, "a node's folder: all its ledgers");
     c->add_option("--agreement", o->agreement, "only the one of this agreement");
     c->add_option("--ledger", o->folder, "or: a folder of tiles");
-    c->add_option("--origin", o->origin, "with --ledger: name in its checkpoint, entente/<party>/<uuid>");
-    c->add_option("--key", o->key, "with --ledger: the log's public key, 64 hex digits");
+    c->add_option("--origin", o->origin, "with --ledger, --url: name in its checkpoint, entente/<party>/<uuid>");
+    c->add_option("--key", o->key, "with --ledger, --url: the log's public key, 64 hex digits");
+  };
+  const auto served = [o](CLI::App* c) {
+    c->add_option("--url", o->url,
+                  "or: one that a node serves, https://HOST:PORT/ledger/UUID (…/mirror/PARTY: its copy)");
+    c->add_option("--pin", o->pin, "with --url: SHA-256 of the server's TLS key, 64 hex digits");
+    c->add_option("--token-file", o->token_file, "with --url: file with an auditor's token");
+    c->add_option("--tls-dir", o->tls_dir, "with --url: folder of the node whose TLS key is shown");
+    c->add_option("--witness", o->witnesses, "NAME=KEY: must have cosigned the head; may be given several times");
   };
   auto* c = l->add_subcommand("audit", "every entry against its hash, every hash against the signed root");
   where(c);
+  served(c);
   c->callback([&cx, o] { finish(cx, audit(cx, *o)); });
   c = l->add_subcommand("checkpoint", "the signed head");
   where(c);
@@ -178,6 +420,21 @@ void add_ledger_commands(CLI::App& app, Context& cx) {
   c->add_option("--origin", o->origin, "the log's name")->required();
   c->add_option("--key", o->key, "the log's public key, 64 hex digits")->required();
   c->callback([&cx, o] { finish(cx, verify(cx, *o)); });
+  c = l->add_subcommand("reconcile",
+                        "what each side released against what the other acknowledged; computed at both ends");
+  o->target.add_options(*c);
+  c->add_option("--with", o->party, "the partner, for example JP")->required();
+  c->add_option("--agreement", o->agreement, "only under this one");
+  c->callback([&cx, o] { finish(cx, reconcile(cx, *o)); });
+  c = l->add_subcommand("conflicts", "ledgers of partners that contradict themselves");
+  o->target.add_options(*c);
+  c->callback([&cx, o] { finish(cx, conflicts(cx, *o)); });
+  c = l->add_subcommand("settle", "a person has settled a conflict: objects go to the partner again");
+  o->target.add_options(*c);
+  c->add_option("--agreement", o->agreement, "id")->required();
+  c->add_option("--party", o->party, "whose ledger")->required();
+  c->add_option("--reason", o->reason, "stands in the ledger")->required();
+  c->callback([&cx, o] { finish(cx, settle(cx, *o)); });
 }
 
 }  // namespace entente::cli

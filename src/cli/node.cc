@@ -114,14 +114,20 @@ Result<int> status(Context& cx, const Target& target) {
     std::puts("");
     peers.print();
   }
-  Table ledgers({"ledger of", "entries", "partner", "partner's entries", "releases proved", "conflict"});
+  Table ledgers({"ledger of", "entries", "cosigned", "partner", "partner's entries", "leaves proved", "conflict"});
   if (const auto list = json::find_array(root, "ledger")) {
     for (const json::Value l : *list) {
+      std::string cosigned;
+      if (const auto w = json::find(l, "witnesses")) {
+        cosigned = number(*w, "cosigned");
+        if (json::find_bool(*w, "overdue").value_or(false)) cosigned += " OVERDUE";
+      }
       if (const auto mirrors = json::find_object(l, "mirror")) {
         for (const auto m : *mirrors) {
           const json::Value v = m.value;
-          ledgers.row({text(l, "agreement_id"), number(l, "entries"), std::string(m.key), number(v, "entries"),
-                       number(v, "verified"), json::find_bool(v, "conflict").value_or(false) ? "YES" : "no"});
+          ledgers.row({text(l, "agreement_id"), number(l, "entries"), cosigned, std::string(m.key),
+                       number(v, "entries"), number(v, "verified"),
+                       json::find_bool(v, "conflict").value_or(false) ? "YES" : "no"});
         }
       }
     }

@@ -310,6 +310,8 @@ void Exchange::wait(const taxii::Caller& caller, const std::string& root, const 
       std::move(wake));
 }
 
+std::vector<std::string> Exchange::parties(const taxii::Caller& caller) { return parties_of(caller); }
+
 bool Exchange::may_read_ledger(const taxii::Caller& caller, std::string_view agreement_uuid) {
   if (const auto role = role_of(caller)) return *role == Role::kAuditor || *role == Role::kAdmin;
   const auto state = instruments_->state("urn:uuid:" + std::string(agreement_uuid));

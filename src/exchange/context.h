@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "agreement/decide.h"
@@ -18,6 +19,8 @@ struct Config {
   std::string party;       // "IN"
   std::string name;        // of the node's owner, for people
   std::string ledger_dir;  // folder of the tile logs
+  std::string
+      witness_dir;  // what our witness cosigned: a folder of its own, so that it is not restored with the ledgers
   std::string node_kid, log_kid;
   agreement::Policy policy;  // can only narrow
   agreement::Pins pins;      // our own acting keys: a text that gives us others has no effect here
@@ -40,6 +43,8 @@ struct Context {
   Metrics& metrics;
   // Runs a short task soon, off the caller's thread (or at once, in tests).
   std::function<void(std::function<void()>)> post;
+  // Cosigns the heads of partners' ledgers; without it this node witnesses nobody.
+  std::optional<SecretKey> witness_key = std::nullopt;
 
   // The log never gives out a time before the newest that it gave out, so a clock that is behind it was set back: terms
   // and suspensions that ended would seem to run. Then nothing is released or taken (agreement.md §3.2).

@@ -171,6 +171,30 @@ std::optional<Evidence::Head> Evidence::head(std::string_view agreement_id) cons
   return Head{it->second.tiles->size(), hex(view(it->second.tiles->root()))};
 }
 
+Result<std::string> Evidence::note(std::string_view agreement_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = books_.find(std::string(agreement_id));
+  if (it == books_.end() || !it->second.tiles)
+    return make_error(ErrorKind::kNotFound, "there is no such ledger", std::string(agreement_id));
+  return it->second.tiles->checkpoint();
+}
+
+Result<ledger::Proof> Evidence::consistency(std::string_view agreement_id, uint64_t old_size, uint64_t size) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = books_.find(std::string(agreement_id));
+  if (it == books_.end() || !it->second.tiles)
+    return make_error(ErrorKind::kNotFound, "there is no such ledger", std::string(agreement_id));
+  return it->second.tiles->prove_consistency(old_size, size);
+}
+
+Result<ledger::Hash> Evidence::root_at(std::string_view agreement_id, uint64_t size) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = books_.find(std::string(agreement_id));
+  if (it == books_.end() || !it->second.tiles)
+    return make_error(ErrorKind::kNotFound, "there is no such ledger", std::string(agreement_id));
+  return it->second.tiles->root_at(size);
+}
+
 Result<std::string> Evidence::file(std::string_view agreement_id, std::string_view path) const {
   // Only the characters tile paths are made of: nothing can climb out of the folder.
   const bool fine =

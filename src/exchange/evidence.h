@@ -62,6 +62,11 @@ class Evidence {
     std::string root_hex;
   };
   [[nodiscard]] std::optional<Head> head(std::string_view agreement_id) const;
+  // The newest signed head; kNotFound if there is no such ledger (or its disk failed).
+  [[nodiscard]] Result<std::string> note(std::string_view agreement_id) const;
+  [[nodiscard]] Result<ledger::Proof> consistency(std::string_view agreement_id, uint64_t old_size,
+                                                  uint64_t size) const;
+  [[nodiscard]] Result<ledger::Hash> root_at(std::string_view agreement_id, uint64_t size) const;
   // A static file of a ledger by its path ("checkpoint", "tile/0/000"); kNotFound.
   Result<std::string> file(std::string_view agreement_id, std::string_view path) const;
   [[nodiscard]] std::string dir(std::string_view agreement_id) const;

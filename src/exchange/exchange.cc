@@ -25,9 +25,14 @@ Exchange::Exchange(Context& context)
                                            return {};
                                          })),
       evidence_(std::make_unique<Evidence>(context)),
+      witnessing_(std::make_unique<Witnessing>(context, *instruments_, *evidence_)),
       admission_(std::make_unique<Admission>(context)) {
   const auto notify = [this](const Uuid& collection) { notifier_->notify(collection); };
-  releaser_ = std::make_unique<Releaser>(context, *instruments_, *evidence_, notify);
+  releaser_ = std::make_unique<Releaser>(context, *instruments_, *evidence_, notify,
+                                         [this](const agreement::State& state, const std::string& to) {
+                                           std::string why = mirrors_->obstacle(state.agreement_id, to);
+                                           return why.empty() ? witnessing_->obstacle(state) : why;
+                                         });
   feeds_ = std::make_unique<Feeds>(context, [this](const Uuid& collection) {
     signal_work();
     notifier_->notify(collection);
@@ -54,6 +59,7 @@ Result<std::unique_ptr<Exchange>> Exchange::open(Context& context) {
   std::vector<std::string> ids;
   for (const auto& s : e->instruments_->states()) ids.push_back(s->agreement_id);
   CHECK_OK(e->evidence_->open(ids));
+  e->mirrors_ = std::make_unique<Mirrors>(context, *e->instruments_, *e->evidence_);  // reads conflicts
   // The party's public identity is the first thing in its inbox: released objects may name it as their creator.
   const Uuid own = inbox(context.config.party);
   TRY(const auto have, context.store.find(own, identity_id(context.config.party)));
@@ -222,6 +228,43 @@ Status Exchange::hold(const std::string& id, bool on) {
   auto done = cx_.store.commit_wait(std::move(change));
   if (!done.ok()) return std::move(done).error();
   return {};
+}
+
+ledger::WitnessAnswer Exchange::witness(std::string_view request) {
+  auto a = witnessing_->answer(request);
+  if (!a.fork) return a;
+  const auto head = ledger::unverified_checkpoint(a.later);
+  if (!head.ok()) return a;
+  for (const auto& s : instruments_->states()) {
+    for (const auto& p : s->document->parties) {
+      if (ledger_origin(p.party, s->agreement_id) != head->origin) continue;
+      (void)mirrors_
+          ->accuse(s->agreement_id, p.party, "two heads of one size with two roots came to our witness", a.earlier,
+                   a.later)
+          .ok();
+    }
+  }
+  return a;
+}
+
+Result<std::string> Exchange::ledger_file(std::string_view uuid, std::string_view path) {
+  if (uuid == kPrivateLog) return evidence_->file(uuid, path);
+  const std::string id = "urn:uuid:" + std::string(uuid);
+  if (path == "checkpoint") return witnessing_->head(id);
+  if (path == "checkpoint.cosigned") return witnessing_->cosigned_head(id);
+  if (path == "seen") {
+    const auto state = instruments_->state(id);
+    if (!state || !state->document) return make_error(ErrorKind::kNotFound, "there is no such ledger", id);
+    return mirrors_->seen(*state);
+  }
+  constexpr std::string_view kMirror = "mirror/";
+  if (path.starts_with(kMirror)) {
+    path.remove_prefix(kMirror.size());
+    const size_t slash = path.find('/');
+    if (slash == std::string_view::npos) return make_error(ErrorKind::kNotFound, "a ledger has no such file");
+    return mirrors_->file(id, std::string(path.substr(0, slash)), path.substr(slash + 1));
+  }
+  return evidence_->file(uuid, path);
 }
 
 void Exchange::signal_work() {

@@ -18,10 +18,12 @@
 #include "exchange/feed.h"
 #include "exchange/instruments.h"
 #include "exchange/joint.h"
+#include "exchange/mirror.h"
 #include "exchange/notifier.h"
 #include "exchange/receive.h"
 #include "exchange/release.h"
 #include "exchange/renewal.h"
+#include "exchange/witnessing.h"
 #include "taxii/backend.h"
 
 namespace entente::exchange {
@@ -62,6 +64,8 @@ class Exchange final : public taxii::Backend {
   Releaser& releaser() { return *releaser_; }
   [[nodiscard]] const Renewals& renewals() const { return *renewals_; }
   Receiver& receiver() { return *receiver_; }
+  Mirrors& mirrors() { return *mirrors_; }
+  Witnessing& witnessing() { return *witnessing_; }
   Feeds& feeds() { return *feeds_; }
   Context& context() { return cx_; }
   [[nodiscard]] size_t waiting() const { return notifier_->waiting(); }
@@ -90,6 +94,13 @@ class Exchange final : public taxii::Backend {
   void wait(const taxii::Caller& caller, const std::string& root, const std::string& collection_id, Time after,
             int64_t timeout_ms, std::function<void()> wake) override;
 
+  // As a witness: the body of POST /witness/add-checkpoint. A fork that it shows is a conflict of that ledger.
+  [[nodiscard]] ledger::WitnessAnswer witness(std::string_view request);
+  // A file of a ledger: its own tiles, "checkpoint" with the cosignatures it has, "checkpoint.cosigned", "seen" (heads
+  // of the others' ledgers as we saw them), and "mirror/<PARTY>/…", our copy of another party's. kNotFound.
+  [[nodiscard]] Result<std::string> ledger_file(std::string_view agreement_uuid, std::string_view path);
+  // The parties that the caller speaks for; none for own people.
+  [[nodiscard]] static std::vector<std::string> parties(const taxii::Caller& caller);
   // Does the caller's party share this ledger?
   [[nodiscard]] bool may_read_ledger(const taxii::Caller& caller, std::string_view agreement_uuid);
 
@@ -114,6 +125,8 @@ class Exchange final : public taxii::Backend {
   std::unique_ptr<Instruments> instruments_;
   std::unique_ptr<JointDesk> joint_;
   std::unique_ptr<Evidence> evidence_;
+  std::unique_ptr<Witnessing> witnessing_;
+  std::unique_ptr<Mirrors> mirrors_;
   std::unique_ptr<Admission> admission_;
   std::unique_ptr<Releaser> releaser_;
   std::unique_ptr<Renewals> renewals_;

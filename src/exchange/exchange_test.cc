@@ -86,7 +86,7 @@ TEST_F(TwoNodes, AnIndicatorReachesThePartnerWithManifestReceiptAndProof) {
   EXPECT_EQ(equal, 2500U);
   // Receipts are back, and each release was found in the partner's ledger.
   EXPECT_GE(world["JP"].exchange->receiver().receipts(text.id, "IN"), 3U);
-  const auto mirror = world["IN"].exchange->receiver().mirror(text.id, "JP");
+  const auto mirror = world["IN"].exchange->mirrors().health(text.id, "JP");
   EXPECT_FALSE(mirror.conflict);
   EXPECT_GE(mirror.verified, 3U);
   EXPECT_EQ(world["IN"].exchange->receiver().health("JP").refused, 0U);
@@ -210,7 +210,7 @@ TEST_F(TwoNodes, ARecallGoesWhileTheAgreementIsSuspended) {
   // Everything that went was acknowledged, and the ledgers agree.
   const auto health = world["IN"].exchange->receiver().health("JP");
   EXPECT_EQ(health.refused, 0U);
-  EXPECT_FALSE(world["IN"].exchange->receiver().mirror(text.id, "JP").conflict);
+  EXPECT_FALSE(world["IN"].exchange->mirrors().health(text.id, "JP").conflict);
 }
 
 TEST_F(TwoNodes, ASightingGoesBackToTheOriginator) {
@@ -438,8 +438,8 @@ TEST_F(TwoNodes, ALedgerThatShrinksOrForksIsAConflict) {
       },
       world["IN"].spki);
   taxii::Client liar(std::move(transport), "");
-  EXPECT_FALSE(world["IN"].exchange->receiver().check_ledger(liar, "JP", text.id).ok());
-  EXPECT_TRUE(world["IN"].exchange->receiver().mirror(text.id, "JP").conflict);
+  EXPECT_FALSE(world["IN"].exchange->mirrors().check(liar, "JP", text.id).ok());
+  EXPECT_TRUE(world["IN"].exchange->mirrors().health(text.id, "JP").conflict);
 }
 
 TEST(ThreeNodes, WhatOnePartnerGaveIsNotPassedOnWithoutConsent) {

@@ -59,12 +59,6 @@ PeerHealth Receiver::health(const std::string& peer) const {
   return it == health_.end() ? PeerHealth{} : it->second;
 }
 
-MirrorHealth Receiver::mirror(const std::string& agreement_id, const std::string& peer) const {
-  const std::lock_guard lock(mutex_);
-  const auto it = mirrors_.find(pair_key(agreement_id, peer));
-  return it == mirrors_.end() ? MirrorHealth{} : it->second;
-}
-
 uint64_t Receiver::receipts(const std::string& agreement_id, const std::string& peer) const {
   return cx_.store.length("receipts/" + bare_uuid(agreement_id) + "/" + peer);
 }
@@ -164,14 +158,19 @@ Status Receiver::take_manifest(Link& l, const agreement::State& state, const std
   meta.by = peer;
   meta.agreement = state.agreement_id;
   tx.change.add(evidence_of(state.agreement_id, peer, cx_.config.party), summary, std::string(raw), meta.text());
-  // What the ledger must show, until check_ledger() has seen it.
-  std::string index;
-  put_u64(index, m.leaf_index);
-  tx.change.set("unproven/" + pair_key(state.agreement_id, peer), index, sha256_hex(m.leaf));
+  expect_leaf(state.agreement_id, peer, m.leaf_index, m.leaf, tx);
   open->here.assign(m.objects.size(), false);
   for (size_t i = 0; i < m.objects.size(); ++i) open->rows[row_key(m.objects[i].id, m.objects[i].version)] = i;
   l.open.push_back(std::move(open));
   return {};
+}
+
+// What the partner's ledger must show, until Mirrors::check() has seen it.
+void Receiver::expect_leaf(const std::string& agreement_id, const std::string& peer, uint64_t leaf_index,
+                           const std::string& leaf, Evidence::Transaction& tx) const {
+  std::string index;
+  put_u64(index, leaf_index);
+  tx.change.set("unproven/" + pair_key(agreement_id, peer), index, sha256_hex(leaf) + " " + to_text(cx_.clock.now()));
 }
 
 Status Receiver::take_receipt(const agreement::State& state, const std::string& peer, const json::Value& object,
@@ -191,6 +190,7 @@ Status Receiver::take_receipt(const agreement::State& state, const std::string& 
   if (!have.empty()) return {};
   tx.change.add(into, summary, std::string(raw), meta.text());
   tx.change.append("receipts/" + bare_uuid(state.agreement_id) + "/" + peer, r.manifest);
+  expect_leaf(state.agreement_id, peer, r.leaf_index, r.leaf, tx);
   return {};
 }
 
@@ -213,15 +213,17 @@ Status Receiver::finish(Link& l, const agreement::State& state, const std::strin
     r.received = o.taken;
     r.refused = o.refused;
     r.at = cx_.clock.now();
+    r.salt = random_bytes(32);
+    TRY(const auto leaf, tx.add_leaf(state.agreement_id, state.document->hash, o.refused.empty() ? "receipt" : "refuse",
+                                     peer, r.salt, r.record()));
+    r.leaf_index = leaf.index;
+    r.leaf = leaf.text;
     r.kid = cx_.config.node_kid;
     r.signature = sign_receipt(r, cx_.node_key);
     const std::string text = receipt_object(r);
     json::Document doc;
     CHECK_OK(doc.parse(text));
     TRY(const auto summary, stix::summarize(doc.root()));
-    TRY([[maybe_unused]] const auto leaf,
-        tx.add_leaf(state.agreement_id, state.document->hash, o.refused.empty() ? "receipt" : "refuse", peer,
-                    random_bytes(32), r.record()));
     RowMeta meta;
     meta.by = cx_.config.party;
     meta.agreement = state.agreement_id;
@@ -393,143 +395,6 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
   if (taken > 0) notify_(into);
   if (receipt_added) notify_(released(agreement_id, cx_.config.party, peer));
   return taken;
-}
-
-Status Receiver::check_ledger(taxii::Client& client, const std::string& peer, const std::string& agreement_id) {
-  const auto state = instruments_.state(agreement_id);
-  if (!state || !state->document) return make_error(ErrorKind::kNotFound, "no such agreement", agreement_id);
-  const std::string key = pair_key(agreement_id, peer);
-  const agreement::Party* party = state->document->party(peer);
-  // While a key is being changed there are two.
-  std::vector<const agreement::KeyRecord*> log_keys;
-  const Time now = cx_.clock.now();
-  if (party != nullptr) {
-    for (const auto& k : party->keys) {
-      if (k.role == agreement::KeyRole::kLog && k.key && k.not_before <= now && now < k.not_after)
-        log_keys.push_back(&k);
-    }
-  }
-  if (log_keys.empty())
-    return make_error(ErrorKind::kDenied, "PARTY_KEY_UNKNOWN: the agreement names no log key of the partner", peer);
-
-  const std::string base = "/ledger/" + bare_uuid(agreement_id) + "/";
-  TRY(const net::Response note, client.get(base + "checkpoint", "text/plain"));
-  if (note.status == 404) return {};  // the partner has not written a leaf yet
-  if (note.status != 200)
-    return make_error(ErrorKind::kUnavailable,
-                      "the partner's checkpoint could not be read: HTTP " + std::to_string(note.status), base);
-  const auto conflict = [&](std::string why) -> Status {
-    say_error("CONFLICT in the ledger of {} under {}: {}", peer, agreement_id, why);
-    const std::lock_guard lock(mutex_);
-    mirrors_[key].conflict = true;
-    mirrors_[key].problem = why;
-    return make_error(ErrorKind::kCorrupt, why, base,
-                      "keep both checkpoints: they are the evidence; open the differences procedure");
-  };
-  auto checkpoint = ledger::open_checkpoint(note.body, ledger_origin(peer, agreement_id), *log_keys.front()->key);
-  for (size_t i = 1; i < log_keys.size() && !checkpoint.ok(); ++i)
-    checkpoint = ledger::open_checkpoint(note.body, ledger_origin(peer, agreement_id), *log_keys[i]->key);
-  if (!checkpoint.ok())
-    return conflict("the partner's checkpoint is not signed by its log key: " + checkpoint.error().text());
-
-  const std::string sequence = "mirror/" + bare_uuid(agreement_id) + "/" + peer;
-  const uint64_t have = cx_.store.length(sequence);
-  MirrorHealth mirror;
-  {
-    const std::lock_guard lock(mutex_);
-    mirror = mirrors_[key];
-  }
-  if (checkpoint->size < have) {
-    return conflict("its checkpoint of size " + std::to_string(checkpoint->size) + " is smaller than the " +
-                    std::to_string(have) + " entries it showed before");
-  }
-  // The whole tree is rebuilt from our copy and the new entries: what was shown before must still be its beginning.
-  ledger::Frontier tree;
-  {
-    const std::lock_guard lock(mutex_);
-    tree = trees_[key];
-  }
-  if (tree.size() > have) tree = {};
-  for (uint64_t i = tree.size(); i < have;) {
-    TRY(const auto old, cx_.store.read(sequence, i, 4096));
-    if (old.empty()) return make_error(ErrorKind::kCorrupt, "our copy of the partner's ledger has a gap", sequence);
-    for (const auto& e : old) tree.add(ledger::leaf_hash(e));
-    i += old.size();
-  }
-  store::Change change;
-  std::map<uint64_t, std::string> fresh;  // index -> SHA-256 of the entry
-  constexpr uint64_t kBundle = 256;
-  for (uint64_t n = have / kBundle; n * kBundle < checkpoint->size; ++n) {
-    const uint64_t width = std::min<uint64_t>(kBundle, checkpoint->size - n * kBundle);
-    TRY(const net::Response bundle,
-        client.get(base + ledger::tile_path(-1, n, static_cast<unsigned>(width)), "application/octet-stream"));
-    std::string_view rest = bundle.body;
-    // A full bundle replaces its partial ones.
-    net::Response full;
-    if (bundle.status == 404 && width < kBundle) {
-      TRY(full, client.get(base + ledger::tile_path(-1, n, kBundle), "application/octet-stream"));
-      rest = full.body;
-    } else if (bundle.status != 200) {
-      return make_error(ErrorKind::kUnavailable,
-                        "the partner's entries could not be read: HTTP " + std::to_string(bundle.status), base);
-    }
-    ByteReader r(rest);
-    for (uint64_t i = 0; i < width; ++i) {
-      const uint16_t size = r.u16();
-      const std::string_view entry = r.take(size);
-      if (!r.ok()) return conflict("its entry bundle " + std::to_string(n) + " is shorter than its checkpoint says");
-      const uint64_t index = n * kBundle + i;
-      if (index < have) continue;
-      tree.add(ledger::leaf_hash(entry));
-      change.append(sequence, entry);
-      fresh[index] = sha256_hex(entry);
-    }
-  }
-  if (tree.size() != checkpoint->size || tree.root() != checkpoint->root) {
-    return conflict("its entries do not give the root that its checkpoint of size " + std::to_string(checkpoint->size) +
-                    " signs");
-  }
-  // Each manifest we hold names a leaf: it must be there.
-  const std::string unproven = "unproven/" + key;
-  TRY(const auto waiting, cx_.store.all(unproven));
-  uint64_t proven = 0;
-  for (const auto& [index_text, hash] : waiting) {
-    ByteReader r(index_text);
-    const uint64_t index = r.u64();
-    if (index >= checkpoint->size) continue;
-    std::string seen;
-    if (const auto it = fresh.find(index); it != fresh.end()) {
-      seen = it->second;
-    } else {
-      TRY(const auto entry, cx_.store.read(sequence, index, 1));
-      if (!entry.empty()) seen = sha256_hex(entry[0]);
-    }
-    if (seen != hash)
-      return conflict("entry " + std::to_string(index) + " is not the leaf that the manifest of a release to us named");
-    change.erase(unproven, index_text);
-    ++proven;
-  }
-  if (!change.empty()) {
-    if (!fresh.empty()) change.set("mirror-checkpoint", key, note.body);
-    std::string total;
-    if (auto saved = cx_.store.get("mirror-verified", key); saved.ok()) {
-      ByteReader r(*saved);
-      mirror.verified = r.u64();
-    }
-    mirror.verified += proven;
-    put_u64(total, mirror.verified);
-    change.set("mirror-verified", key, total);
-    auto done = cx_.store.commit_wait(std::move(change));
-    if (!done.ok()) return std::move(done).error();
-  } else if (auto saved = cx_.store.get("mirror-verified", key); saved.ok()) {
-    ByteReader r(*saved);
-    mirror.verified = r.u64();
-  }
-  mirror.entries = checkpoint->size;
-  const std::lock_guard lock(mutex_);
-  trees_[key] = std::move(tree);
-  mirrors_[key] = mirror;
-  return {};
 }
 
 }  // namespace entente::exchange

@@ -1,5 +1,5 @@
-// The receiving side: takes in what a partner released to us, against its manifest; answers with signed receipts;
-// copies and checks the partner's ledger. Also takes in acts. Runs as steps on threads of the caller's; one step per
+// The receiving side: takes in what a partner released to us, against its manifest; answers with signed receipts. Also
+// takes in acts. Runs as steps on threads of the caller's; one step per
 // partner and kind at a time.
 #pragma once
 
@@ -30,13 +30,6 @@ struct PeerHealth {
   uint64_t received = 0, refused = 0;
 };
 
-struct MirrorHealth {
-  uint64_t entries = 0;
-  uint64_t verified = 0;  // releases to us whose leaf we found where the manifest said
-  bool conflict = false;
-  std::string problem;
-};
-
 // Thread-safe.
 class Receiver {
  public:
@@ -53,12 +46,9 @@ class Receiver {
   // recalls too, for pull_objects() once it is in force again. Returns how many objects were looked at.
   Result<size_t> pull_recalls(taxii::Client& client, const std::string& peer, const std::string& agreement_id,
                               int wait_seconds);
-  // Copies the partner's ledger up to its newest checkpoint and checks it, and our manifests against it.
-  Status check_ledger(taxii::Client& client, const std::string& peer, const std::string& agreement_id);
 
   void failed(const std::string& peer, const Error& error);
   [[nodiscard]] PeerHealth health(const std::string& peer) const;
-  [[nodiscard]] MirrorHealth mirror(const std::string& agreement_id, const std::string& peer) const;
   [[nodiscard]] uint64_t receipts(const std::string& agreement_id,
                                   const std::string& peer) const;  // signed receipts we hold from the partner
 
@@ -93,6 +83,8 @@ class Receiver {
   Status load_link(Link& l, const std::string& agreement_id, const std::string& peer);
   Status take_manifest(Link& l, const agreement::State& state, const std::string& peer, const json::Value& object,
                        std::string_view raw, Evidence::Transaction& tx);
+  void expect_leaf(const std::string& agreement_id, const std::string& peer, uint64_t leaf_index,
+                   const std::string& leaf, Evidence::Transaction& tx) const;
   Status take_receipt(const agreement::State& state, const std::string& peer, const json::Value& object,
                       std::string_view raw, Evidence::Transaction& tx);
   Status finish(Link& l, const agreement::State& state, const std::string& peer, Evidence::Transaction& tx,
@@ -106,8 +98,6 @@ class Receiver {
   mutable std::mutex mutex_;
   std::map<std::string, std::unique_ptr<Link>> links_;
   std::map<std::string, PeerHealth> health_;
-  std::map<std::string, MirrorHealth> mirrors_;
-  std::map<std::string, ledger::Frontier> trees_;  // right edge of each mirror, so that a check costs only what is new
 };
 
 }  // namespace entente::exchange

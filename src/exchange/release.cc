@@ -51,11 +51,12 @@ struct Releaser::Graph {
 };
 
 Releaser::Releaser(Context& context, Instruments& instruments, Evidence& evidence,
-                   std::function<void(const Uuid&)> notify)
+                   std::function<void(const Uuid&)> notify, Obstacle obstacle)
     : cx_(context),
       instruments_(instruments),
       evidence_(evidence),
       notify_(std::move(notify)),
+      obstacle_(std::move(obstacle)),
       my_identity_(identity_id(context.config.party)) {
   auto saved = cx_.store.all("release-count");
   if (!saved.ok()) return;
@@ -95,6 +96,7 @@ agreement::Inputs Releaser::inputs(std::string_view to, const std::vector<agreem
   in.instruments = all;
   in.policy = cx_.config.policy;
   for (const auto& s : all) {
+    if (std::string why = obstacle_(s, std::string(to)); !why.empty()) in.unwitnessed[s.agreement_id] = std::move(why);
     in.pseudonym_keys[s.agreement_id] = std::string(view(hmac_sha256(cx_.pseudonym_secret, s.agreement_id)));
   }
   in.my_identity_id = my_identity_;
@@ -517,7 +519,7 @@ Result<bool> Releaser::step() {
     if (s->document->party(me) == nullptr) continue;
     for (const auto& partner : s->document->parties) {
       if (partner.party == me) continue;
-      if (!s->live(me, partner.party)) {
+      if (!s->live(me, partner.party) || !obstacle_(*s, partner.party).empty()) {
         if (!s->bound(me, partner.party)) continue;
         TRY(const bool own, recalls(*s, partner.party, inbox(me), "inbox"));
         TRY(const bool seen, recalls(*s, partner.party, sightings(me), "sightings"));

@@ -33,7 +33,10 @@ struct Planned {
 
 class Releaser {
  public:
-  Releaser(Context& context, Instruments& instruments, Evidence& evidence, std::function<void(const Uuid&)> notify);
+  // `obstacle`: "" or why nothing but recalls may go to this party under the agreement now, however live it is.
+  using Obstacle = std::function<std::string(const agreement::State&, const std::string& to)>;
+  Releaser(Context& context, Instruments& instruments, Evidence& evidence, std::function<void(const Uuid&)> notify,
+           Obstacle obstacle);
 
   // Decides at most one batch per agreement, recipient and source; true if there was anything. One caller at a time.
   Result<bool> step();
@@ -68,6 +71,7 @@ class Releaser {
   Instruments& instruments_;
   Evidence& evidence_;
   std::function<void(const Uuid&)> notify_;
+  Obstacle obstacle_;
   std::map<std::string, std::string> pseudonym_keys_;
   std::string my_identity_;
   std::vector<agreement::Hold> holds_;  // as read for the running step

@@ -39,13 +39,14 @@ Status TestNode::open() {
   config.party = party;
   config.name = "CERT of " + party;
   config.ledger_dir = "ledger";
+  config.witness_dir = "witness";
   config.node_kid = party + "/node/1";
   config.log_kid = party + "/log/1";
   config.pull_wait_seconds = 0;
   for (const SecretKey* k : {&acting.plenipotentiary, &acting.authority1, &acting.authority2})
     config.pins[party].insert(k->public_key().to_hex());
   context = std::unique_ptr<Context>(new Context{config, node_key_, log_key_, pseudonym_, clock, files, *store, metrics,
-                                                 [](const std::function<void()>& f) { f(); }});
+                                                 [](const std::function<void()>& f) { f(); }, witness_key_});
   return reopen();
 }
 
@@ -73,15 +74,19 @@ std::unique_ptr<taxii::Client> TestNode::client(const std::string& key, const st
   auto transport = net::make_local_client(
       [this](net::Request request, net::Reply reply) {
         if (service->owns(request.path)) return service->handle(std::move(request), std::move(reply));
-        // The ledger's static files, as node serves them.
+        // The witness and the ledgers' files, as node serves them.
         auto caller = exchange->authenticate(request);
+        if (caller.ok() && request.path == "/witness/add-checkpoint") {
+          const auto a = exchange->witness(request.body);
+          return reply({a.status, {}, a.body});
+        }
         const std::string_view path =
             std::string_view(request.path).substr(request.path.starts_with("/ledger/") ? 8 : 0);
         const size_t slash = path.find('/');
         if (!caller.ok() || slash == std::string_view::npos ||
             !exchange->may_read_ledger(*caller, path.substr(0, slash)))
           return reply({404, {}, ""});
-        auto file = exchange->evidence().file(path.substr(0, slash), path.substr(slash + 1));
+        auto file = exchange->ledger_file(path.substr(0, slash), path.substr(slash + 1));
         reply(file.ok() ? net::Response{200, {}, std::move(*file)} : net::Response{404, {}, ""});
       },
       key);
@@ -230,7 +235,8 @@ Status World::settle() {
           }
           TRY(const size_t n, receiver->exchange->receiver().pull_objects(*client, from, s->agreement_id, 0));
           moved += n;
-          CHECK_OK(receiver->exchange->receiver().check_ledger(*client, from, s->agreement_id));
+          CHECK_OK(receiver->exchange->mirrors().check(*client, from, s->agreement_id));
+          CHECK_OK(receiver->exchange->witnessing().ask(*client, from, s->agreement_id));
         }
       }
     }

@@ -139,7 +139,9 @@ namespace {
 std::string manifest_message(const Manifest& m) {
   return "entente/manifest/v1" + m.id + "\n" + std::to_string(m.leaf_index) + "\n" + m.leaf;
 }
-std::string receipt_message(const Receipt& r) { return "entente/receipt/v1" + r.record(); }
+std::string receipt_message(const Receipt& r) {
+  return "entente/receipt/v2" + r.record() + "\n" + std::to_string(r.leaf_index) + "\n" + r.leaf;
+}
 }  // namespace
 
 std::string sign_manifest(const Manifest& m, const SecretKey& key) { return key.sign(manifest_message(m)); }
@@ -161,7 +163,8 @@ std::string Receipt::record() const {
 
 std::string receipt_object(const Receipt& r) {
   json::Node n = envelope_object(kReceiptType, r.id, r.at);
-  n.set("record", r.record()).set("kid", r.kid).set("signature", base64(r.signature));
+  n.set("record", r.record()).set("salt", base64(r.salt)).set("leaf_index", r.leaf_index).set("leaf", r.leaf);
+  n.set("kid", r.kid).set("signature", base64(r.signature));
   return json::write(n);
 }
 
@@ -198,6 +201,17 @@ Result<Receipt> parse_receipt(const json::Value& object) {
     }
   }
   if (r.record() != record) return invalid("the receipt's record is not canonical", r.id);
+  TRY(r.salt, octets_of(object, "salt", 32));
+  TRY(r.leaf, text_of(object, "leaf"));
+  const auto index = json::find_int(object, "leaf_index");
+  if (!index || *index < 0) return invalid("the receipt lacks \"leaf_index\"", r.id);
+  r.leaf_index = static_cast<uint64_t>(*index);
+  TRY(const ledger::Leaf leaf, ledger::parse_leaf(r.leaf));
+  if (leaf.agreement != r.agreement || leaf.recipient != r.to ||
+      leaf.kind != (r.refused.empty() ? "receipt" : "refuse"))
+    return invalid("the receipt's leaf is of another agreement, recipient or kind", r.id);
+  if (!equal_ct(ledger::commit_to(r.salt, record), leaf.commitment))
+    return invalid("the receipt's leaf does not commit to its record", r.id);
   return r;
 }
 

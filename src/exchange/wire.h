@@ -48,6 +48,7 @@ struct Manifest {
 [[nodiscard]] std::string sign_manifest(const Manifest& m, const SecretKey& key);
 [[nodiscard]] bool manifest_signed(const Manifest& m, const PublicKey& key);
 
+// The leaf of the receiver's ledger travels with it, so that the sender can find it there.
 struct Receipt {
   std::string id;
   std::string agreement, from, to;  // from = who received and signs
@@ -59,7 +60,10 @@ struct Receipt {
   };
   std::vector<Refusal> refused;
   Time at;
-  std::string kid, signature;
+  std::string salt;  // 32 octets: opens the leaf's commitment to record()
+  uint64_t leaf_index = 0;
+  std::string leaf;
+  std::string kid, signature;  // node key over "entente/receipt/v2" ‖ record ‖ leaf_index ‖ leaf
   [[nodiscard]] std::string record() const;
 };
 [[nodiscard]] std::string receipt_object(const Receipt& r);

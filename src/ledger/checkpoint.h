@@ -22,5 +22,8 @@ struct Checkpoint {
 // kDenied with reason.
 [[nodiscard]] Result<Checkpoint> open_checkpoint(std::string_view note, std::string_view origin,
                                                  const PublicKey& log_key);
+// What a checkpoint claims, with no signature looked at: to know whose key to ask for, and for a note that was verified
+// when it was kept. kCorrupt.
+[[nodiscard]] Result<Checkpoint> unverified_checkpoint(std::string_view note);
 
 }  // namespace entente::ledger

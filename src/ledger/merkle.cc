@@ -64,6 +64,8 @@ Hash Frontier::root() const {
   return root;
 }
 
+Hash root_at(uint64_t size, const NodeAt& node_at) { return size == 0 ? empty_root() : range_root(0, size, node_at); }
+
 // RFC 6962 §2.1.1: from the root down, always the sibling; then turned round.
 Proof inclusion_proof(uint64_t index, uint64_t size, const NodeAt& node_at) {
   assert(index < size);

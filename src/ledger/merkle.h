@@ -38,6 +38,8 @@ using Proof = std::vector<Hash>;
                                     const std::function<Hash(uint64_t level, uint64_t index)>& node_at);
 [[nodiscard]] Proof consistency_proof(uint64_t old_size, uint64_t size,
                                       const std::function<Hash(uint64_t level, uint64_t index)>& node_at);
+// Root of the first `size` leaves.
+[[nodiscard]] Hash root_at(uint64_t size, const std::function<Hash(uint64_t level, uint64_t index)>& node_at);
 [[nodiscard]] bool verify_inclusion(const Hash& leaf, uint64_t index, uint64_t size, const Proof& proof,
                                     const Hash& root);
 [[nodiscard]] bool verify_consistency(uint64_t old_size, const Hash& old_root, uint64_t size, const Hash& root,

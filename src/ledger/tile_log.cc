@@ -381,6 +381,18 @@ Result<std::string> TileLog::entry(uint64_t index) const {
   return out;
 }
 
+Result<Hash> TileLog::root_at(uint64_t size) const {
+  const State& s = *state_;
+  if (size > s.edge.size)
+    return make_error(ErrorKind::kNotFound, fmt::format("the ledger has only {} entries", s.edge.size), s.dir);
+  Hash root{};
+  TRY([[maybe_unused]] const Proof none, s.prove([&](const auto& node_at) {
+    root = ledger::root_at(size, node_at);
+    return Proof{};
+  }));
+  return root;
+}
+
 Result<Proof> TileLog::prove_inclusion(uint64_t index) const {
   const State& s = *state_;
   if (index >= s.edge.size)
@@ -389,10 +401,14 @@ Result<Proof> TileLog::prove_inclusion(uint64_t index) const {
 }
 
 Result<Proof> TileLog::prove_consistency(uint64_t old_size) const {
+  return prove_consistency(old_size, state_->edge.size);
+}
+
+Result<Proof> TileLog::prove_consistency(uint64_t old_size, uint64_t size) const {
   const State& s = *state_;
-  if (old_size > s.edge.size)
+  if (old_size > size || size > s.edge.size)
     return make_error(ErrorKind::kNotFound, fmt::format("the ledger has only {} entries", s.edge.size), s.dir);
-  return s.prove([&](const auto& node_at) { return consistency_proof(old_size, s.edge.size, node_at); });
+  return s.prove([&](const auto& node_at) { return consistency_proof(old_size, size, node_at); });
 }
 
 }  // namespace entente::ledger

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "entente_version.h"
 #include "exchange/names.h"
+#include "exchange/reconcile.h"
 #include "json/node.h"
 #include "node/joint_api.h"
 
@@ -275,7 +276,7 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
       for (const auto& [code, k] : c.reasons) reasons.set(code, k);
       r.set("reasons", std::move(reasons));
       release.push(std::move(r));
-      const auto m = ex.receiver().mirror(s->agreement_id, p.party);
+      const auto m = ex.mirrors().health(s->agreement_id, p.party);
       Node one = Node::object();
       one.set("entries", m.entries).set("verified", m.verified).set("conflict", m.conflict);
       if (m.conflict) one.set("problem", m.problem);
@@ -283,6 +284,15 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
     }
     Node l = Node::object();
     const auto head = ex.evidence().head(s->agreement_id);
+    const auto standing = ex.witnessing().standing(*s);
+    Node witnesses = Node::object();
+    witnesses.set("cosigned", standing.cosigned)
+        .set("needed", uint64_t{standing.needed})
+        .set("by", texts(standing.by))
+        .set("at", optional_time(standing.cosigned_at))
+        .set("unwitnessed_since", optional_time(standing.unwitnessed_since))
+        .set("overdue", standing.overdue);
+    l.set("witnesses", std::move(witnesses));
     l.set("agreement_id", s->agreement_id)
         .set("entries", head ? head->entries : uint64_t{0})
         .set("root", head ? head->root_hex : "")
@@ -384,13 +394,50 @@ net::Response Api::ledger(const net::Request& request) {
       !in_scope(*caller, request).ok())
     return problem(no_such());
   const std::string_view path = rest.substr(slash + 1);
-  auto file = ex_.evidence().file(uuid, path);
+  if (path == "reconciliation") {
+    auto n = reconciliation(request, *caller, "urn:uuid:" + std::string(uuid));
+    return n.ok() ? with(200, *n) : problem(n.error());
+  }
+  auto file = ex_.ledger_file(uuid, path);
   if (!file.ok()) return problem(file.error().kind == ErrorKind::kNotFound ? no_such() : file.error());
-  const bool fixed = path.starts_with("tile/") && path.find(".p/") == std::string_view::npos;
+  const bool fixed = path.find("tile/") != std::string_view::npos && path.find(".p/") == std::string_view::npos;
   return {200,
-          {{"Content-Type", path == "checkpoint" ? "text/plain; charset=utf-8" : "application/octet-stream"},
+          {{"Content-Type", path == "seen"                                                ? "application/json"
+                            : path.ends_with("checkpoint") || path.ends_with(".cosigned") ? "text/plain; charset=utf-8"
+                                                                                          : "application/octet-stream"},
            {"Cache-Control", fixed ? "max-age=31536000, immutable" : "no-cache"}},
           std::move(*file)};
+}
+
+// What one of the parties released to the other, against its receipts: for the two, and for own auditors.
+Result<Node> Api::reconciliation(const net::Request& request, const taxii::Caller& caller, const std::string& id) {
+  const auto state = ex_.instruments().state(id);
+  if (!state || !state->document) return no_such();
+  const std::string from = query_value(request, "from");
+  const std::string to = query_value(request, "to");
+  const auto party = [&](const std::string& p) { return state->document->party(p) != nullptr; };
+  if (!party(from) || !party(to))
+    return invalid("the query lacks from=PARTY&to=PARTY, both of this agreement", "?from&to");
+  if (!caller.id.starts_with("person ")) {
+    const auto own = exchange::Exchange::parties(caller);
+    if (std::ranges::none_of(own, [&](const auto& p) { return p == from || p == to; })) return no_such();
+  }
+  const auto entries = [&](const char* name, const std::string& of) -> Result<uint64_t> {
+    const std::string text = query_value(request, name);
+    if (text.empty()) return exchange::entries_held(ex_.context(), id, of);
+    uint64_t n = 0;
+    if (std::from_chars(text.data(), text.data() + text.size(), n).ptr != text.data() + text.size())
+      return invalid("not a number of entries", name);
+    return n;
+  };
+  TRY(const uint64_t from_entries, entries("from_entries", from));
+  TRY(const uint64_t to_entries, entries("to_entries", to));
+  TRY(const auto r, exchange::reconcile(ex_.context(), *state, from, to, from_entries, to_entries));
+  const std::string text = r.text();
+  TRY(const json::Document doc, json::parse(text));
+  Node n = Node::object();
+  n.set("sha256", sha256_hex(text)).set("result", Node::from(doc.root()));
+  return n;
 }
 
 void Api::handle(const net::Request& request, const net::Reply& reply) {
@@ -398,6 +445,15 @@ void Api::handle(const net::Request& request, const net::Reply& reply) {
     Node n = Node::object();
     n.set("ok", true);
     return reply(with(200, n));
+  }
+  if (request.path == "/witness/add-checkpoint") {
+    // C2SP tlog-witness. Whoever carries it must be known here; what counts is who signed the checkpoint.
+    if (request.method != "POST") return reply({405, {{"Allow", "POST"}}, ""});
+    auto who = ex_.authenticate(request);
+    if (!who.ok()) return reply(problem(who.error()));
+    auto a = ex_.witness(request.body);
+    const char* type = a.status == 409 ? "text/x.tlog.size" : "text/plain; charset=utf-8";
+    return reply({a.status, {{"Content-Type", type}, {"Cache-Control", "no-store"}}, std::move(a.body)});
   }
   if (request.path.starts_with("/ledger/")) {
     if (request.method != "GET" && request.method != "HEAD") return reply({405, {{"Allow", "GET, HEAD"}}, ""});
@@ -542,6 +598,30 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
     if (path == "/api/v1/release/plan" && post) {
       CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer}));
       TRY(const Node n, plan_node(ex_, request));
+      return with(200, n);
+    }
+    if (path == "/api/v1/ledger/conflicts" && get) {
+      CHECK_OK(only({Role::kAuditor, Role::kLiaison}));
+      Node list = Node::array();
+      for (const auto& c : ex_.mirrors().conflicts()) {
+        Node one = Node::object();
+        one.set("agreement_id", c.agreement).set("party", c.peer).set("problem", c.problem).set("at", to_text(c.at));
+        one.set("earlier", c.earlier).set("later", c.later);
+        list.push(std::move(one));
+      }
+      Node n = Node::object();
+      n.set("conflicts", std::move(list));
+      return with(200, n);
+    }
+    if (path == "/api/v1/ledger/settle" && post) {
+      CHECK_OK(only({Role::kLiaison}));
+      TRY(const Body b, Body::parse(request.body));
+      TRY(const std::string id, b.text("agreement_id"));
+      TRY(const std::string party, b.text("party"));
+      TRY(const std::string why, b.text("reason"));
+      CHECK_OK(ex_.mirrors().settle(id, party, why + " (" + caller.id + ")"));
+      Node n = Node::object();
+      n.set("settled", true);
       return with(200, n);
     }
     if (path == "/api/v1/recall" && post) {

@@ -66,7 +66,8 @@ Status Partners::sync(const std::string& party) {
       TRY(const size_t n, ex_.receiver().pull_objects(*client, party, s->agreement_id, 0));
       if (n == 0) break;
     }
-    CHECK_OK(ex_.receiver().check_ledger(*client, party, s->agreement_id));
+    CHECK_OK(ex_.mirrors().check(*client, party, s->agreement_id));
+    CHECK_OK(ex_.witnessing().ask(*client, party, s->agreement_id));
   }
   return {};
 }
@@ -127,7 +128,10 @@ void Partners::run(Worker& worker, const exchange::Peer& peer, Kind kind, const 
                                                           ex_.context().config.pull_wait_seconds);
       if (!r.ok()) done = r.error();
     } else {
-      done = ex_.receiver().check_ledger(*client, peer.party, agreement_id);
+      done = ex_.mirrors().check(*client, peer.party, agreement_id);
+      // What is wrong with the partner's ledger does not keep ours from being witnessed.
+      if (Status shown = ex_.witnessing().ask(*client, peer.party, agreement_id); done.ok() && !shown.ok())
+        done = shown;
     }
     if (worker.stop) return;
     if (done.ok()) {

@@ -84,6 +84,7 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config, int listenin
   ec.party = config.party;
   ec.name = config.name;
   ec.ledger_dir = config.ledger_dir();
+  ec.witness_dir = config.dir + "/witness";
   ec.node_kid = config.party + "/node/1";
   ec.log_kid = config.party + "/log/1";
   ec.policy.withhold_types = config.withhold_types;
@@ -91,11 +92,15 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config, int listenin
   TRY(ec.pins, own_pins(s.files, config));
   TRY(const SecretKey node_key, SecretKey::load(config.key("node.pem")));
   TRY(const SecretKey log_key, SecretKey::load(config.key("log.pem")));
+  std::optional<SecretKey> witness_key;
+  if (s.files.exists(config.key("witness.pem"))) {
+    TRY(witness_key, SecretKey::load(config.key("witness.pem")));
+  }
   TRY(std::string pseudonym, s.files.read(config.key("pseudonym.key")));
   TRY(std::string cursor_key, s.files.read(config.key("cursor.key")));
   s.context = std::unique_ptr<exchange::Context>(
       new exchange::Context{ec, node_key, log_key, std::move(pseudonym), s.clock, s.files, s.store, s.metrics,
-                            [pool = s.pool.get()](std::function<void()> f) { pool->post(std::move(f)); }});
+                            [pool = s.pool.get()](std::function<void()> f) { pool->post(std::move(f)); }, witness_key});
   TRY(s.exchange, exchange::Exchange::open(*s.context));
   taxii::Options to;
   to.cursor_key = std::move(cursor_key);
