@@ -328,6 +328,23 @@ def scenario(tmp, N):
         for audit in lines(run("node", "status", "--dir", a.dir))[0]["ledger"]:
             if audit["agreement_id"] == agreement and b.code in audit["mirror"]:
                 check(f"{a.code} has no conflict with {b.code}'s ledger", not audit["mirror"][b.code]["conflict"], audit)
+    # The ledgers of the group are cosigned by two of the other three, as it says; both ends reconcile to the same; and the ledgers can be
+    # audited as they are served, by who shares the agreement, the partner's copy as well.
+    def standing(node):
+        status = lines(run("node", "status", "--dir", node.dir))[0]
+        return next(x for x in status["ledger"] if x["agreement_id"] == G)
+    for n in (AU, IN, JP, US):
+        wait_for(f"{n.code}'s ledger of the group is cosigned by its quorum", lambda n=n: (lambda x: x["witnesses"]["cosigned"] == x["entries"] and len(x["witnesses"]["by"]) >= 2 or x)(standing(n)))
+    for a, b in ((IN, JP), (AU, US)):
+        wait_for(f"{a.code} and {b.code} reconcile to the same", lambda a=a, b=b: (lambda rows: all(r["same"] and not r["result"]["missing"] and not r["result"]["extra"] for r in rows) and len(rows) >= 2 or rows)(lines(run("ledger", "reconcile", "--dir", a.dir, "--with", b.code, status=None))))
+    keys = {k["kid"]: k["public"] for n in (AU, IN, JP, US) for k in json.loads((n.dir / "party.json").read_text())["keys"]}
+    bare = G.removeprefix("urn:uuid:")
+    for path, server in ((f"/ledger/{bare}", JP), (f"/ledger/{bare}/mirror/JP", AU)):
+        spki = json.loads((server.dir / "party.json").read_text())["tls_spki_sha256"][0]
+        audit = lines(run("ledger", "audit", "--url", f"https://127.0.0.1:{server.port}{path}", "--pin", spki, "--tls-dir", IN.dir, "--origin", f"entente/jp/{bare}", "--key", keys["JP/log/1"]))[0]
+        check(f"JP's ledger of the group as {server.code} serves it passes the audit", audit["ok"] and audit["entries"] > 5, audit)
+    denied = run("ledger", "audit", "--url", f"https://127.0.0.1:{JP.port}/ledger/{bare}", "--pin", json.loads((JP.dir / "party.json").read_text())["tls_spki_sha256"][0], "--tls-dir", LK.dir, "--origin", f"entente/jp/{bare}", "--key", keys["JP/log/1"], status=None)
+    check("who does not share the agreement sees no ledger of it", denied.returncode != 0, denied.stdout)
     # All who know an instrument compute the same state of it.
     for agreement, members in ((G, (AU, IN, JP, US)), (B1, (IN, JP, LK)), (B2, (IN, AU))):
         seen = [p.state(agreement) for p in members]

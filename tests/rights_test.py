@@ -55,7 +55,7 @@ class Caller:
             if self.connection is None:
                 self.connection = http.client.HTTPSConnection("127.0.0.1", self.node.port, timeout=10, context=self.context)
             headers = {"Authorization": self.authorization} if self.authorization else {}
-            taxii = not path.startswith(("/api/", "/healthz", "/readyz", "/ledger/", "/metrics"))
+            taxii = not path.startswith(("/api/", "/healthz", "/readyz", "/ledger/", "/witness/", "/metrics"))
             if taxii:
                 headers["Accept"] = TAXII
             if body is not None:

@@ -76,13 +76,13 @@ struct Inputs {
   std::span<const Consent> consents;
   std::span<const Hold> holds;
   Policy policy;
-  // Agreements under which nothing may go for now, though they are live, and why: no witness has seen our ledger for
-  // longer than the grace, or the recipient's contradicts itself (ledger.md §4, §7).
-  std::map<std::string, std::string> unwitnessed;
   std::map<std::string, std::string> pseudonym_keys;  // agreement id -> K_agreement (32 octets)
   std::string my_identity_id;  // public identity of the releasing party (created_by_ref replacement)
   std::vector<std::string>
       public_ids;  // identities of public authorities and published standard objects that references may name
+  // Agreements under which nothing may go for now, though they are live, and why: no witness has seen our ledger for
+  // longer than the grace, or the recipient's contradicts itself (ledger.md §4, §7).
+  std::map<std::string, std::string> unwitnessed = {};
 };
 
 // One decision per graph object, in graph order. Marking definitions of the nine OASIS TLP objects need not be in the

@@ -93,10 +93,9 @@ void Partners::run(Worker& worker, const exchange::Peer& peer, Kind kind, const 
   int delay = kFirstPauseMs;
   while (!worker.stop) {
     bool recalls_only = false;
-    if (kind != Kind::kActs) {
+    if (kind == Kind::kObjects) {
       const auto s = ex_.instruments().state(agreement_id);
-      recalls_only =
-          kind == Kind::kObjects && s && !s->live(peer.party, config_.party) && s->bound(peer.party, config_.party);
+      recalls_only = s && !s->live(peer.party, config_.party) && s->bound(peer.party, config_.party);
       if (!s || !(recalls_only || s->live(peer.party, config_.party))) {
         if (!pause(worker, kLookEveryMs)) return;
         continue;
@@ -184,10 +183,11 @@ void Partners::supervise() {
       if (peer.spki.empty()) continue;
       start(peer.party, peer, Kind::kActs, {});
       for (const auto& s : ex_.instruments().states()) {
-        if (s->document->party(peer.party) == nullptr || s->document->party(config_.party) == nullptr ||
-            !(s->live(peer.party, config_.party) || s->bound(peer.party, config_.party)))
-          continue;
-        start(peer.party + " objects " + s->agreement_id, peer, Kind::kObjects, s->agreement_id);
+        if (s->document->party(peer.party) == nullptr || s->document->party(config_.party) == nullptr) continue;
+        const bool bound = s->live(peer.party, config_.party) || s->bound(peer.party, config_.party);
+        // The ledgers are seen to their end: the last acts, and what is proved by them, outlast the agreement.
+        if (!bound && !s->began.contains(peer.party)) continue;
+        if (bound) start(peer.party + " objects " + s->agreement_id, peer, Kind::kObjects, s->agreement_id);
         start(peer.party + " ledger " + s->agreement_id, peer, Kind::kLedger, s->agreement_id);
       }
     }
