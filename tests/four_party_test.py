@@ -74,6 +74,13 @@ class Node:
         path.write_text("".join(json.dumps(o) + "\n" for o in objects))
         run("publish", path, "--dir", self.dir)
 
+    def octets(self, path):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        c = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=context)
+        c.request("GET", path, headers={"Authorization": "Bearer " + (self.dir / "keys/admin.token").read_text().strip()})
+        return c.getresponse().read()
+
     def ask(self, path, as_party=None):
         """GET as the node's own admin, or as another party's node with its TLS key."""
         context = ssl.create_default_context()
@@ -343,6 +350,16 @@ def scenario(tmp, N):
         spki = json.loads((server.dir / "party.json").read_text())["tls_spki_sha256"][0]
         audit = lines(run("ledger", "audit", "--url", f"https://127.0.0.1:{server.port}{path}", "--pin", spki, "--tls-dir", IN.dir, "--origin", f"entente/jp/{bare}", "--key", keys["JP/log/1"]))[0]
         check(f"JP's ledger of the group as {server.code} serves it passes the audit", audit["ok"] and audit["entries"] > 5, audit)
+    # The second verifier, which shares no code with the program, agrees on who cosigned.
+    import subprocess as sp
+    note = tmp / "jp.cosigned"
+    note.write_bytes(JP.octets(f"/ledger/{bare}/checkpoint.cosigned"))
+    verifier = [sys.executable, str(pathlib.Path(__file__).resolve().parent.parent / "tools/verify_ledger.py"), "cosigned", str(note), "--origin", f"entente/jp/{bare}", "--key", keys["JP/log/1"], "-o", "json"]
+    by = standing(JP)["witnesses"]["by"]
+    said = sp.run(verifier + [x for k in by for x in ("--witness", f"{k}={keys[k]}")], capture_output=True, text=True)
+    check("verify_ledger.py finds the same cosignatures", said.returncode == 0 and sorted(json.loads(said.stdout)["cosigned"]) == sorted(by), said.stdout + said.stderr)
+    said = sp.run(verifier + ["--witness", f"LK/witness/1={keys['IN/witness/1']}"], capture_output=True, text=True)
+    check("and none that is not there", said.returncode == 1, said.stdout + said.stderr)
     denied = run("ledger", "audit", "--url", f"https://127.0.0.1:{JP.port}/ledger/{bare}", "--pin", json.loads((JP.dir / "party.json").read_text())["tls_spki_sha256"][0], "--tls-dir", LK.dir, "--origin", f"entente/jp/{bare}", "--key", keys["JP/log/1"], status=None)
     check("who does not share the agreement sees no ledger of it", denied.returncode != 0, denied.stdout)
     # All who know an instrument compute the same state of it.

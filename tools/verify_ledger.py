@@ -8,6 +8,8 @@
                                                                    the log still holds what an older checkpoint signed
   tools/verify_ledger.py compare CHECKPOINT CHECKPOINT --origin NAME --key HEX
                                                                    two heads of one size with two roots: a split view
+  tools/verify_ledger.py cosigned CHECKPOINT --origin NAME --key HEX --witness NAME=HEX [--witness …]
+                                                                   each of these witnesses cosigned the head, and when
 
 Standard library, and the package `cryptography` for Ed25519. It shares no code with the program, so that two parties who trust neither
 each other nor one vendor can each check with a program of their own. With -o json, one object. Exit: 0 yes, 1 no, 2 could not run.
@@ -168,6 +170,26 @@ def open_checkpoint(note, origin, key):
     if not good:
         raise No("checkpoint: not signed by the log's key")
     return size, root
+
+
+def cosigned(note, origin, key, witnesses):
+    """C2SP tlog-cosignature, cosignature/v1: which of the witnesses {name: key} cosigned this head, and at which second."""
+    size, _ = open_checkpoint(note, origin, key)
+    body, tail = note.decode().rsplit("\n\n", 1)
+    body += "\n"
+    found = {}
+    for line in tail[:-1].split("\n"):
+        name, blob = re.fullmatch("\u2014 ([^ ]+) (.*)", line).groups()
+        blob = b64(blob)
+        if name not in witnesses or name in found or blob[:4] != hashlib.sha256(name.encode() + b"\n\x04" + witnesses[name]).digest()[:4]:
+            continue
+        seconds = int.from_bytes(blob[4:12], "big")
+        text = f"cosignature/v1\ntime {seconds}\n{body}"
+        if len(blob) != 76 or not signed(witnesses[name], text.encode(), blob[12:]):
+            raise No(f"the cosignature of {name} does not fit")
+        found[name] = seconds
+    missing = sorted(set(witnesses) - set(found))
+    return {"ok": not missing, "size": size, "cosigned": found, "bad_entry": None, "problem": "not cosigned by " + ", ".join(missing) if missing else ""}
 
 
 # --- files --------------------------------------------------------------------------------------------------------
@@ -474,11 +496,12 @@ def compare(a, b, origin, key):
 
 def main():
     parser = argparse.ArgumentParser(description="Checks entente's ledgers with a program of its own.")
-    parser.add_argument("what", choices=["audit", "leaves", "proof", "extends", "compare"])
+    parser.add_argument("what", choices=["audit", "leaves", "proof", "extends", "compare", "cosigned"])
     parser.add_argument("path")
     parser.add_argument("other", nargs="?")
     parser.add_argument("--origin", required=True, help="the log's name, entente/<party>/<uuid>")
     parser.add_argument("--key", required=True, help="the log's public key, 64 hex digits")
+    parser.add_argument("--witness", action="append", default=[], help="with cosigned: NAME=HEX; may be given several times")
     parser.add_argument("-o", dest="form", choices=["json", "text"], default="text")
     args = parser.parse_args()
     try:
@@ -506,6 +529,11 @@ def main():
             result = leaves(folder, args.origin, key) if result["ok"] else result
         elif args.what == "proof":
             result = check_proof(content(args.path), args.origin, key)
+        elif args.what == "cosigned":
+            named = dict(w.split("=", 1) for w in args.witness if "=" in w)
+            if not named or not all(re.fullmatch(r"[0-9a-f]{64}", k) for k in named.values()):
+                parser.error("cosigned takes --witness NAME=64 hex digits")
+            result = cosigned(content(args.path), args.origin, key, {n: bytes.fromhex(k) for n, k in named.items()})
         elif args.what == "extends":
             result = extends(folder, content(args.other), args.origin, key)
         else:

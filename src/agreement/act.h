@@ -125,6 +125,8 @@ struct State {
   // suspended allowed (forbids, duties).
   [[nodiscard]] bool live(std::string_view a, std::string_view b) const;
   [[nodiscard]] bool bound(std::string_view a, std::string_view b) const;
+  // Bound, or was in force between them once: a recall still goes, and is still taken (release.md §3 step 12).
+  [[nodiscard]] bool recallable(std::string_view a, std::string_view b) const;
   // Was in force between them, and this article stays after the end (duration.survives).
   [[nodiscard]] bool survives(std::string_view a, std::string_view b, std::string_view article) const;
   // Live, and this flow is open between the two: not suspended, applied by both, declared by both.

@@ -77,14 +77,22 @@ bool State::bound(std::string_view a, std::string_view b) const {
   return a != b && holds(kind_of(*this, a)) && holds(kind_of(*this, b));
 }
 
+namespace {
+// It was in force for the party, and is or has ended.
+bool held(const State& state, std::string_view party) {
+  const StateKind k = kind_of(state, party);
+  const bool over = k == StateKind::kTerminated || k == StateKind::kExpired;
+  return state.began.contains(std::string(party)) && (over || in_force(k) || k == StateKind::kSuspended);
+}
+}  // namespace
+
+bool State::recallable(std::string_view a, std::string_view b) const {
+  return bound(a, b) || (a != b && held(*this, a) && held(*this, b));
+}
+
 bool State::survives(std::string_view a, std::string_view b, std::string_view article) const {
-  auto held = [&](std::string_view p) {
-    const StateKind k = kind_of(*this, p);
-    const bool over = k == StateKind::kTerminated || k == StateKind::kExpired;
-    return began.contains(std::string(p)) && (over || in_force(k) || k == StateKind::kSuspended);
-  };
   const Document* doc = between(a, b);
-  if (a == b || doc == nullptr || !held(a) || !held(b)) return false;
+  if (a == b || doc == nullptr || !held(*this, a) || !held(*this, b)) return false;
   return std::any_of(doc->survives.begin(), doc->survives.end(),
                      [&](const std::string& art) { return article == art || article.starts_with(art + "("); });
 }

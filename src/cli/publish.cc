@@ -196,6 +196,43 @@ Result<int> ids_command(Context& cx, const Target& target, const std::string& pa
   return refused && refused->size() > 0 ? 1 : 0;
 }
 
+Result<int> recall_status(Context& cx, const Target& target, const std::vector<std::string>& ids) {
+  TRY(NodeClient node, NodeClient::connect(target));
+  bool all = true;
+  Table t({"object", "party", "recall sent (UTC)", "signed for (UTC)", "result"});
+  size_t holders = 0;
+  size_t withdrawn = 0;
+  for (const auto& id : ids) {
+    TRY(const json::Document doc, node.get("/api/v1/recall?id=" + id));
+    if (cx.json) std::puts(json::write(Node::from(doc.root())).c_str());
+    const auto list = json::find(doc.root(), "holders");
+    json::Array items;
+    if (!list || list->get_array().get(items) != simdjson::SUCCESS) continue;
+    for (const json::Value h : items) {
+      const auto text = [&](const char* name) { return std::string(json::find_string(h, name).value_or("")); };
+      const bool done = json::find_bool(h, "withdrawn").value_or(false);
+      ++holders;
+      withdrawn += done ? 1 : 0;
+      all = all && done;
+      const std::string refused = text("refused");
+      t.row({id, text("party"), text("sent").substr(0, 19), text("answered").substr(0, 19),
+             done                    ? "withdrawn"
+             : !refused.empty()      ? "REFUSED: " + refused
+             : text("sent").empty()  ? "not recalled"
+                                     : "no answer yet"});
+    }
+  }
+  if (!cx.json) {
+    if (holders == 0) {
+      std::puts("No party ever received these objects.");
+    } else {
+      t.print();
+      std::printf("withdrawn from %zu of %zu holders\n", withdrawn, holders);
+    }
+  }
+  return all ? 0 : 1;
+}
+
 }  // namespace
 
 void add_publish_commands(CLI::App& app, Context& cx) {
@@ -235,7 +272,12 @@ void add_publish_commands(CLI::App& app, Context& cx) {
   c->add_option("ID", *ids, "STIX id")->required();
   c->add_option("--reason", *reason, "why, for the record");
   target->add_options(*c);
-  c->callback([&cx, target, ids, reason] { finish(cx, ids_command(cx, *target, "/api/v1/recall", *ids, *reason)); });
+  auto status = std::make_shared<bool>(false);
+  c->add_flag("--status", *status, "take nothing back: show who had these objects, and who has signed for the recall");
+  c->callback([&cx, target, ids, reason, status] {
+    finish(cx, *status ? recall_status(cx, *target, *ids)
+                       : ids_command(cx, *target, "/api/v1/recall", *ids, *reason));
+  });
   auto lift = std::make_shared<bool>(false);
   c = app.add_subcommand("hold", "hold objects back from every release");
   c->add_option("ID", *ids, "STIX id")->required();

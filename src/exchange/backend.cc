@@ -161,9 +161,9 @@ Result<std::vector<Exchange::Access>> Exchange::accesses(const taxii::Caller& ca
   for (const auto& p : parties) {
     const auto* member = state->document->party(p);
     if (member == nullptr) continue;
-    // Permits stop with the agreement; recalls would still have to be read while suspended, so the collection stays
-    // readable as long as the parties are bound, and shows nothing new.
-    const bool readable = state->live(me, p) || state->bound(me, p);
+    // Permits stop with the agreement; recalls still have to be read while it is suspended and after its end, so the
+    // collection stays readable, and shows nothing new but them.
+    const bool readable = state->live(me, p) || state->recallable(me, p);
     out.push_back({released(state->agreement_id, me, p), "to-" + lower(p), "Released to " + p, readable, false, true});
   }
   if (out.empty()) return no_such_root();

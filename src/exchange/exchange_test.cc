@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
+#include "exchange/recall.h"
 #include "exchange/two_nodes.h"
 #include "exchange/wire.h"
 #include "ledger/tile_log.h"
@@ -125,6 +126,60 @@ TEST_F(TwoNodes, ARecallReachesWhoReceived) {
   EXPECT_TRUE(rows->back().revoked);
   // The partner may not recall what is not its own.
   EXPECT_FALSE(world["IN"].exchange->recall(id, "").ok());
+}
+
+// release.md §3 step 12: the duty to take back outlives the agreement; nothing else flows. Its end is signed by both.
+TEST_F(TwoNodes, ARecallGoesAfterTheEndOfTheAgreement) {
+  in_force();
+  const std::string indicator = make_indicator("fp.example", world.clock.now());
+  const auto doc = json::parse(indicator);
+  const std::string id(*json::find_string(doc->root(), "id"));
+  ASSERT_OK(world["JP"].publish({indicator}));
+  ASSERT_OK(world.settle());
+  const auto before = recall_status(*world["JP"].context, world["JP"].exchange->instruments(), id);
+  ASSERT_OK(before);
+  ASSERT_EQ(before->size(), 1U);
+  EXPECT_FALSE(before->front().sent);
+  world.clock.advance_us(int64_t{6} * 366 * 86'400'000'000);  // past its term, renewals are by agreement
+  const auto s = world["JP"].exchange->instruments().state(text.id);
+  if (s->kind == agreement::StateKind::kInForce) {  // it renewed itself: withdraw, and let the notice run
+    ASSERT_OK(world.act("IN", "withdraw", text.id));
+    ASSERT_OK(world.carry_acts());
+    world.clock.advance_us(int64_t{2} * 366 * 86'400'000'000);
+  }
+  ASSERT_FALSE(world["JP"].exchange->instruments().state(text.id)->live("IN", "JP"));
+  ASSERT_OK(world["JP"].publish({make_indicator("late.example", world.clock.now())}));
+  ASSERT_OK(world["JP"].exchange->recall(id, "false positive"));
+  ASSERT_OK(world.settle());
+  const auto rows = world["IN"].store->find(received(text.id, "JP", "IN"), id);
+  ASSERT_OK(rows);
+  ASSERT_EQ(rows->size(), 2U);
+  EXPECT_TRUE(rows->back().revoked);
+  EXPECT_EQ(got(), 2U);  // the object and its recall, and nothing that came after the end
+}
+
+// Each earlier holder's node signs for the recall; who has not is named.
+TEST_F(TwoNodes, ARecallIsAnsweredByEveryHolder) {
+  in_force();
+  const std::string indicator = make_indicator("fp.example", world.clock.now());
+  const auto doc = json::parse(indicator);
+  const std::string id(*json::find_string(doc->root(), "id"));
+  ASSERT_OK(world["JP"].publish({indicator}));
+  ASSERT_OK(world.settle());
+  ASSERT_OK(world["JP"].exchange->recall(id, "false positive"));
+  world["JP"].release_all();
+  const auto status = [&] { return recall_status(*world["JP"].context, world["JP"].exchange->instruments(), id); };
+  const auto sent = status();
+  ASSERT_OK(sent);
+  ASSERT_EQ(sent->size(), 1U);
+  EXPECT_TRUE(sent->front().sent);
+  EXPECT_FALSE(sent->front().answered);
+  ASSERT_OK(world.settle());
+  const auto done = status();
+  ASSERT_OK(done);
+  EXPECT_TRUE(done->front().withdrawn());
+  EXPECT_EQ(done->front().party, "IN");
+  EXPECT_FALSE(recall_status(*world["IN"].context, world["IN"].exchange->instruments(), id).ok());  // not its own
 }
 
 TEST_F(TwoNodes, ASuspensionStopsTheFlowAndAResumptionDecidesTheBacklog) {

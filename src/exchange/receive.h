@@ -42,7 +42,7 @@ class Receiver {
   // One page of released objects under one agreement. Returns how many were taken in.
   Result<size_t> pull_objects(taxii::Client& client, const std::string& peer, const std::string& agreement_id,
                               int wait_seconds);
-  // The same while the agreement binds but is suspended: takes recalls of what we hold, and leaves everything, the
+  // The same while the agreement is suspended, or over: takes recalls of what we hold, and leaves everything, the
   // recalls too, for pull_objects() once it is in force again. Returns how many objects were looked at.
   Result<size_t> pull_recalls(taxii::Client& client, const std::string& peer, const std::string& agreement_id,
                               int wait_seconds);

@@ -15,13 +15,13 @@ Result<size_t> Receiver::pull_recalls(taxii::Client& client, const std::string& 
   Link& l = link(agreement_id, peer);
   const std::lock_guard busy(l.busy);
   const std::string& me = cx_.config.party;
-  const auto bound = [&] {
+  const auto agreed = [&] {
     const auto s = instruments_.state(agreement_id);
-    return s && s->document && s->bound(peer, me) ? s : nullptr;
+    return s && s->document && s->recallable(peer, me) ? s : nullptr;
   };
-  const auto before = bound();
+  const auto before = agreed();
   if (!before)
-    return make_error(ErrorKind::kDenied, "no agreement binds us and the partner", agreement_id,
+    return make_error(ErrorKind::kDenied, "no agreement binds us and the partner, or ever did", agreement_id,
                       "see 'entente agreement state'");
   CHECK_OK(load_link(l, agreement_id, peer));
   if (l.looked_from != l.position || l.looked_to.empty()) {  // the first look since objects were taken
@@ -32,8 +32,8 @@ Result<size_t> Receiver::pull_recalls(taxii::Client& client, const std::string& 
     }
   }
   TRY(const auto page, page_after(client, *before->document, l.looked_to, wait_seconds));
-  const auto state = bound();
-  if (!state) return make_error(ErrorKind::kDenied, "the agreement ended while we waited", agreement_id);
+  const auto state = agreed();
+  if (!state) return make_error(ErrorKind::kDenied, "the agreement is no longer known", agreement_id);
 
   const Uuid into = received(agreement_id, peer, me);
   store::Change change;

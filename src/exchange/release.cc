@@ -520,7 +520,7 @@ Result<bool> Releaser::step() {
     for (const auto& partner : s->document->parties) {
       if (partner.party == me) continue;
       if (!s->live(me, partner.party) || !obstacle_(*s, partner.party).empty()) {
-        if (!s->bound(me, partner.party)) continue;
+        if (!s->recallable(me, partner.party)) continue;
         TRY(const bool own, recalls(*s, partner.party, inbox(me), "inbox"));
         TRY(const bool seen, recalls(*s, partner.party, sightings(me), "sightings"));
         any = any || own || seen;

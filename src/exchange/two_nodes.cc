@@ -228,7 +228,7 @@ Status World::settle() {
         for (const auto& s : receiver->exchange->instruments().states()) {
           const auto client = sender->client(receiver->spki);
           if (!s->live(from, to)) {
-            if (!s->bound(from, to)) continue;
+            if (!s->recallable(from, to)) continue;
             TRY(const size_t looked, receiver->exchange->receiver().pull_recalls(*client, from, s->agreement_id, 0));
             moved += looked;
             continue;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "entente_version.h"
 #include "exchange/names.h"
+#include "exchange/recall.h"
 #include "exchange/reconcile.h"
 #include "json/node.h"
 #include "node/joint_api.h"
@@ -622,6 +623,25 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       CHECK_OK(ex_.mirrors().settle(id, party, why + " (" + caller.id + ")"));
       Node n = Node::object();
       n.set("settled", true);
+      return with(200, n);
+    }
+    if (path == "/api/v1/recall" && get) {
+      CHECK_OK(only({Role::kReleaseOfficer, Role::kAuditor}));
+      const std::string id = query_value(request, "id");
+      std::vector<exchange::Holder> holders;
+      if (!id.empty()) {
+        TRY(holders, exchange::recall_status(ex_.context(), ex_.instruments(), id));
+      }
+      Node list = Node::array();
+      for (const auto& h : holders) {
+        Node one = Node::object();
+        one.set("party", h.party).set("agreement_id", h.agreement).set("sent_id", h.sent_id);
+        one.set("sent", optional_time(h.sent)).set("answered", optional_time(h.answered)).set("refused", h.refused);
+        one.set("withdrawn", h.withdrawn());
+        list.push(std::move(one));
+      }
+      Node n = Node::object();
+      n.set("id", id).set("holders", std::move(list));
       return with(200, n);
     }
     if (path == "/api/v1/recall" && post) {

@@ -55,7 +55,7 @@ Status Partners::sync(const std::string& party) {
   }
   for (const auto& s : ex_.instruments().states()) {
     if (!s->live(party, config_.party)) {
-      if (!s->bound(party, config_.party)) continue;
+      if (!s->recallable(party, config_.party)) continue;
       while (true) {
         TRY(const size_t n, ex_.receiver().pull_recalls(*client, party, s->agreement_id, 0));
         if (n == 0) break;
@@ -95,7 +95,7 @@ void Partners::run(Worker& worker, const exchange::Peer& peer, Kind kind, const 
     bool recalls_only = false;
     if (kind == Kind::kObjects) {
       const auto s = ex_.instruments().state(agreement_id);
-      recalls_only = s && !s->live(peer.party, config_.party) && s->bound(peer.party, config_.party);
+      recalls_only = s && !s->live(peer.party, config_.party) && s->recallable(peer.party, config_.party);
       if (!s || !(recalls_only || s->live(peer.party, config_.party))) {
         if (!pause(worker, kLookEveryMs)) return;
         continue;
@@ -184,10 +184,9 @@ void Partners::supervise() {
       start(peer.party, peer, Kind::kActs, {});
       for (const auto& s : ex_.instruments().states()) {
         if (s->document->party(peer.party) == nullptr || s->document->party(config_.party) == nullptr) continue;
-        const bool bound = s->live(peer.party, config_.party) || s->bound(peer.party, config_.party);
-        // The ledgers are seen to their end: the last acts, and what is proved by them, outlast the agreement.
-        if (!bound && !s->began.contains(peer.party)) continue;
-        if (bound) start(peer.party + " objects " + s->agreement_id, peer, Kind::kObjects, s->agreement_id);
+        // Also after its end: recalls go and are taken, and the ledgers are seen to their last entry.
+        if (!s->live(peer.party, config_.party) && !s->recallable(peer.party, config_.party)) continue;
+        start(peer.party + " objects " + s->agreement_id, peer, Kind::kObjects, s->agreement_id);
         start(peer.party + " ledger " + s->agreement_id, peer, Kind::kLedger, s->agreement_id);
       }
     }
