@@ -216,10 +216,10 @@ Result<int> recall_status(Context& cx, const Target& target, const std::vector<s
       all = all && done;
       const std::string refused = text("refused");
       t.row({id, text("party"), text("sent").substr(0, 19), text("answered").substr(0, 19),
-             done                    ? "withdrawn"
-             : !refused.empty()      ? "REFUSED: " + refused
-             : text("sent").empty()  ? "not recalled"
-                                     : "no answer yet"});
+             done                   ? "withdrawn"
+             : !refused.empty()     ? "REFUSED: " + refused
+             : text("sent").empty() ? "not recalled"
+                                    : "no answer yet"});
     }
   }
   if (!cx.json) {
@@ -275,8 +275,7 @@ void add_publish_commands(CLI::App& app, Context& cx) {
   auto status = std::make_shared<bool>(false);
   c->add_flag("--status", *status, "take nothing back: show who had these objects, and who has signed for the recall");
   c->callback([&cx, target, ids, reason, status] {
-    finish(cx, *status ? recall_status(cx, *target, *ids)
-                       : ids_command(cx, *target, "/api/v1/recall", *ids, *reason));
+    finish(cx, *status ? recall_status(cx, *target, *ids) : ids_command(cx, *target, "/api/v1/recall", *ids, *reason));
   });
   auto lift = std::make_shared<bool>(false);
   c = app.add_subcommand("hold", "hold objects back from every release");

@@ -12,10 +12,10 @@ namespace entente::exchange {
 
 struct Holder {
   std::string party, agreement;
-  std::string sent_id;             // the id under which it has the object
-  std::optional<Time> sent;        // when the recall was released to it; absent: not yet
-  std::optional<Time> answered;    // when its node signed for it
-  std::string refused;             // its code, if it signed that it did not take it
+  std::string sent_id;           // the id under which it has the object
+  std::optional<Time> sent;      // when the recall was released to it; absent: not yet
+  std::optional<Time> answered;  // when its node signed for it
+  std::string refused;           // its code, if it signed that it did not take it
   [[nodiscard]] bool withdrawn() const { return answered && refused.empty(); }
 };
 

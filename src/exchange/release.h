@@ -53,8 +53,8 @@ class Releaser {
   struct Graph;
   Result<bool> batch(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to,
                      const Uuid& source, const std::string& source_name, const std::string& originator);
-  // Recalls alone, to whoever is or was bound by an agreement that is not live: release.md §3 step 12, "a recall always goes".
-  // What else came waits where it is until the agreement is live again.
+  // Recalls alone, to whoever is or was bound by an agreement that is not live: release.md §3 step 12, "a recall always
+  // goes". What else came waits where it is until the agreement is live again.
   Result<bool> recalls(const agreement::State& state, const std::string& to, const Uuid& source,
                        const std::string& source_name);
   // A manifest without objects yet; then, once it has them: its leaf, its signature, and its row before theirs.
