@@ -45,9 +45,9 @@ build: ## build only (release)
 	@tools/setup build
 	@$(MAKE) --no-print-directory compile TESTS=OFF
 
-mutants: ## plant known faults in the release decision, one at a time; the oracle must find each (about 6 minutes)
+mutants: ## plant known faults in decision, ledger and exchange, one at a time; the tests must find each (about 15 minutes)
 	@$(MAKE) --no-print-directory compile TESTS=ON
-	@python3 tests/oracle/mutants.py $(BUILD)
+	@python3 tools/mutate $(BUILD)
 
 format: ## reformat the sources
 	@tools/setup check

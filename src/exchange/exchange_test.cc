@@ -493,7 +493,9 @@ TEST_F(TwoNodes, ALedgerThatShrinksOrForksIsAConflict) {
       },
       world["IN"].spki);
   taxii::Client liar(std::move(transport), "");
-  EXPECT_FALSE(world["IN"].exchange->mirrors().check(liar, "JP", text.id).ok());
+  const Status shrunk = world["IN"].exchange->mirrors().check(liar, "JP", text.id);
+  ASSERT_FALSE(shrunk.ok());
+  EXPECT_THAT(shrunk.error().text(), ::testing::HasSubstr("takes back what it showed before"));
   EXPECT_TRUE(world["IN"].exchange->mirrors().health(text.id, "JP").conflict);
 }
 
@@ -695,9 +697,23 @@ TEST_F(TwoNodes, ATermThatSomebodyDeclinedIsNotRenewed) {
   EXPECT_EQ(in.exchange->instruments().state(text.id)->kind, agreement::StateKind::kExpired);
 }
 
+// Attack 3: objects with a manifest that another key than the partner's node signed.
+TEST_F(TwoNodes, AManifestSignedByAnotherKeyIsRefusedWithAllItsObjects) {
+  in_force();
+  world["JP"].context->node_key = SecretKey::generate();
+  ASSERT_OK(world["JP"].publish({make_indicator("a.example", world.clock.now())}));
+  world["JP"].release_all();
+  ASSERT_EQ(world["JP"].store->count(released(text.id, "JP", "IN")), 2U);  // manifest and object
+  const auto client = world["JP"].client(world["IN"].spki);
+  ASSERT_OK(world["IN"].exchange->receiver().pull_objects(*client, "JP", text.id, 0));
+  EXPECT_EQ(got(), 0U);
+  EXPECT_EQ(world["IN"].exchange->receiver().health("JP").refused, 2U);
+}
+
 // Attack 11: the clock is set back. Nothing goes out and nothing is passed over; it goes when the clock is right again.
 TEST_F(TwoNodes, AClockSetBackStopsTheFlowAndLosesNothing) {
   in_force();
+  world.clock.advance_us(int64_t{7200} * 1'000'000);  // so that the agreement is in force at the wrong time as well
   ASSERT_OK(world["JP"].publish({make_indicator("a.example", world.clock.now())}));
   world.clock.advance_us(-int64_t{3600} * 1'000'000);
   world["JP"].release_all();

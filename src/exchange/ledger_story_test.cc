@@ -92,6 +92,23 @@ TEST_F(LedgerStory, EveryLedgerIsCosignedByAllThatTheAgreementNames) {
   }
 }
 
+// Two of three are no quorum of three, whoever they are.
+TEST_F(LedgerStory, SomeOfTheWitnessesAreNoQuorum) {
+  ASSERT_OK(world.settle());
+  ASSERT_OK(world["IN"].publish({make_indicator("two.example", world.clock.now())}));
+  world["IN"].release_all();
+  const auto state = world["IN"].exchange->instruments().state(text.id);
+  const auto standing = [&] { return world["IN"].exchange->witnessing().standing(*state); };
+  const uint64_t before = standing().cosigned;
+  ASSERT_LT(before, standing().entries);
+  const auto jp = world["JP"].client(world["IN"].spki);
+  ASSERT_OK(world["IN"].exchange->witnessing().ask(*jp, "JP", text.id));  // its own witness and JP's
+  EXPECT_EQ(standing().cosigned, before);
+  const auto au = world["AU"].client(world["IN"].spki);
+  ASSERT_OK(world["IN"].exchange->witnessing().ask(*au, "AU", text.id));
+  EXPECT_EQ(standing().cosigned, standing().entries);
+}
+
 // The copy is as good as the original: the same audit passes on it, so that no side can lose history alone.
 TEST_F(LedgerStory, ThePartnersCopyPassesTheSameAudit) {
   std::vector<std::string> objects;

@@ -12,7 +12,8 @@ namespace entente::ledger {
 namespace {
 
 constexpr size_t kMostEntries = 65536;  // per append: bounds what an append that was cut off can leave behind
-constexpr size_t kCachedTiles = 64;     // 512 KiB
+constexpr size_t kUpperKept = 64;       // 16 KiB each
+constexpr size_t kLowestKept = 4;
 constexpr size_t kLargestTile = kTileWidth * sizeof(Hash);
 constexpr const char* kRestore = "restore the ledger from the partner's copy";
 constexpr size_t kLargestCheckpoint = 64 * 1024;
@@ -63,6 +64,23 @@ unsigned edge_width(int level, uint64_t size) {
 }
 uint64_t edge_tile(int level, uint64_t size) { return hashes_at(std::max(level, 0), size) / kTileWidth; }
 
+// A full tile with the hashes of the subtrees inside it: level 0 is the tile, level 8 its root.
+class Pyramid {
+ public:
+  explicit Pyramid(std::vector<Hash> tile) : nodes_(std::move(tile)) {
+    nodes_.reserve(2 * kTileWidth - 1);
+    for (size_t from = 0, width = kTileWidth; width > 1; from += width, width /= 2) {
+      for (size_t i = 0; i < width; i += 2) nodes_.push_back(node_hash(nodes_[from + i], nodes_[from + i + 1]));
+    }
+  }
+  [[nodiscard]] const Hash& node(uint64_t level, uint64_t index) const {
+    return nodes_[2 * kTileWidth - (2 * kTileWidth >> level) + index];
+  }
+
+ private:
+  std::vector<Hash> nodes_;
+};
+
 }  // namespace
 
 struct TileLog::State {
@@ -74,7 +92,10 @@ struct TileLog::State {
   Hash root{};
   std::string note;
   bool broken = false;  // an append failed half way: what is on disk is known only to the next open
-  mutable std::map<std::pair<int, uint64_t>, std::vector<Hash>> cache;
+  // Full tiles that a proof went through. Those of the leaves are asked for once and again by one proof, and hardly by
+  // the next; the few above them by every proof.
+  mutable std::map<std::pair<int, uint64_t>, Pyramid> upper;
+  mutable std::map<uint64_t, Pyramid> lowest;
 
   explicit State(SecretKey k) : key(std::move(k)) {}
 
@@ -82,16 +103,23 @@ struct TileLog::State {
     return dir + "/" + tile_path(level, n, width);
   }
 
-  Result<std::vector<Hash>> full_tile(int level, uint64_t n) const {
-    if (const auto it = cache.find({level, n}); it != cache.end()) return it->second;
+  Result<const Pyramid*> full_tile(int level, uint64_t n) const {
+    if (level == 0) {
+      if (const auto it = lowest.find(n); it != lowest.end()) return &it->second;
+    } else if (const auto it = upper.find({level, n}); it != upper.end()) {
+      return &it->second;
+    }
     const std::string p = path(level, n, kTileWidth);
     TRY(const std::string bytes, read_bounded(*files, p, kLargestTile));
     auto hashes = parse_hashes(bytes);
     if (!hashes || hashes->size() != kTileWidth)
       return make_error(ErrorKind::kCorrupt, "not a full tile", p, "audit the ledger");
-    if (cache.size() >= kCachedTiles) cache.clear();
-    cache[{level, n}] = *hashes;
-    return *std::move(hashes);
+    if (level == 0) {
+      if (lowest.size() >= kLowestKept) lowest.clear();
+      return &lowest.try_emplace(n, *hashes).first->second;
+    }
+    if (upper.size() >= kUpperKept) upper.clear();
+    return &upper.try_emplace({level, n}, *hashes).first->second;
   }
 
   // Hash of the complete subtree `index` of tree level `level`.
@@ -107,8 +135,8 @@ struct TileLog::State {
       if (at + count > tile.size()) return make_error(ErrorKind::kInternal, "no such subtree");
       return root_of(std::span(tile).subspan(at, count));
     }
-    TRY(const auto tile, full_tile(tile_level, n));
-    return root_of(std::span(tile).subspan(at, count));
+    TRY(const Pyramid* tile, full_tile(tile_level, n));
+    return tile->node(in_tile, at >> in_tile);
   }
 
   // Runs a proof builder, whose callback cannot fail, over nodes that can.
@@ -237,7 +265,8 @@ Status TileLog::State::rebuild(uint64_t size, const Hash& signed_root) {
     if (!tile.empty())
       hash_tiles.push_back({level, edge_tile(level, size), static_cast<unsigned>(tile.size()), tile_bytes(tile)});
   }
-  cache.clear();
+  upper.clear();
+  lowest.clear();
   return write_tiles(std::move(hash_tiles));
 }
 
