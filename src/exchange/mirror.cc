@@ -107,7 +107,7 @@ std::vector<Conflict> Mirrors::conflicts() const {
 }
 
 Status Mirrors::accuse(const std::string& agreement_id, const std::string& peer, std::string problem,
-                       std::string earlier, std::string later) {
+                       const std::string& earlier, const std::string& later) {
   const std::string key = pair_key(agreement_id, peer);
   bool fresh = false;
   {

@@ -53,8 +53,8 @@ class Mirrors {
   [[nodiscard]] std::vector<Conflict> conflicts() const;
   // A person has settled it. The leaf stays.
   Status settle(const std::string& agreement_id, const std::string& peer, std::string_view reason);
-  Status accuse(const std::string& agreement_id, const std::string& peer, std::string problem, std::string earlier,
-                std::string later);
+  Status accuse(const std::string& agreement_id, const std::string& peer, std::string problem,
+                const std::string& earlier, const std::string& later);
 
   // The copy as files, for whoever may read the ledger: "checkpoint", "tile/entries/…", "tile/0/…" and above.
   [[nodiscard]] Result<std::string> file(const std::string& agreement_id, const std::string& peer,

@@ -123,7 +123,9 @@ Result<Reconciliation> reconcile(Context& cx, const agreement::State& state, con
       TRY(const std::string raw, cx.store.raw(row));
       TRY(const json::Document doc, json::parse(raw));
       auto r = parse_receipt(doc.root());
-      if (r.ok()) receipts.insert_or_assign(sha256_hex(r->leaf), *std::move(r));
+      if (!r.ok()) continue;
+      const std::string leaf = sha256_hex(r->leaf);
+      receipts.insert_or_assign(leaf, *std::move(r));
     }
   }
   const auto within = acknowledge_within(*state.document);
