@@ -181,10 +181,12 @@ RC_GTEST_PROP(Witness, NeverSignsTwoHistoriesWhateverTheDiskKeeps, ()) {
     if (a.status != 200) continue;
     known = size;
     const auto [it, fresh] = signed_heads.try_emplace(size, root(side, size));
-    RC_ASSERT(fresh || it->second == root(side, size));
+    const bool one_root = fresh || it->second == root(side, size);
+    RC_ASSERT(one_root);
     RC_ASSERT(size >= signed_heads.rbegin()->first);
     if (size > shared) {
-      RC_ASSERT(!committed || *committed == side);
+      const bool same = committed.value_or(side) == side;
+      RC_ASSERT(same);
       committed = side;
     }
   }
