@@ -1,5 +1,5 @@
-// ledger audit|checkpoint|prove|verify: over folders of tiles, or a ledger that a node serves. ledger
-// reconcile|conflicts| settle: with a running node.
+// ledger audit|checkpoint|prove|verify: over folders of tiles, audit also over a ledger that a node serves.
+// ledger reconcile, conflicts, settle: with a running node.
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -69,6 +69,12 @@ struct Where {
   PublicKey key;
 };
 
+// Where the path begins in an address; npos if it has none.
+size_t path_in(const std::string& url) {
+  const size_t host = url.find("://");
+  return host == std::string::npos ? std::string::npos : url.find('/', host + 3);
+}
+
 // The ledgers that the options name: one, or all of a node's.
 Result<std::vector<Where>> places(const Options& o) {
   std::vector<Where> out;
@@ -76,8 +82,7 @@ Result<std::vector<Where>> places(const Options& o) {
     if (o.origin.empty() || o.key.empty())
       return invalid("a served ledger needs its origin and key", o.url,
                      "give --origin NAME --key HEX (both stand in the agreement)");
-    const size_t host = o.url.find("://");
-    const size_t path = host == std::string::npos ? std::string::npos : o.url.find('/', host + 3);
+    const size_t path = path_in(o.url);
     if (path == std::string::npos) return invalid("the address names no ledger", o.url, "https://HOST/ledger/UUID");
     std::string folder = o.url.substr(path);
     while (folder.ends_with('/')) folder.pop_back();
@@ -114,9 +119,7 @@ Result<std::vector<Where>> places(const Options& o) {
 Result<std::unique_ptr<Files>> files_of(const Options& o) {
   if (o.url.empty()) return std::unique_ptr<Files>(std::make_unique<PosixFiles>());
   net::ClientOptions c;
-  const size_t host = o.url.find("://");
-  const size_t path = host == std::string::npos ? std::string::npos : o.url.find('/', host + 3);
-  c.url = o.url.substr(0, path);
+  c.url = o.url.substr(0, path_in(o.url));
   if (o.pin.empty()) {
     c.system_ca = true;
   } else {
@@ -128,10 +131,7 @@ Result<std::unique_ptr<Files>> files_of(const Options& o) {
   }
   std::string authorization;
   if (!o.token_file.empty()) {
-    PosixFiles local;
-    TRY(std::string token, local.read(o.token_file));
-    while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
-    authorization = "Bearer " + token;
+    TRY(authorization, bearer_from(o.token_file));
   }
   TRY(auto transport, net::connect_to(c));
   return std::unique_ptr<Files>(

@@ -42,6 +42,13 @@ void Target::add_options(CLI::App& command) {
   command.add_option("--token-file", token_file, "file with an access token (default: keys/admin.token of --dir)");
 }
 
+Result<std::string> bearer_from(const std::string& token_file) {
+  PosixFiles files;
+  TRY(std::string token, files.read(token_file));
+  while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' ')) token.pop_back();
+  return "Bearer " + token;
+}
+
 Result<NodeClient> NodeClient::connect(const Target& t) {
   NodeClient c;
   net::ClientOptions o;
@@ -70,12 +77,9 @@ Result<NodeClient> NodeClient::connect(const Target& t) {
     return invalid("no node named", {}, "give --dir DIR, or --url URL --pin SPKI --token-file FILE");
   }
   if (token_file.empty()) return invalid("no access token", o.url, "give --token-file FILE");
-  PosixFiles files;
-  TRY(std::string token, files.read(token_file));
-  while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' ')) token.pop_back();
   c.url_ = o.url;
   c.options_ = o;
-  c.authorization_ = "Bearer " + token;
+  TRY(c.authorization_, bearer_from(token_file));
   TRY(auto transport, net::connect_to(o));
   c.taxii_ = std::make_unique<taxii::Client>(std::move(transport), c.authorization_);
   return c;

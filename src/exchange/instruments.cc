@@ -7,6 +7,14 @@
 #include "exchange/names.h"
 
 namespace entente::exchange {
+std::vector<PublicKey> keys_of(const agreement::Party& party, agreement::KeyRole role, Time at) {
+  std::vector<PublicKey> out;
+  for (const auto& k : party.keys) {
+    if (k.role == role && k.key && k.not_before <= at && at < k.not_after) out.push_back(*k.key);
+  }
+  return out;
+}
+
 Status Instruments::load() {
   const uint64_t n = cx_.store.length("acts");
   const std::lock_guard lock(mutex_);

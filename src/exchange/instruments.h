@@ -15,6 +15,9 @@
 
 namespace entente::exchange {
 
+// The party's keys of this role that are valid at that time; while a key is being changed there are two.
+[[nodiscard]] std::vector<PublicKey> keys_of(const agreement::Party& party, agreement::KeyRole role, Time at);
+
 // Thread-safe.
 class Instruments {
  public:

@@ -244,6 +244,22 @@ TEST_F(LedgerStory, AnEntryDatedAheadAndABrokenChainAreFound) {
   }
 }
 
+// Who reads our copy does not wait while its owner takes its time over an answer: here it never ends if they did.
+TEST_F(LedgerStory, ASlowPartnerHoldsUpNobodyWhoReadsItsCopy) {
+  const auto note = mirrors("IN").file(text.id, "JP", "checkpoint");
+  ASSERT_OK(note);
+  bool read = false;
+  taxii::Client slow(net::make_local_client(
+                         [&](const net::Request&, const net::Reply& reply) {
+                           read = mirrors("IN").compare(text.id, "JP", *note, "AU").ok();
+                           reply({200, {}, *note});
+                         },
+                         world["IN"].spki),
+                     "");
+  EXPECT_TRUE(mirrors("IN").check(slow, "JP", text.id).ok());
+  EXPECT_TRUE(read);
+}
+
 // The node is in the narrower state: recalls go to who contradicts itself, nothing else, also after a restart, until a
 // person has settled it. Other partners are not concerned.
 TEST_F(LedgerStory, AConflictNarrowsUntilAPersonSettlesIt) {

@@ -54,23 +54,9 @@ std::shared_ptr<Mirrors::Copy> Mirrors::copy_of(const std::string& key) {
   return c;
 }
 
-std::shared_ptr<std::mutex> Mirrors::busy_of(const std::string& key) {
-  const std::lock_guard lock(mutex_);
-  auto& m = busy_[key];
-  if (!m) m = std::make_shared<std::mutex>();
-  return m;
-}
-
 std::vector<PublicKey> Mirrors::log_keys(const agreement::State& state, const std::string& party) const {
-  std::vector<PublicKey> out;
   const agreement::Party* p = state.document->party(party);
-  const Time now = cx_.clock.now();
-  if (p == nullptr) return out;
-  // While a key is being changed there are two.
-  for (const auto& k : p->keys) {
-    if (k.role == agreement::KeyRole::kLog && k.key && k.not_before <= now && now < k.not_after) out.push_back(*k.key);
-  }
-  return out;
+  return p == nullptr ? std::vector<PublicKey>{} : keys_of(*p, agreement::KeyRole::kLog, cx_.clock.now());
 }
 
 MirrorHealth Mirrors::health(const std::string& agreement_id, const std::string& peer) const {
@@ -109,15 +95,15 @@ std::vector<Conflict> Mirrors::conflicts() const {
 Status Mirrors::accuse(const std::string& agreement_id, const std::string& peer, std::string problem,
                        const std::string& earlier, const std::string& later) {
   const std::string key = pair_key(agreement_id, peer);
-  bool fresh = false;
   {
     const std::lock_guard lock(mutex_);
     MirrorHealth& h = health_[key];
-    fresh = !h.conflict;
+    if (!h.conflict) h.problem = problem;
     h.conflict = true;
-    if (fresh) h.problem = problem;
   }
-  if (fresh) {
+  auto tx = evidence_.begin();
+  // What is kept decides, not what is remembered: a full disk must not make this the last time that it is tried.
+  if (!cx_.store.get("conflict", key).ok()) {
     say_error("CONFLICT in the ledger of {} under {}: {}", peer, agreement_id, problem);
     const auto state = instruments_.state(agreement_id);
     json::Node n = json::Node::object();
@@ -127,7 +113,6 @@ Status Mirrors::accuse(const std::string& agreement_id, const std::string& peer,
         .set("at", to_text(cx_.clock.now()))
         .set("earlier", earlier)
         .set("later", later);
-    auto tx = evidence_.begin();
     tx.change.set("conflict", key, json::write(n));
     TRY([[maybe_unused]] const auto leaf,
         tx.add_leaf(agreement_id, state && state->document ? state->document->hash : std::string(), "conflict", peer,
@@ -223,16 +208,14 @@ Status Mirrors::compare(const std::string& agreement_id, const std::string& part
                                                           : Result<ledger::Hash>(ledger::Hash{});
     if (root.ok() && *root == head->root) return {};
     say_error(
-        "{} shows a head of {} entries of this party's own ledger, signed with its log key, that is not its history: "
-        "the "
-        "key {} is in other hands, or this ledger was set back; revoke it",
+        "{} shows a head of {} entries of our own ledger, signed with its log key, that is not its history: the key {} "
+        "is in other hands, or this ledger was set back; revoke the key",
         seen_by, head->size, cx_.config.log_kid);
     return make_error(ErrorKind::kCorrupt, "somebody signs for our ledger", origin);
   }
   const std::string key = pair_key(agreement_id, party);
   const auto copy = copy_of(key);
-  const auto busy = busy_of(key);
-  const std::lock_guard one(*busy);
+  const std::lock_guard one(copy->mutex);
   const uint64_t have = cx_.store.length(sequence_of(agreement_id, party));
   if (head->size > have) return {};  // ours is behind: it is compared when it has come so far
   CHECK_OK(load(agreement_id, party, *copy, have));
@@ -282,9 +265,8 @@ Status Mirrors::check(taxii::Client& client, const std::string& peer, const std:
   const auto keys = log_keys(*state, peer);
   if (keys.empty())
     return make_error(ErrorKind::kDenied, "PARTY_KEY_UNKNOWN: the agreement names no log key of the partner", peer);
-  const auto busy = busy_of(key);
-  std::unique_lock one(*busy);
   const auto copy = copy_of(key);
+  std::unique_lock one(copy->checking);
   const Time now = cx_.clock.now();
 
   const std::string base = "/ledger/" + bare_uuid(agreement_id) + "/";
@@ -295,10 +277,20 @@ Status Mirrors::check(taxii::Client& client, const std::string& peer, const std:
                       "the partner's checkpoint could not be read: HTTP " + std::to_string(note.status), base);
   const std::string sequence = sequence_of(agreement_id, peer);
   const uint64_t have = cx_.store.length(sequence);
-  CHECK_OK(load(agreement_id, peer, *copy, have));
-  const auto conflict = [&](std::string why) {
-    return accuse(agreement_id, peer, std::move(why), copy->note, note.body);
-  };
+  // Work goes on with what is copied out: who reads our copy does not wait for a partner that is slow.
+  Tree tree;
+  std::string prev;
+  std::string earlier;
+  Time checked;
+  {
+    const std::lock_guard lock(copy->mutex);
+    CHECK_OK(load(agreement_id, peer, *copy, have));
+    tree = copy->tree;
+    prev = copy->prev;
+    earlier = copy->note;
+    checked = copy->checked;
+  }
+  const auto conflict = [&](std::string why) { return accuse(agreement_id, peer, std::move(why), earlier, note.body); };
   Result<ledger::Checkpoint> head = make_error(ErrorKind::kDenied, "no key");
   for (size_t i = 0; i < keys.size() && !head.ok(); ++i)
     head = ledger::open_checkpoint(note.body, ledger_origin(peer, agreement_id), keys[i]);
@@ -308,8 +300,6 @@ Status Mirrors::check(taxii::Client& client, const std::string& peer, const std:
         fmt::format("its head of {} entries takes back what it showed before: {} entries", head->size, have));
 
   // The whole tree is our copy and the new entries: what was shown before must still be its beginning.
-  Tree tree = copy->tree;
-  std::string prev = copy->prev;
   store::Change change;
   std::map<uint64_t, std::string> fresh;  // index -> SHA-256 of the entry
   for (uint64_t n = have / kBundle; n * kBundle < head->size; ++n) {
@@ -341,9 +331,9 @@ Status Mirrors::check(taxii::Client& client, const std::string& peer, const std:
         if (leaf->at > now.plus_us(kSkewUs))
           return conflict(fmt::format("entry {} is dated ahead: {}", index, to_text(leaf->at)));
         // When we saw the head before, this entry was not there.
-        if (copy->checked.us != 0 && leaf->at < copy->checked.plus_us(-kSkewUs))
+        if (checked.us != 0 && leaf->at < checked.plus_us(-kSkewUs))
           return conflict(fmt::format("entry {} is dated back: {}, but it was not there at {}", index,
-                                      to_text(leaf->at), to_text(copy->checked)));
+                                      to_text(leaf->at), to_text(checked)));
       }
       prev = sha256_hex(entry);
       tree.add(ledger::leaf_hash(entry));
@@ -397,19 +387,24 @@ Status Mirrors::check(taxii::Client& client, const std::string& peer, const std:
     auto done = cx_.store.commit_wait(std::move(change));
     if (!done.ok()) return std::move(done).error();
   }
-  copy->tree = std::move(tree);
-  copy->prev = std::move(prev);
-  copy->checked = now;
-  copy->note = note.body;
+  bool ask_what_it_saw = false;
+  {
+    const std::lock_guard lock(copy->mutex);
+    copy->tree = std::move(tree);
+    copy->prev = std::move(prev);
+    copy->checked = now;
+    copy->note = note.body;
+    ask_what_it_saw = now.us - copy->gossiped.us >= kGossipUs;
+    if (ask_what_it_saw) copy->gossiped = now;
+  }
   {
     const std::lock_guard lock(mutex_);
     MirrorHealth& h = health_[key];
     h.entries = head->size;
     h.verified = verified + proven;
   }
-  if (now.us - copy->gossiped.us < kGossipUs) return {};
-  copy->gossiped = now;
   one.unlock();  // what it tells is of other copies
+  if (!ask_what_it_saw) return {};
   return gossip(client, peer, *state);
 }
 
@@ -461,8 +456,7 @@ Result<std::string> Mirrors::file(const std::string& agreement_id, const std::st
     return out;
   }
   const auto copy = copy_of(key);
-  const auto busy = busy_of(key);
-  const std::lock_guard one(*busy);
+  const std::lock_guard one(copy->mutex);
   CHECK_OK(load(agreement_id, peer, *copy, have));
   const auto tree_level = static_cast<uint64_t>(level) * 8;
   if ((first + width) << tree_level > have) return none();

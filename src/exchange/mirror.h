@@ -53,6 +53,8 @@ class Mirrors {
   [[nodiscard]] std::vector<Conflict> conflicts() const;
   // A person has settled it. The leaf stays.
   Status settle(const std::string& agreement_id, const std::string& peer, std::string_view reason);
+  // Keeps it, once, until it is settled: kCorrupt with what to do; or why it could not be kept (it narrows all the
+  // same).
   Status accuse(const std::string& agreement_id, const std::string& peer, std::string problem,
                 const std::string& earlier, const std::string& later);
 
@@ -71,6 +73,8 @@ class Mirrors {
     void add(const ledger::Hash& leaf);
   };
   struct Copy {
+    std::mutex checking;  // one check at a time; held while the partner is asked. Taken before `mutex`
+    std::mutex mutex;     // of what follows; never held over the network
     Tree tree;
     std::string prev;  // SHA-256 of its newest leaf
     Time checked;      // when we last saw its head
@@ -85,7 +89,6 @@ class Mirrors {
   [[nodiscard]] std::vector<PublicKey> log_keys(const agreement::State& state, const std::string& party) const;
   Status gossip(taxii::Client& client, const std::string& peer, const agreement::State& state);
   std::shared_ptr<Copy> copy_of(const std::string& key);
-  std::shared_ptr<std::mutex> busy_of(const std::string& key);
 
   Context& cx_;
   Instruments& instruments_;
@@ -93,7 +96,6 @@ class Mirrors {
   mutable std::mutex mutex_;
   std::map<std::string, MirrorHealth> health_;
   std::map<std::string, std::shared_ptr<Copy>> copies_;
-  std::map<std::string, std::shared_ptr<std::mutex>> busy_;  // one check of a copy at a time
 };
 
 }  // namespace entente::exchange

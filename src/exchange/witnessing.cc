@@ -47,13 +47,9 @@ std::vector<PublicKey> Witnessing::log_keys(const std::string& origin) const {
   if (slash == std::string::npos) return out;
   const auto state = instruments_.state("urn:uuid:" + origin.substr(slash + 1));
   if (!state || !state->document) return out;
-  const Time now = cx_.clock.now();
   for (const auto& p : state->document->parties) {
     if (ledger_origin(p.party, state->agreement_id) != origin) continue;
-    for (const auto& k : p.keys) {
-      if (k.role == agreement::KeyRole::kLog && k.key && k.not_before <= now && now < k.not_after)
-        out.push_back(*k.key);
-    }
+    for (auto& key : keys_of(p, agreement::KeyRole::kLog, cx_.clock.now())) out.push_back(std::move(key));
   }
   return out;
 }
@@ -191,10 +187,12 @@ Status Witnessing::ask(taxii::Client& client, const std::string& peer, const std
       if (from <= b.size) {
         TRY(const auto proof, evidence_.consistency(agreement_id, from, b.size));
         const auto a = witness_->add_checkpoint(ledger::write_add_checkpoint(from, proof, b.note));
-        if (a.status != 200)
-          return make_error(ErrorKind::kCorrupt,
+        if (a.status != 200) {
+          const bool altered = a.status == 409 || a.status == 422;
+          return make_error(altered ? ErrorKind::kCorrupt : ErrorKind::kUnavailable,
                             "our own witness does not sign this ledger's head: " + printable(a.body), agreement_id,
-                            "the ledger was set back or altered: restore it");
+                            altered ? "the ledger was set back or altered: restore it" : "look at the folder witness/");
+        }
         CHECK_OK(take(agreement_id, b, own, a.body, *state->document));
       }
     }
@@ -287,9 +285,8 @@ std::string Witnessing::obstacle(const agreement::State& state) {
   since(state, s);
   if (!s.overdue) return {};
   return fmt::format(
-      "the head of this party's ledger has not been cosigned by {} witnesses since {}: only recalls and receipts go "
-      "until "
-      "it is",
+      "the head of this party's ledger has not been cosigned by {} witnesses since {}: until it is, only recalls and "
+      "receipts go",
       s.needed, to_text(*s.unwitnessed_since));
 }
 

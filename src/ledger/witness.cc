@@ -101,19 +101,20 @@ WitnessAnswer Witness::add_checkpoint(std::string_view request) {
     before = *std::move(was);
     before_note = *std::move(saved);
   }
-  // Two signed heads that cannot both be true, or one that was not shown to extend the other, are evidence.
+  // Two signed heads that cannot both be true, or one that was not shown to extend the other, are evidence. The first
+  // of each kind is kept: more prove no more, and would let a log fill this disk.
   const auto keep = [&](const char* what, int status, std::string body, bool fork) {
     WitnessAnswer a{status, std::move(body), fork, before_note, std::string(in->note)};
-    (void)files_.write_atomic(path + what + sha256_hex(a.later).substr(0, 16), a.earlier + "\n" + a.later, 0600).ok();
+    if (!files_.exists(path + what)) (void)files_.write_atomic(path + what, a.earlier + "\n" + a.later, 0600).ok();
     return a;
   };
   if (in->old_size != before.size) return {409, std::to_string(before.size) + "\n", false, {}, {}};
   if (now->size == before.size) {
-    if (now->root != before.root) return keep(".fork-", 409, std::to_string(before.size) + "\n", true);
+    if (now->root != before.root) return keep(".fork", 409, std::to_string(before.size) + "\n", true);
     if (!in->proof.empty()) return refuse(422, "a proof between equal sizes is empty");
   } else if (!verify_consistency(before.size, before.root, now->size, now->root, in->proof)) {
     // That no proof was given proves nothing yet: the mirror, which has the entries, finds out.
-    return keep(".refused-", 422, "the checkpoint is not shown to extend the one that was cosigned last\n", false);
+    return keep(".refused", 422, "the checkpoint is not shown to extend the one that was cosigned last\n", false);
   }
   const auto line = cosign(in->note, name_, key_, clock_.now());
   if (!line.ok()) return refuse(400, line.error().text());

@@ -41,6 +41,9 @@ class NodeClient {
   std::unique_ptr<taxii::Client> taxii_;
 };
 
+// The value of the Authorization header for the token in this file.
+[[nodiscard]] Result<std::string> bearer_from(const std::string& token_file);
+
 // Reads a whole file, or standard input for "-".
 [[nodiscard]] Result<std::string> read_input(const std::string& path);
 
