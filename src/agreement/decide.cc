@@ -10,9 +10,11 @@
 #include <unordered_set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "agreement/internal/closure.h"
 #include "agreement/internal/facts.h"
+#include "agreement/internal/labels.h"
 #include "agreement/internal/plan.h"
 #include "agreement/internal/redact.h"
 #include "base/bytes.h"
@@ -41,7 +43,8 @@ struct Passed {
 
 class Decider {
  public:
-  Decider(std::span<const GraphObject> graph, const Inputs& in) : graph_(graph), in_(in), plan_(in) {}
+  Decider(std::span<const GraphObject> graph, const Inputs& in)
+      : graph_(graph), in_(in), plan_(in), labels_(graph_, in_, facts_, published_ids_) {}
   std::vector<Decision> run();
 
  private:
@@ -50,9 +53,11 @@ class Decider {
   void own(size_t i);
   void finish(size_t i, const Closure& closure);
 
-  Label label_of(size_t i) const;
-  const Facts* definition(const Ref& r) const;
   bool is_public(std::string_view id) const { return published_ids_.contains(id); }
+  bool public_creator(const Facts& f) const {
+    return std::ranges::all_of(f.refs,
+                               [this](const Ref& r) { return r.kind != RefKind::kCreatedBy || is_public(r.id); });
+  }
   void forbids(size_t i, std::vector<Reason>& out);
   void holds(size_t i, std::vector<Reason>& out) const;
   std::optional<Passed> permits(size_t i, const Label& label, std::vector<Reason>& out);
@@ -72,10 +77,9 @@ class Decider {
   std::vector<Decision> out_;
   std::unordered_map<std::string_view, int32_t> groups_;
   std::vector<bool> published_;
-  std::vector<const Facts*> definitions_;  // group -> marking definition of that id, if it is one
   std::unordered_set<std::string_view> published_ids_, victims_;
   std::unordered_multimap<std::string_view, const Hold*> holds_;
-  std::unordered_multimap<std::string_view, const Consent*> consents_;
+  internal::Labels labels_;  // reads facts_ and published_ids_
 };
 
 // One parser per thread: its buffers grow to the largest object and stay.
@@ -104,7 +108,6 @@ void Decider::read() {
     auto [it, fresh] = groups_.emplace(id, static_cast<int32_t>(published_.size()));
     if (fresh) {
       published_.push_back(false);
-      definitions_.push_back(nullptr);
     }
     return static_cast<size_t>(it->second);
   };
@@ -117,20 +120,14 @@ void Decider::read() {
     const size_t g = group(f.id);
     if (f.marking == MarkingKind::kTlp) published_[g] = true;
   }
-  for (const Facts& f : facts_) {
-    if (!f.valid || f.marking == MarkingKind::kNone) continue;
-    const Facts*& d = definitions_[static_cast<size_t>(groups_.at(f.id))];
-    if (d == nullptr || f.marking == MarkingKind::kUnknown || f.pap > d->pap)
-      d = &f;  // several texts of one definition: the strictest
-  }
   for (const std::string& id : in_.public_ids) published_ids_.insert(id);
   if (!in_.my_identity_id.empty()) published_ids_.insert(in_.my_identity_id);
   for (std::string_view id : published_ids_) published_[group(id)] = true;
   for (Facts& f : facts_)
     for (Ref& r : f.refs)
       if (auto it = groups_.find(r.id); it != groups_.end()) r.group = it->second;
+  labels_.read(published_.size(), groups_);
   for (const Hold& h : in_.holds) holds_.emplace(h.object_id, &h);
-  for (const Consent& c : in_.consents) consents_.emplace(c.object_id, &c);
 }
 
 // A victim: `roles` says so, a `targets` relationship points at it, or a sighting names it as the place where something
@@ -144,46 +141,6 @@ void Decider::find_victims() {
       if (r.property == (targets ? "target_ref" : "where_sighted_refs")) victims_.insert(r.id);
   }
   for (std::string_view id : published_ids_) victims_.erase(id);
-}
-
-const Facts* Decider::definition(const Ref& r) const {
-  return r.group < 0 ? nullptr : definitions_[static_cast<size_t>(r.group)];
-}
-
-// The join of all marks (release.md §2): strictest in every dimension, anything that is not understood above
-// everything.
-Label Decider::label_of(size_t i) const {
-  const Facts& f = facts_[i];
-  Label label;
-  label.inherited = graph_[i].inherited;
-  size_t part = 0;
-  auto join_pap = [&label](Pap p) { label.pap = std::max(label.pap.value_or(Pap::kClear), p); };
-  if (!f.granular.empty()) label.parts.resize(f.granular.size());
-  for (const Ref& r : f.refs) {
-    if (r.kind != RefKind::kMarking && r.kind != RefKind::kGranular) continue;
-    const Facts* d = definition(r);
-    std::optional<Tlp> tlp;
-    if (d != nullptr && d->marking == MarkingKind::kTlp)
-      tlp = d->tlp;
-    else if (d == nullptr)
-      tlp = stix::tlp_of_id(r.id);
-    if (!tlp && (d == nullptr || d->marking == MarkingKind::kUnknown)) {
-      label.unknown = true;
-      label.unknown_id = r.id;
-    }
-    if (d != nullptr && d->marking == MarkingKind::kPap) join_pap(d->pap);
-    if (r.kind == RefKind::kGranular) {
-      while (part < f.granular.size() && f.granular[part].marking.empty()) ++part;  // not understood; reported below
-      if (part < f.granular.size()) label.parts[part++] = tlp;
-    } else if (tlp) {
-      if (label.object && *label.object != *tlp) label.conflict = true;
-      label.object = std::max(label.object.value_or(Tlp::kClear), *tlp);
-    }
-  }
-  for (const auto& g : f.granular) label.unknown |= g.marking.empty();
-  // The nine OASIS definitions mark others and carry no mark themselves; they are public.
-  if (f.marking == MarkingKind::kTlp && !label.object) label.object = Tlp::kClear;
-  return label;
 }
 
 // Step 2. A forbid of a suspended agreement still binds; an object of unknown sector matches.
@@ -228,9 +185,18 @@ std::optional<Passed> Decider::try_permit(size_t i, const Label& label, const Ru
     out.push_back(reason(
         "PROJECT_SCOPE", rule,
         fmt::format("only what is labelled entente-project:{} is for this project: label it", rule.state->project)));
-  if (rule.state->project.empty() && !f.projects.empty())
-    out.push_back(reason("PROJECT_SCOPE", rule,
-                         "what is labelled for a project goes to its members only, by the project's own flow"));
+  if (rule.state->project.empty() && !f.projects.empty()) {
+    const auto& all = rule.state->projects;
+    const auto asked = std::ranges::find_if(all, [&f](const Project& p) {
+      return p.stage == "host asked" && std::ranges::find(f.projects, p.id) != f.projects.end();
+    });
+    if (asked != all.end())
+      out.push_back(reason("HOST_CONSENT", rule,
+                           fmt::format("project {} waits for {}", asked->id, fmt::join(asked->waiting_for, ", "))));
+    else
+      out.push_back(reason("PROJECT_SCOPE", rule,
+                           "what is labelled for a project goes to its members only, by the project's own flow"));
+  }
   if (auto joined = rule.state->joined.find(std::string(in_.recipient));
       joined != rule.state->joined.end() && graph_[i].committed < joined->second && f.marking == MarkingKind::kNone &&
       !is_public(f.id))
@@ -262,6 +228,12 @@ std::optional<Passed> Decider::try_permit(size_t i, const Label& label, const Ru
   if (graph_[i].originator != in_.me && graph_[i].originator != in_.recipient && rule.doc->onward_rule == "never")
     out.push_back({"ORIGINATOR_CONSENT", rule.doc->agreement_id, rule.doc->hash, rule.doc->onward_art,
                    "nothing of third parties may pass under this agreement"});
+
+  if (!public_creator(f) && labels_.attribution(label) == stix::Attribution::kMust &&
+      std::ranges::any_of(rule.doc->protections,
+                          [](const Protection& p) { return p.match.find("property") != nullptr; }))
+    out.push_back(reason("IEP_CONFLICT", rule,
+                         "its marking wants its provider named, the agreement has providers anonymised: mark it anew"));
 
   const std::optional<Tlp> mark = label.object ? label.object : flow.unmarked;
   if (!mark) {
@@ -336,13 +308,7 @@ void Decider::originator(size_t i, std::vector<Reason>& out) const {
     return;
   }
   bool expired = false;
-  for (auto [it, end] = consents_.equal_range(facts_[i].id); it != end; ++it) {
-    const Consent& c = *it->second;
-    if (c.originator != o.originator || c.recipient != in_.recipient) continue;
-    if (c.version != "*" && c.version != facts_[i].version) continue;
-    if (in_.at >= c.valid_from && in_.at < c.valid_until) return;
-    expired |= in_.at >= c.valid_until;
-  }
+  if (labels_.consent(i, &expired) != nullptr) return;
   if (expired) {
     r.code = "CONSENT_EXPIRED";
     r.note = fmt::format("the consent of {} has expired: ask for a new one", o.originator);
@@ -366,11 +332,12 @@ void Decider::own(size_t i) {
   }
   forbids(i, d.reasons);
   holds(i, d.reasons);
-  const Label label = label_of(i);
+  const Label label = labels_.of(i, d.reasons);
   if (label.unknown)
     d.reasons.push_back(
         {"MARK_UNKNOWN", "", "", "",
          fmt::format("the marking {} is unknown, or its definition is missing", printable(label.unknown_id))});
+  labels_.policies(label, d.reasons);
   auto passed = permits(i, label, d.reasons);
   originator(i, d.reasons);
   if (label.conflict && !d.reasons.empty())
@@ -385,9 +352,9 @@ void Decider::own(size_t i) {
   d.told_tlp = passed->told;
   d.told_pap = label.pap.value_or(rule.doc->actions.default_pap);
   e.key = key_of(rule.doc->agreement_id);
-  internal::OwnContext context{rule.doc, rule.flow->art, in_.my_identity_id, victims_.contains(f.id), true};
-  for (const Ref& r : f.refs)
-    if (r.kind == RefKind::kCreatedBy) context.public_creator = is_public(r.id);
+  internal::OwnContext context{rule.doc, rule.flow->art, in_.my_identity_id, victims_.contains(f.id), true, false};
+  context.public_creator = public_creator(f);
+  context.anonymous = labels_.attribution(label) == stix::Attribution::kMustNot;
   if (!passed->redact.empty() || touched_by_protection(f, context)) {
     auto change = change_own(graph_[i].raw, f, passed->redact, context);
     e.stripped = std::move(change.stripped);

@@ -317,7 +317,9 @@ class CaseMaker {
     } else if (type == "note") {
       n.set("content", "Content " + std::to_string(r_.below(1000000))).set("object_refs", refs(c, 3));
     } else if (type == "relationship") {
-      n.set("relationship_type", r_.chance(25) ? "targets" : "related-to")
+      n.set("relationship_type", r_.chance(25)   ? "targets"
+                                 : r_.chance(25) ? "derived-from"
+                                                 : "related-to")
           .set("source_ref", any_id(c))
           .set("target_ref", any_id(c));
     } else if (type == "sighting") {
@@ -361,7 +363,24 @@ class CaseMaker {
   }
 
   void marking(Node& n) {
-    switch (r_.below(5)) {
+    switch (r_.below(9)) {
+      case 4:
+      case 5:
+        iep(n);
+        break;
+      case 6:
+        acs(n);
+        break;
+      case 7:
+        if (r_.chance(50))
+          n.set("definition_type", "statement")
+              .set("definition",
+                   Node::object().set("statement", "ais-marking:AISConsent=\"" +
+                                                       r_.of<std::string>({"EVERYONE", "USG", "NONE", "ALL"}) + "\""));
+        else
+          extension(n, "extension-definition--f8d78575-edfd-406e-8e84-6162a8450f5b",
+                    Node::object().set("pap", r_.of<std::string>({"red", "amber", "green", "white"})));
+        break;
       case 0:
         n.set("definition_type", "statement")
             .set("definition", Node::object().set("statement", "Copyright of its author"));
@@ -383,6 +402,70 @@ class CaseMaker {
     }
   }
 
+  static void extension(Node& n, const std::string& name, Node body) {
+    body.set("extension_type", "property-extension");
+    n.set("extensions", Node::object().set(name, std::move(body)));
+  }
+
+  void iep(Node& n) {
+    Node e = Node::object();
+    e.set("encrypt_in_transit", "must")
+        .set("permitted_actions",
+             r_.of<std::string>({"none", "contact-for-instruction", "internally-visible-actions",
+                                 "externally-visible-indirect-actions", "externally-visible-direct-actions"}))
+        .set("affected_party_notifications", "may")
+        .set("tlp", r_.of<std::string>({"white", "green", "green", "amber", "red"}))
+        .set("provider_attribution", r_.of<std::string>({"may", "must", "must-not"}))
+        .set("unmodified_resale", "must-not")
+        .set("iep_id", "0224bfdf-ea3a-49c3-96f6-66d908bb1845")
+        .set("iep_version", r_.chance(90) ? 2.0 : 1.0)
+        .set("description", "a policy")
+        .set("start_date", r_.chance(90) ? "2026-01-01T00:00:00Z" : "2028-01-01T00:00:00Z");
+    if (r_.chance(30)) e.set("end_date", r_.chance(50) ? "2026-06-01T00:00:00Z" : "2030-01-01T00:00:00Z");
+    if (r_.chance(5)) e.set("invented", "must");
+    extension(n, "extension-definition--762e2e97-ee51-43e5-a9ea-165fbb862c4a", std::move(e));
+  }
+
+  void scope(Node& n) {
+    if (r_.chance(40))
+      n.set("permitted_nationalities",
+            texts(r_.of<std::vector<std::string>>({{"ALL"}, {"JPN", "USA"}, {"USA"}, {"JPN"}})));
+    if (r_.chance(30))
+      n.set("permitted_organizations",
+            texts(r_.of<std::vector<std::string>>({{"ALL"}, {"USA.DHS"}, {"JPN.NISC", "USA.DHS"}, {"JPN"}})));
+    if (r_.chance(20)) n.set("entity", texts(r_.of<std::vector<std::string>>({{"MIL", "GOV"}, {"CTR"}})));
+    if (r_.chance(8)) n.set("shareability", texts({"NCC"}));
+  }
+
+  void acs(Node& n) {
+    const auto effect = [this] { return r_.chance(70) ? "permit" : "deny"; };
+    Node control = Node::object().set("classification", r_.chance(90) ? "U" : "S");
+    if (r_.chance(40))
+      control.set("formal_determination", texts({r_.of<std::string>({"PUBREL", "AIS", "AIS", "FOUO"})}));
+    scope(control);
+    Node e = Node::object();
+    e.set("identifier", "isa:guide.19001.ACS3-6b142579-f21c-4199-865c-207d9df7313c")
+        .set("policy_reference",
+             std::string("urn:isa:policy:acs:ns:v3.0?privdefault=") + effect() + "&sharedefault=" + effect());
+    e.set("control_set", std::move(control));
+    if (r_.chance(60)) {
+      Node list = Node::array();
+      for (size_t k = 1 + r_.below(3); k > 0; --k) {
+        Node where = Node::object();
+        scope(where);
+        Node rule = Node::object().set("privilege_action", r_.of<std::string>({"ALL", "DISPLAY", "NETDEF", "IDSRC"}));
+        list.push(rule.set("rule_effect", effect()).set("privilege_scope", std::move(where)));
+      }
+      e.set("access_privilege", std::move(list));
+    }
+    if (r_.chance(40))
+      e.set("further_sharing",
+            Node(Node::List{Node::object()
+                                .set("rule_effect", effect())
+                                .set("sharing_scope", texts({r_.of<std::string>({"FOREIGNGOV", "JPN", "USA.USG"})}))}));
+    extension(n, "extension-definition--3a65884d-005a-4290-8335-cb2d778a83ce", std::move(e));
+  }
+
   std::string tlp() {
     static const std::vector<std::string> kOld = {"marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9",
                                                   "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82"};
@@ -395,7 +478,7 @@ class CaseMaker {
     Node list = Node::array();
     if (r_.chance(65)) list.push(tlp());
     if (r_.chance(8)) list.push(tlp());
-    if (r_.chance(12)) list.push(any_id(c, "marking-definition"));
+    if (r_.chance(20)) list.push(any_id(c, "marking-definition"));
     if (!list.list().empty()) n.set("object_marking_refs", std::move(list));
     if (!r_.chance(15)) return;
     std::vector<std::string> selectors;

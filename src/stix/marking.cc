@@ -155,10 +155,16 @@ std::string_view tlp_object_of_id(std::string_view marking_definition_id) {
 }
 
 std::optional<Pap> pap_of_definition(const json::Value& marking_definition) {
-  if (json::find_string(marking_definition, "type") != "marking-definition" ||
-      json::find_string(marking_definition, "definition_type") != "statement") {
-    return std::nullopt;
+  if (json::find_string(marking_definition, "type") != "marking-definition") return std::nullopt;
+  if (const auto extensions = json::find(marking_definition, "extensions")) {
+    const auto ext = json::find(*extensions, "extension-definition--f8d78575-edfd-406e-8e84-6162a8450f5b");
+    if (!ext || !extensions->is_object() || json::as_object(*extensions).size() != 1 ||
+        json::as_object(*ext).size() != 2 || json::find(marking_definition, "definition") ||
+        json::find_string(*ext, "extension_type") != "property-extension")
+      return std::nullopt;
+    return parse_pap(json::find_string(*ext, "pap").value_or(""));
   }
+  if (json::find_string(marking_definition, "definition_type") != "statement") return std::nullopt;
   const auto definition = json::find(marking_definition, "definition");
   const auto statement = definition ? json::find_string(*definition, "statement") : std::nullopt;
   if (!statement) return std::nullopt;

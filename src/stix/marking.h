@@ -30,8 +30,9 @@ enum class Pap : uint8_t { kClear = 0, kGreen, kAmber, kRed };
 [[nodiscard]] std::string_view tlp_object(Tlp t);
 [[nodiscard]] std::string_view tlp_object_of_id(std::string_view marking_definition_id);  // also TLP 1.0; "" if unknown
 
-// PAP has no OASIS object. Recognised: a `statement` marking whose statement is exactly
-// "PAP:RED|AMBER|GREEN|CLEAR|WHITE" (as MISP exports it).
+// PAP has no object of its own. Recognised: a `statement` marking without extensions whose statement is exactly
+// "PAP:RED|AMBER|GREEN|CLEAR|WHITE" (as MISP exports it), and the extension of OASIS cti-stix-common-objects,
+// pap-marking-definition-f8d, alone.
 [[nodiscard]] std::optional<Pap> pap_of_definition(const json::Value& marking_definition);
 
 }  // namespace entente::stix

@@ -10,6 +10,7 @@ changes, and the leak scan looks at the finished object, not at the raw text. It
 Exit status 0: all agree; 1: some differ (the first few are shown).
 """
 import base64
+import datetime
 import functools
 import hashlib
 import hmac
@@ -55,11 +56,96 @@ NEEDED = {
     "file": {"hashes", "name", "name_enc"}, "network-traffic": {"protocols", "src_ref", "dst_ref", "end", "is_active"},
 }
 PLACEHOLDER = "(withheld)"
+IEP = "extension-definition--762e2e97-ee51-43e5-a9ea-165fbb862c4a"
+ACS = "extension-definition--3a65884d-005a-4290-8335-cb2d778a83ce"
+PAP_EXT = "extension-definition--f8d78575-edfd-406e-8e84-6162a8450f5b"
+IEP_ACTIONS = {"none": "red", "contact-for-instruction": "red", "internally-visible-actions": "red",
+               "externally-visible-indirect-actions": "amber", "externally-visible-direct-actions": "clear"}
+THREE = {"IN": "IND", "JP": "JPN", "US": "USA"}
+DETERMINATIONS = {"PUBREL", "AIS", "INFORMATION-DIRECTLY-RELATED-TO-CYBERSECURITY-THREAT", "PII-NOT-PRESENT",
+                  "PII-NECESSARY-TO-UNDERSTAND-CYBERSECURITY-THREAT"}
 GONE, SAME, CHANGED = "gone", "same", "changed"
 
 
 def at_least(a, b, order):
     return a if order.index(a) >= order.index(b) else b
+
+
+def micros(text):
+    t = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return round((t - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)).total_seconds() * 1_000_000)
+
+
+def read_iep(d, ext):
+    """What an IEP 2.0 policy asks, or None if it is not one that can be read."""
+    fields = {"extension_type", "encrypt_in_transit", "permitted_actions", "affected_party_notifications", "tlp", "provider_attribution",
+              "unmodified_resale", "iep_id", "iep_version", "policy_name", "description", "start_date", "end_date"}
+    ok = (set(ext) <= fields and ext.get("iep_version") == 2.0 and ext.get("tlp") in ("white", "clear", "green", "amber", "amber+strict", "red")
+          and ext.get("permitted_actions") in IEP_ACTIONS and ext.get("provider_attribution") in ("may", "must", "must-not")
+          and ext.get("encrypt_in_transit") in ("may", "must") and ext.get("affected_party_notifications") in ("may", "must-not")
+          and ext.get("unmodified_resale") in ("may", "must-not") and "start_date" in ext)
+    if not ok:
+        return None
+    until = micros(ext["end_date"]) if "end_date" in ext else None
+    return {"tlp": {"white": "clear"}.get(ext["tlp"], ext["tlp"]), "pap": IEP_ACTIONS[ext["permitted_actions"]], "from": micros(ext["start_date"]),
+            "until": until, "named": lambda c: ext["provider_attribution"], "reads": lambda c: True, "defends": lambda c: True}
+
+
+def read_acs(d, ext):
+    """What an ACS 3.0 marking lets a government have, or None if anything in it is not understood."""
+    m = re.fullmatch(r"urn:isa:policy:acs:ns:v3\.0\?privdefault=(permit|deny)&sharedefault=(permit|deny)", ext.get("policy_reference", ""))
+    control = ext.get("control_set", {})
+    if not m or not set(ext) <= {"extension_type", "identifier", "name", "create_date_time", "responsible_entity_custodian", "authority_reference",
+                                 "responsible_entity_originator", "policy_reference", "public_release", "access_privilege", "further_sharing",
+                                 "control_set"}:
+        return None
+    if not set(control) <= {"classification", "formal_determination", "permitted_nationalities", "permitted_organizations", "entity", "shareability"}:
+        return None
+    if "classification" not in control or not set(control.get("formal_determination", [])) <= DETERMINATIONS:
+        return None
+    public = "PUBREL" in control.get("formal_determination", [])
+
+    def listed(values, country):
+        return any(v in ("ALL", country) or v.startswith(country + ".") for v in values)
+
+    def about(scope, country):
+        return all(listed(scope[k], country) for k in ("permitted_nationalities", "permitted_organizations") if k in scope)
+
+    def inside(scope, country):
+        return about(scope, country) and "shareability" not in scope and ("entity" not in scope or bool({"GOV", "ALL"} & set(scope["entity"])))
+
+    def may(action, country):
+        rules = [r for r in ext.get("access_privilege", []) if r["privilege_action"] in ("ALL", action)]
+        if any(r["rule_effect"] == "deny" and about(r.get("privilege_scope", {}), country) for r in rules):
+            return False
+        return m[1] == "permit" or any(r["rule_effect"] == "permit" and inside(r.get("privilege_scope", {}), country) for r in rules)
+
+    def passes_on(country):
+        rules = [r["rule_effect"] for r in ext.get("further_sharing", []) if "FOREIGNGOV" in r["sharing_scope"] or listed(r["sharing_scope"], country)]
+        return "deny" not in rules and (m[2] == "permit" or "permit" in rules)
+
+    def reads(party):
+        c = THREE[party]
+        return control["classification"] == "U" and (public or (inside(control, c) and (party == "US" or passes_on(c)) and may("DISPLAY", c)))
+
+    return {"tlp": None, "pap": None, "from": None, "until": None, "reads": reads, "defends": lambda p: public or may("NETDEF", THREE[p]),
+            "named": lambda p: "may" if public or may("IDSRC", THREE[p]) else "must-not"}
+
+
+def read_policy(d):
+    exts = d.get("extensions")
+    if exts is not None:
+        if len(exts) != 1 or "definition" in d:
+            return None
+        (name, ext), = exts.items()
+        if not isinstance(ext, dict) or ext.get("extension_type") != "property-extension":
+            return None
+        return read_iep(d, ext) if name == IEP else read_acs(d, ext) if name == ACS else None
+    m = re.fullmatch(r'ais-marking:AISConsent="(EVERYONE|USG|NONE)"', d.get("definition", {}).get("statement", ""))
+    if not m or d.get("definition_type") != "statement":
+        return None
+    named = {"EVERYONE": lambda p: "may", "NONE": lambda p: "must-not", "USG": lambda p: "may" if p == "US" else "must-not"}[m[1]]
+    return {"tlp": None, "pap": None, "from": None, "until": None, "reads": lambda p: True, "defends": lambda p: True, "named": named}
 
 
 def removable(kind, prop):
@@ -169,44 +255,103 @@ class Oracle:
             if o["type"] == "sighting":
                 self.victims |= set(o.get("where_sighted_refs", []))
         self.victims -= self.published
+        self.origins = {}
+        for o in self.objs:
+            if o["type"] == "relationship" and o["relationship_type"] == "derived-from" and o["source_ref"] != o["target_ref"]:
+                self.origins.setdefault(o["source_ref"], set()).add(o["target_ref"])
 
     # ---- marks
 
     def mark(self, ref):
-        """('tlp', x) | ('pap', x) | ('none',) | ('unknown',)"""
+        """('tlp', x) | ('pap', x) | ('policy', p) | ('none',) | ('unknown',)"""
         if ref in TLP_OBJECTS and ref not in self.defs:
             return ("tlp", TLP_OBJECTS[ref])
         for d in self.defs.get(ref, []):
+            ext = d.get("extensions", {}).get(PAP_EXT, {})
+            if len(d.get("extensions", {})) == 1 and set(ext) == {"extension_type", "pap"} and "definition" not in d:
+                return ("pap", {"white": "clear"}.get(ext["pap"], ext["pap"]))
+            policy = read_policy(d)
+            if policy is not None:
+                return ("policy", policy)
             if d.get("definition_type") == "statement" and "extensions" not in d:
                 s = d.get("definition", {}).get("statement", "")
                 m = re.fullmatch(r"PAP:(RED|AMBER|GREEN|CLEAR|WHITE)", s)
                 if m:
                     return ("pap", "clear" if m[1] == "WHITE" else m[1].lower())
-                if not s.lower().startswith(("tlp", "pap")):
+                if not s.lower().startswith(("tlp", "pap", "ais-marking")):
                     return ("none",)
         return ("unknown",)
 
+    def roots(self, x):
+        """Everything that x comes from."""
+        out, todo = set(), [x]
+        while todo:
+            for y in self.origins.get(todo.pop(), ()):
+                if y not in out and y != x:
+                    out.add(y)
+                    todo.append(y)
+        return out - self.published
+
     def label(self, i):
+        """Its own marks joined with those of all that it is derived from."""
+        out = self.own_label(i)
+        out["inherited"] = self.c["graph"][i]["inherited"]
+        out["origin"] = set()
+        for root in self.roots(self.objs[i]["id"]):
+            held = [j for j, o in enumerate(self.objs) if o["id"] == root]
+            if not held:
+                out["origin"].add("DERIVED_FROM_CONTROLLED")
+            for j in held:
+                g, theirs = self.c["graph"][j], self.own_label(j)
+                for tlp in [g["inherited"], theirs["tlp"] or "clear"] + [t for t, _ in theirs["parts"]]:
+                    out["inherited"] = at_least(out["inherited"], tlp, TLP)
+                if theirs["pap"]:
+                    out["pap"] = theirs["pap"] if out["pap"] is None else at_least(out["pap"], theirs["pap"], PAP)
+                out["unknown"] |= theirs["unknown"]
+                out["policies"] += theirs["policies"]
+                if g["originator"] not in (self.c["me"], self.c["recipient"]) and not self.consented(self.objs[j], g)[0]:
+                    out["origin"].add("DERIVED_FROM_CONTROLLED")
+        return out
+
+    def policies(self, label):
+        out, to = set(), self.c["recipient"]
+        for p in label["policies"]:
+            if not p["reads"](to):
+                out.add("AUDIENCE")
+            elif not p["defends"](to):
+                out.add("PURPOSE")
+            if (p["from"] is not None and self.c["at"] < p["from"]) or (p["until"] is not None and self.c["at"] >= p["until"]):
+                out.add("IEP_CONFLICT")
+        if {"must", "must-not"} <= {p["named"](to) for p in label["policies"]}:
+            out.add("IEP_CONFLICT")
+        return out
+
+    def own_label(self, i):
         o = self.objs[i]
-        out = {"tlp": None, "pap": None, "unknown": False, "conflict": False, "parts": []}
+        out = {"tlp": None, "pap": None, "unknown": False, "conflict": False, "parts": [], "policies": []}
         seen = set()
         for ref in o.get("object_marking_refs", []):
             m = self.mark(ref)
-            if m[0] == "tlp":
-                seen.add(m[1])
-                out["tlp"] = m[1] if out["tlp"] is None else at_least(out["tlp"], m[1], TLP)
+            tlp = m[1] if m[0] == "tlp" else m[1]["tlp"] if m[0] == "policy" else None
+            if tlp:
+                seen.add(tlp)
+                out["tlp"] = tlp if out["tlp"] is None else at_least(out["tlp"], tlp, TLP)
         out["conflict"] = len(seen) > 1
         granular = [g for g in o.get("granular_markings", []) if "marking_ref" in g]
         for g in granular:
             m = self.mark(g["marking_ref"])
-            if m[0] == "tlp":
-                out["parts"].append((m[1], g["selectors"]))
+            tlp = m[1] if m[0] == "tlp" else m[1]["tlp"] if m[0] == "policy" else None
+            if tlp:
+                out["parts"].append((tlp, g["selectors"]))
         for ref in o.get("object_marking_refs", []) + [g["marking_ref"] for g in granular]:
             m = self.mark(ref)
             if m[0] == "unknown":
                 out["unknown"] = True
-            if m[0] == "pap":
-                out["pap"] = m[1] if out["pap"] is None else at_least(out["pap"], m[1], PAP)
+            if m[0] == "policy":
+                out["policies"].append(m[1])
+            pap = m[1] if m[0] == "pap" else m[1]["pap"] if m[0] == "policy" else None
+            if pap:
+                out["pap"] = pap if out["pap"] is None else at_least(out["pap"], pap, PAP)
         return out
 
     # ---- steps 2 to 7
@@ -228,7 +373,14 @@ class Oracle:
         mine, theirs = (set(a["provisional"].get(p, [])) for p in (self.c["me"], self.c["recipient"]))
         return mine & theirs
 
+    def has_node(self, a):
+        """The recipient's receipts can be checked: it has a key of a node now."""
+        keys = next(p["keys"] for p in a["document"]["parties"] if p["party"] == self.c["recipient"])
+        return any(k["role"] == "node" and micros(k["not_before"]) <= self.c["at"] < micros(k["not_after"]) for k in keys)
+
     def is_live(self, a):
+        if not self.has_node(a):
+            return False
         if self.divided(a) or not all(k in ("in force", "ending", "provisional") for k in self.between(a)):
             return False
         return self.early_flows(a) is None or bool(self.early_flows(a))
@@ -256,6 +408,9 @@ class Oracle:
             if self.is_live(a):
                 continue
             kinds = self.between(a)
+            if not self.has_node(a) and not self.divided(a) and all(k in ("in force", "ending", "provisional") for k in kinds) and (self.early_flows(a) is None or self.early_flows(a)):
+                out.add("PARTY_KEY_UNKNOWN")
+                continue
             if self.divided(a) and not any(k in ("terminated", "expired", "abandoned", "none", "draft", "finalised", "part-signed", "signed") for k in kinds):
                 out.add("SUSPENDED")
             elif any(k in ("terminated", "expired", "abandoned") for k in kinds):
@@ -307,6 +462,9 @@ class Oracle:
         label = self.label(i)
         if label["unknown"]:
             codes.add("MARK_UNKNOWN")
+        codes |= label["origin"] | self.policies(label)
+        names = {p["named"](c["recipient"]) for p in label["policies"]}
+        secret_creator = o.get("created_by_ref", c["my_identity"]) not in self.published
 
         permits = [(a, f) for a, f in self.flows("permit", self.is_live) if self.open_flow(a, f)]
         listed = [(a, f) for a, f in permits if covers(f["object_types"], o["type"])]
@@ -334,7 +492,9 @@ class Oracle:
             if tlp is None:
                 bad |= why | {"MARK_MISSING"}
                 continue
-            whole = at_least(tlp, g["inherited"], TLP)
+            if secret_creator and "must" in names and "must-not" not in names and any("property" in p["match"] for p in a["document"]["protection"]):
+                why.add("IEP_CONFLICT")
+            whole = at_least(tlp, label["inherited"], TLP)
             ceiling = min(f["tlp_ceiling"], "amber+strict", "green" if initiative else "red", c["policy"].get("max_tlp", "red"), key=TLP.index)
             told = at_least(whole, f["tlp_floor"], TLP)
             cut = []
@@ -370,17 +530,21 @@ class Oracle:
         _, a, f, told, cut = min(good, key=lambda x: x[0])
         return self.protect(i, a, f, told, cut, label)
 
+    def consented(self, o, g):
+        """(a consent holds, one has ended)"""
+        c = self.c
+        version = o.get("modified", o.get("created", ""))
+        mine = [k for k in c["consents"] if k["object_id"] == o["id"] and k["originator"] == g["originator"] and k["recipient"] == c["recipient"]
+                and k["version"] in ("*", version)]
+        return any(k["valid_from"] <= c["at"] < k["valid_until"] for k in mine), any(c["at"] >= k["valid_until"] for k in mine)
+
     def consent(self, o, g):
         c = self.c
         for a in c["agreements"]:
             if g["received_under"] == a["document"]["agreement_id"] and a["document"]["originator_control"]["rule"] == "never":
                 return {"ORIGINATOR_CONSENT"}
-        version = o.get("modified", o.get("created", ""))
-        mine = [k for k in c["consents"] if k["object_id"] == o["id"] and k["originator"] == g["originator"] and k["recipient"] == c["recipient"]
-                and k["version"] in ("*", version)]
-        if any(k["valid_from"] <= c["at"] < k["valid_until"] for k in mine):
-            return set()
-        return {"CONSENT_EXPIRED"} if any(c["at"] >= k["valid_until"] for k in mine) else {"ORIGINATOR_CONSENT"}
+        holds, ended = self.consented(o, g)
+        return set() if holds else {"CONSENT_EXPIRED"} if ended else {"ORIGINATOR_CONSENT"}
 
     def protect(self, i, a, f, told, cut, label):
         o, notes, stripped = dict(self.objs[i]), set(), []
@@ -396,6 +560,10 @@ class Oracle:
                     del o[top]
                     notes.add("PROPERTY_REDACTED")
         victim = o["id"] in self.victims
+        anonymous = any(p["named"](self.c["recipient"]) == "must-not" for p in label["policies"])
+        if anonymous and "created_by_ref" in o and o["created_by_ref"] not in self.published:
+            o["created_by_ref"] = self.c["my_identity"]
+            notes.add("REPORTER_ANONYMISED")
 
         def take(prop):
             """True if the object changed; None if the property cannot go."""

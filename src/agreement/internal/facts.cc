@@ -159,14 +159,20 @@ class Reader {
       f_.pap = *pap;
       return;
     }
-    // A statement without force of its own. One that speaks of TLP or PAP in words that are not recognised is not
+    if (auto policy = stix::policy_of_definition(root)) {
+      f_.marking = MarkingKind::kPolicy;
+      f_.policy = std::make_shared<const stix::MarkingPolicy>(std::move(*policy));
+      return;
+    }
+    // A statement without force of its own. One that speaks of TLP, PAP or AIS in words that are not recognised is not
     // understood, as is anything that comes with an extension.
     auto definition = json::find(root, "definition");
     auto statement = definition ? json::find_string(*definition, "statement") : std::nullopt;
     if (!statement || json::find_string(root, "definition_type") != "statement" || json::find(root, "extensions"))
       return;
     const std::string lower = ascii_lower(*statement);
-    if (!lower.starts_with("tlp") && !lower.starts_with("pap")) f_.marking = MarkingKind::kStatement;
+    if (!lower.starts_with("tlp") && !lower.starts_with("pap") && !lower.starts_with("ais-marking"))
+      f_.marking = MarkingKind::kStatement;
   }
 
   Facts& f_;

@@ -10,6 +10,7 @@
 
 #include "json/json.h"
 #include "stix/marking.h"
+#include "stix/marking_policy.h"
 
 namespace entente::agreement::internal {
 
@@ -44,7 +45,7 @@ struct GranularMark {
   std::vector<std::string_view> selectors;
 };
 
-enum class MarkingKind : uint8_t { kNone, kTlp, kPap, kStatement, kUnknown };
+enum class MarkingKind : uint8_t { kNone, kTlp, kPap, kStatement, kPolicy, kUnknown };
 
 struct Facts {
   bool valid = false;  // JSON object with type and id
@@ -64,6 +65,7 @@ struct Facts {
   MarkingKind marking = MarkingKind::kNone;
   Tlp tlp = Tlp::kClear;
   Pap pap = Pap::kClear;
+  std::shared_ptr<const stix::MarkingPolicy> policy;  // of kPolicy
 };
 
 // `doc` is scratch memory that may be reused for the next object. Views of the result live in `arena`.

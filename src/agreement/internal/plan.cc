@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include <fmt/format.h>
+
 namespace entente::agreement::internal {
 namespace {
 
@@ -12,6 +14,13 @@ bool names(const std::vector<std::string>& list, std::string_view x) {
 
 // A state that was folded at another time than the decision's is read as narrowly as its own dates allow.
 bool within(const State& s, Time at) { return (!s.start || at >= *s.start) && (!s.end || at < *s.end); }
+
+// Who answers for the recipient must be known: its receipts could not be checked.
+bool has_node_key(const Party& party, Time at) {
+  return std::any_of(party.keys.begin(), party.keys.end(), [at](const KeyRecord& k) {
+    return k.role == KeyRole::kNode && !k.public_hex.empty() && at >= k.not_before && at < k.not_after;
+  });
+}
 
 std::string_view closed_code(const State& s, const Inputs& in) {
   auto kind_of = [&s](std::string_view party) {
@@ -47,9 +56,15 @@ Plan::Plan(const Inputs& in) {
   for (const State* s : states) {
     const Document& doc = *s->between(in.me, in.recipient);
     const bool time_ok = within(*s, in.at);
-    const bool live = time_ok && s->live(in.me, in.recipient);
+    bool live = time_ok && s->live(in.me, in.recipient);
+    if (live && !has_node_key(*doc.party(in.recipient), in.at)) {
+      closed_.push_back(
+          {"PARTY_KEY_UNKNOWN", doc.agreement_id, doc.hash, "",
+           fmt::format("{} has no key of a node that is valid now: it gives notice of one", in.recipient)});
+      live = false;
+    }
     const bool bound = time_ok && s->bound(in.me, in.recipient);
-    if (!live) add_closed(*s, in);
+    if (!time_ok || !s->live(in.me, in.recipient)) add_closed(*s, in);
     std::vector<const Flow*> flows;
     for (const Flow& f : doc.flows) flows.push_back(&f);
     std::sort(flows.begin(), flows.end(), [](const Flow* a, const Flow* b) { return a->id < b->id; });

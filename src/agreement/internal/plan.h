@@ -45,16 +45,4 @@ class Plan {
   std::unordered_map<std::string, TypePlan> by_type_;
 };
 
-// The evaluation of an object's marks, before any flow is looked at.
-struct Label {
-  std::optional<Tlp> object;  // object marks, joined; absent: unmarked
-  Tlp inherited = Tlp::kClear;
-  std::optional<Pap> pap;  // object and granular marks, joined
-  bool unknown = false;    // a mark that is not understood
-  bool conflict = false;   // different TLP marks on the object
-  std::string_view unknown_id;
-  // TLP of granular marks, aligned with Facts::granular; absent: no TLP mark.
-  std::vector<std::optional<Tlp>> parts;
-};
-
 }  // namespace entente::agreement::internal

@@ -91,7 +91,7 @@ class Changer {
   }
 
   void protect(const Protection& p) {
-    if (p.match.find("property") != nullptr) return anonymise(p);
+    if (p.match.find("property") != nullptr) return anonymise(p.art);
     const bool victim_rule = p.match.find("role") != nullptr;
     if (!type_matches(p) || (victim_rule && !c_.victim)) return;
     const std::string_view code = victim_rule ? "VICTIM_STRIPPED" : "PERSONAL_DATA_REMOVED";
@@ -102,6 +102,15 @@ class Changer {
     if (changed) note(code, p.art, fmt::format("rule {}", p.id));
   }
 
+  void anonymise(std::string_view article) {
+    if (c_.public_creator || o_.find("created_by_ref") == nullptr) return;  // also if its mark has taken it out already
+    if (c_.my_identity.empty())
+      o_.erase("created_by_ref");
+    else
+      o_.set("created_by_ref", c_.my_identity);
+    note("REPORTER_ANONYMISED", article, "created_by_ref names the releasing party instead");
+  }
+
  private:
   bool type_matches(const Protection& p) const {
     const Node* type = p.match.find("type");
@@ -109,15 +118,6 @@ class Changer {
     if (type->is_string()) return type->string() == f_.type;
     return type->is_array() && std::any_of(type->list().begin(), type->list().end(),
                                            [this](const Node& t) { return t.is_string() && t.string() == f_.type; });
-  }
-
-  void anonymise(const Protection& p) {
-    if (c_.public_creator || o_.find("created_by_ref") == nullptr) return;  // also if its mark has taken it out already
-    if (c_.my_identity.empty())
-      o_.erase("created_by_ref");
-    else
-      o_.set("created_by_ref", c_.my_identity);
-    note("REPORTER_ANONYMISED", p.art, "created_by_ref names the releasing party instead");
   }
 
   bool take(const std::string& name) {
@@ -276,6 +276,7 @@ bool follow(std::string& selector, const std::vector<std::optional<size_t>>& to)
 }  // namespace
 
 bool touched_by_protection(const Facts& facts, const OwnContext& context) {
+  if (context.anonymous && facts.has_created_by && !context.public_creator) return true;
   for (const Protection& p : context.doc->protections) {
     if (p.match.find("property") != nullptr) {
       if (facts.has_created_by && !context.public_creator) return true;
@@ -313,6 +314,7 @@ OwnChange change_own(std::string_view raw, const Facts& facts, const std::vector
   Node object = before;
   Changer changer(object, facts, context, out);
   changer.remove_parts(parts);
+  if (context.anonymous && !out.withhold) changer.anonymise(context.article);
   for (const Protection& p : context.doc->protections)
     if (!out.withhold) changer.protect(p);
   prune_granular(object);

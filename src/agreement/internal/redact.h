@@ -28,6 +28,7 @@ struct OwnContext {
   std::string_view my_identity;
   bool victim = false;
   bool public_creator = true;  // created_by_ref is absent or a public authority
+  bool anonymous = false;      // a marking forbids to name the provider
 };
 
 // Which protections of `doc` would touch an object of this kind? Cheap; most objects have none.
