@@ -60,6 +60,7 @@ class Decider {
   }
   void forbids(size_t i, std::vector<Reason>& out);
   void holds(size_t i, std::vector<Reason>& out) const;
+  void review(size_t i, const Label& label, std::vector<Reason>& out) const;
   std::optional<Passed> permits(size_t i, const Label& label, std::vector<Reason>& out);
   std::optional<Passed> try_permit(size_t i, const Label& label, const Rule& rule, std::vector<Reason>& out) const;
   void originator(size_t i, std::vector<Reason>& out) const;
@@ -316,6 +317,20 @@ void Decider::originator(size_t i, std::vector<Reason>& out) const {
   out.push_back(std::move(r));
 }
 
+// The operator's own rule: people look first.
+void Decider::review(size_t i, const Label& label, std::vector<Reason>& out) const {
+  const Policy& p = in_.policy;
+  const Facts& f = facts_[i];
+  const bool asked = std::ranges::find(p.review_types, f.type) != p.review_types.end() ||
+                     (p.review_from && f.marking == MarkingKind::kNone && !is_public(f.id) &&
+                      std::max(label.object.value_or(Tlp::kRed), label.inherited) >= *p.review_from);
+  if (!asked || in_.approved.contains(fmt::format("{} {}", f.id, f.version))) return;
+  out.push_back(
+      {"REVIEW_REQUIRED", "", "", "",
+       fmt::format("{} other person{} than who published it must approve it: entente release approve {} --to {}",
+                   p.review_persons, p.review_persons == 1 ? "" : "s", printable(f.id), in_.recipient)});
+}
+
 std::string_view Decider::key_of(const std::string& agreement) const {
   auto it = in_.pseudonym_keys.find(agreement);
   return it == in_.pseudonym_keys.end() ? std::string_view() : std::string_view(it->second);
@@ -338,6 +353,7 @@ void Decider::own(size_t i) {
         {"MARK_UNKNOWN", "", "", "",
          fmt::format("the marking {} is unknown, or its definition is missing", printable(label.unknown_id))});
   labels_.policies(label, d.reasons);
+  review(i, label, d.reasons);
   auto passed = permits(i, label, d.reasons);
   originator(i, d.reasons);
   if (label.conflict && !d.reasons.empty())

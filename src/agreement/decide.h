@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +45,10 @@ struct Hold {  // national hold, embargo, judicial hold on an object id
 struct Policy {  // local configuration: can only narrow
   std::vector<std::string> withhold_types;
   std::optional<Tlp> max_tlp;
+  // What people look at first: objects of these types, and those marked so or stricter, or not marked at all.
+  std::vector<std::string> review_types;
+  std::optional<Tlp> review_from;
+  int review_persons = 2;  // so many approve, none of them who published it
 };
 
 struct Reason {
@@ -83,6 +88,7 @@ struct Inputs {
   // Agreements under which nothing may go for now, though they are live, and why: no witness has seen our ledger for
   // longer than the grace, or the recipient's contradicts itself (ledger.md §4, §7).
   std::map<std::string, std::string> unwitnessed = {};
+  std::set<std::string> approved = {};  // "id version" of what enough persons have approved for this recipient
 };
 
 // One decision per graph object, in graph order. Marking definitions of the nine OASIS TLP objects need not be in the

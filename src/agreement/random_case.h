@@ -180,7 +180,19 @@ class CaseMaker {
       flows.push(std::move(flow));
     }
     d.set("flows", std::move(flows));
-    if (r_.chance(60)) d.set("protection", protection_nodes());
+    if (r_.chance(60)) {
+      Node rules = protection_nodes();
+      const bool all = r_.chance(40);  // or a part of it
+      Node match = Node::object().set("type", all ? "email-addr" : "user-account");
+      if (!all) match.set("fields", texts({"account_login"}));
+      if (r_.chance(50))
+        rules.push(Node::object()
+                       .set("id", "personal")
+                       .set("art", "6(4)")
+                       .set("match", std::move(match))
+                       .set("method", "remove"));
+      d.set("protection", std::move(rules));
+    }
     if (r_.chance(15)) d.find("originator_control")->set("rule", r_.chance(50) ? "never" : "marking");
     if (r_.chance(40)) d.find("duration")->set("survives", texts({r_.chance(50) ? "3" : "3(1)"}));
     State s = in_force(sample(std::move(d)));

@@ -6,8 +6,11 @@
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "agreement/reason.h"
 #include "base/bytes.h"
 #include "base/time.h"
 #include "base/uuid.h"
@@ -111,6 +114,68 @@ Result<int> publish(Context& cx, PublishOptions o) {
     if (failures.size() > 20) std::printf("… and %s more; -o json lists all\n", grouped(failures.size() - 20).c_str());
   }
   return failures.empty() ? 0 : 1;
+}
+
+Result<int> codes(Context& cx) {
+  Table t({"code", "step", "what it says", "what would change it"});
+  for (const auto& r : agreement::reason_codes()) {
+    if (cx.json) {
+      Node n = Node::object();
+      n.set("code", r.code).set("step", r.step).set("meaning", r.meaning).set("remedy", r.remedy).set("note", r.note);
+      std::puts(json::write(n).c_str());
+    }
+    t.row({std::string(r.code), std::string(r.step), std::string(r.meaning), std::string(r.remedy)});
+  }
+  if (!cx.json) t.print();
+  return 0;
+}
+
+Result<int> review(Context& cx, const Target& target) {
+  TRY(NodeClient client, NodeClient::connect(target));
+  TRY(const json::Document doc, client.get("/api/v1/release/review"));
+  if (cx.json) {
+    std::puts(json::write(Node::from(doc.root())).c_str());
+    return 0;
+  }
+  const int64_t persons = json::find_int(doc.root(), "persons").value_or(0);
+  Table t({"object", "version", "to", "published by", "approved by"});
+  if (const auto list = json::find_array(doc.root(), "waiting")) {
+    for (const json::Value w : *list) {
+      const auto text = [&w](std::string_view name) { return printable(json::find_string(w, name).value_or("")); };
+      const auto names = json::string_list(json::find_array(w, "approved_by"));
+      t.row({text("id"), text("version"), text("to"), text("published_by"),
+             fmt::format("{} of {}{}{}", names.size(), persons, names.empty() ? "" : ": ",
+                         printable(fmt::format("{}", fmt::join(names, ", "))))});
+    }
+  }
+  if (t.empty())
+    std::puts("nothing waits for approval");
+  else
+    t.print();
+  return 0;
+}
+
+Result<int> reviewed(Context& cx, const Target& target, const std::string& id, const std::string& to, bool yes,
+                     const std::string& reason) {
+  TRY(NodeClient client, NodeClient::connect(target));
+  Node body = Node::object();
+  body.set("id", id).set("to", to);
+  if (!yes) body.set("reason", reason);
+  TRY(const json::Document doc,
+      client.post(yes ? "/api/v1/release/approve" : "/api/v1/release/decline", json::write(body)));
+  if (cx.json) {
+    std::puts(json::write(Node::from(doc.root())).c_str());
+    return 0;
+  }
+  if (!yes) {
+    std::printf("%s is held back from everybody; `entente hold --lift` ends that\n", printable(id).c_str());
+    return 0;
+  }
+  const auto names = json::string_list(json::find_array(doc.root(), "approved_by"));
+  const auto persons = static_cast<size_t>(json::find_int(doc.root(), "persons").value_or(0));
+  std::printf("approved by %zu of %zu persons: %s\n", names.size(), persons,
+              names.size() < persons ? "it waits for more" : "it goes now, if nothing else keeps it");
+  return 0;
 }
 
 Result<int> plan(Context& cx, const Target& target, const std::vector<std::string>& files, const std::string& to) {
@@ -266,8 +331,26 @@ void add_publish_commands(CLI::App& app, Context& cx) {
   target->add_options(*c);
   c->callback([&cx, target, files, to] { finish(cx, plan(cx, *target, *files, *to)); });
 
-  auto ids = std::make_shared<std::vector<std::string>>();
   auto reason = std::make_shared<std::string>();
+  c = r->add_subcommand("codes", "every reason code: what it says, and what would change it");
+  c->callback([&cx] { finish(cx, codes(cx)); });
+  c = r->add_subcommand("review",
+                        "what waits for people to approve it ([policy] review_… in the node's configuration)");
+  target->add_options(*c);
+  c->callback([&cx, target] { finish(cx, review(cx, *target)); });
+  auto one = std::make_shared<std::string>();
+  for (const bool yes : {true, false}) {
+    c = r->add_subcommand(yes ? "approve" : "decline",
+                          yes ? "one person's word that an object may go to a party; who published it has none"
+                              : "hold an object back that waits for approval");
+    c->add_option("ID", *one, "STIX id")->required();
+    c->add_option("--to", *to, "recipient party")->required();
+    if (!yes) c->add_option("--reason", *reason, "why, for the record")->required();
+    target->add_options(*c);
+    c->callback([&cx, target, one, to, reason, yes] { finish(cx, reviewed(cx, *target, *one, *to, yes, *reason)); });
+  }
+
+  auto ids = std::make_shared<std::vector<std::string>>();
   c = app.add_subcommand("recall", "take back own objects from everybody who received them");
   c->add_option("ID", *ids, "STIX id")->required();
   c->add_option("--reason", *reason, "why, for the record");

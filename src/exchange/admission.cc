@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/uuid.h"
 #include "exchange/receipts.h"
 #include "exchange/wire.h"
@@ -54,6 +56,15 @@ std::string why_not(const json::Value& object, stix::Summary& summary) {
   return {};
 }
 
+// What an object is derived from is said by relationships, which nothing in the object refers to.
+void note_origin(store::Change& change, const json::Value& object, const stix::Summary& summary) {
+  if (summary.type != "relationship" || json::find_string(object, "relationship_type") != "derived-from") return;
+  const auto source = json::find_string(object, "source_ref");
+  if (!source) return;
+  change.set(kOriginSpace, fmt::format("{} {}", *source, summary.id), "");
+  change.set(kOriginSpace, "", "");
+}
+
 void Admission::admit(const Uuid& collection, const RowMeta& meta, const std::string& envelope,
                       std::function<void(Result<taxii::StatusInfo>)> done) {
   thread_local json::Document doc;
@@ -92,6 +103,7 @@ void Admission::admit(const Uuid& collection, const RowMeta& meta, const std::st
     }
     // T65: the same object in another order of members or with other blanks is the same object.
     change.add_canonical(collection, summary, std::string(raw), row_meta, json::canonical(object));
+    note_origin(change, object, summary);
     submission->sent.push_back(std::move(item));
   }
   note_status(change, *submission);

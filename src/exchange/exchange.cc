@@ -227,7 +227,21 @@ Status Exchange::hold(const std::string& id, bool on) {
   }
   auto done = cx_.store.commit_wait(std::move(change));
   if (!done.ok()) return std::move(done).error();
+  signal_work();
   return {};
+}
+
+Result<Waiting> Exchange::approve(const std::string& id, const std::string& to, const std::string& person) {
+  auto w = exchange::approve(cx_, *instruments_, *evidence_, id, to, person);
+  if (w.ok()) signal_work();
+  return w;
+}
+
+Status Exchange::decline(const std::string& id, const std::string& to, const std::string& person,
+                         const std::string& reason) {
+  auto done = exchange::decline(cx_, *instruments_, *evidence_, id, to, person, reason);
+  if (done.ok()) signal_work();
+  return done;
 }
 
 ledger::WitnessAnswer Exchange::witness(std::string_view request) {

@@ -23,6 +23,7 @@
 #include "exchange/receive.h"
 #include "exchange/release.h"
 #include "exchange/renewal.h"
+#include "exchange/review.h"
 #include "exchange/witnessing.h"
 #include "taxii/backend.h"
 
@@ -50,6 +51,9 @@ class Exchange final : public taxii::Backend {
   // Publishes a revoked version of own objects; the release stage carries it to everybody who had received them.
   Result<Recalled> recall(const std::string& id, std::string_view reason);
   Status hold(const std::string& id, bool on);
+  // A person's word on what waits for review (exchange/review.h).
+  Result<Waiting> approve(const std::string& id, const std::string& to, const std::string& person);
+  Status decline(const std::string& id, const std::string& to, const std::string& person, const std::string& reason);
 
   // Work that a thread of the caller's drives.
   Result<bool> release_step() { return releaser_->step(); }

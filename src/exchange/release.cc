@@ -1,12 +1,18 @@
 #include "exchange/release.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
 #include "exchange/admission.h"
 #include "exchange/names.h"
+#include "exchange/review.h"
 #include "json/node.h"
 #include "stix/marking.h"
 
@@ -14,6 +20,26 @@ namespace entente::exchange {
 namespace {
 
 constexpr size_t kContextMax = 10'000;  // referenced objects looked up for one batch
+// What was withheld is decided anew when something changes that it hangs on, and for what only time changes, this
+// often.
+constexpr int64_t kReconsiderAllUs = int64_t{3600} * 1'000'000;
+constexpr int64_t kReconsiderManyUs = int64_t{60} * 1'000'000;  // when much waits for other objects
+
+// The source in an entry of the index.
+std::string source_of(std::string_view entry) {
+  const size_t a = entry.find('\n');
+  const size_t b = entry.find('\n', a + 1);
+  return a == std::string_view::npos || b == std::string_view::npos ? std::string()
+                                                                    : std::string(entry.substr(a + 1, b - a - 1));
+}
+
+// Withheld for what another object is, or for its absence.
+bool hangs_on_others(std::string_view entry) {
+  static constexpr std::array<std::string_view, 6> kCodes = {"REF_ENDPOINT_WITHHELD",  "EMPTY_CONTAINER",
+                                                             "TEXT_MENTIONS_WITHHELD", "MARKING_NOT_RELEASABLE",
+                                                             "MARK_UNKNOWN",           "DERIVED_FROM_CONTROLLED"};
+  return std::ranges::any_of(kCodes, [entry](std::string_view c) { return entry.find(c) != std::string_view::npos; });
+}
 
 std::string count_key(std::string_view agreement_id, std::string_view to) {
   return std::string(agreement_id) + " " + std::string(to);
@@ -101,6 +127,7 @@ agreement::Inputs Releaser::inputs(std::string_view to, const std::vector<agreem
   }
   in.my_identity_id = my_identity_;
   in.public_ids = {my_identity_, identity_id(to)};
+  in.approved = approved(cx_, to);
   return in;
 }
 
@@ -138,7 +165,15 @@ Status Releaser::fill_context(Graph& graph, const std::string& to, const std::st
   std::unordered_map<std::string, bool> asked;
   thread_local json::Document doc;
   size_t parsed = graph.objects.size();
-  while (!graph.wanted.empty() && graph.objects.size() < kContextMax) {
+  const bool origins = cx_.store.get(kOriginSpace, "").ok();
+  size_t traced = 0;
+  while (true) {
+    for (; origins && traced < graph.objects.size(); ++traced) {
+      const std::string prefix = graph.rows[traced].id + " ";
+      TRY(const auto relations, cx_.store.all(kOriginSpace, prefix));
+      for (const auto& [key, value] : relations) graph.wanted.push_back(key.substr(prefix.size()));
+    }
+    if (graph.wanted.empty() || graph.objects.size() >= kContextMax) break;
     std::vector<std::string> wanted;
     wanted.swap(graph.wanted);
     for (const auto& id : wanted) {
@@ -236,13 +271,21 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   q.limit = cx_.config.release_batch;
   TRY(store::Page page, cx_.store.page(source, q));
   if (page.rows.empty()) return false;
+  std::string position;
+  put_u64(position, static_cast<uint64_t>(page.rows.back().date_added.us));
+  return decide_rows(state, all, to, {source_name, originator}, std::move(page.rows), position);
+}
+
+Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vector<agreement::State>& all,
+                                   const std::string& to, const Source& source, std::vector<store::Row> rows,
+                                   const std::string& position) {
   const Uuid target = released(state.agreement_id, cx_.config.party, to);
+  const bool again = position.empty();
+  const std::string& originator = source.originator;
 
   Graph graph;
-  const Time through = page.rows.back().date_added;
   thread_local json::Document doc;
   Status parsed;
-  std::vector<store::Row> rows = std::move(page.rows);
   CHECK_OK(cx_.store.raw(rows, [&](size_t i, std::string_view raw) {
     if (!parsed.ok()) return;
     agreement::GraphObject o;
@@ -280,6 +323,12 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   std::vector<size_t> stack;
   for (size_t i = 0; i < candidates; ++i) {
     if (!goes(i) || decisions[i].agreement != state.agreement_id) continue;
+    if (again) {  // a tombstone of this version went out: it stays withdrawn, only a new version can go
+      TRY(const std::vector<store::Row> before, cx_.store.find(target, decisions[i].id));
+      if (std::ranges::any_of(
+              before, [&](const store::Row& r) { return r.revoked && r.version_time >= graph.rows[i].version_time; }))
+        continue;
+    }
     if (graph.rows[i].revoked) {  // told already, while the agreement was suspended
       TRY(const std::vector<store::Row> before, cx_.store.find(target, decisions[i].id));
       if (std::ranges::any_of(before,
@@ -352,17 +401,29 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   // A newer version that may not go, of something that went before: the recipient gets a tombstone (recall rule,
   // release.md §3 step 12).
   json::Node private_list = json::Node::array();
+  uint64_t returned = 0;  // were withheld before
   for (size_t i = 0; i < candidates; ++i) {
     const auto& d = decisions[i];
-    if (d.verdict != agreement::Verdict::kWithheld) continue;
-    ++delta.withheld;
+    const std::string index_key = count_key(state.agreement_id, to) + " " + graph.rows[i].id;
+    const auto indexed = cx_.store.get(kWithheldSpace, index_key);
+    if (d.verdict != agreement::Verdict::kWithheld) {
+      if (indexed.ok()) tx.change.erase(kWithheldSpace, index_key);
+      if (again && indexed.ok()) ++returned;
+      continue;
+    }
+    std::set<std::string_view> codes;
+    for (const auto& r : d.reasons) codes.insert(r.code);
+    const std::string entry_text = fmt::format("{}\n{}\n{}", graph.rows[i].version, source.name, fmt::join(codes, " "));
+    if (indexed.ok() && *indexed == entry_text) continue;  // as it was
+    tx.change.set(kWithheldSpace, index_key, entry_text);
+    if (!again) ++delta.withheld;
     json::Node reasons = json::Node::array();
     for (const auto& r : d.reasons) {
       json::Node one = json::Node::object();
       one.set("code", r.code).set("article", r.article).set("agreement", r.agreement).set("note", r.note);
       reasons.push(std::move(one));
     }
-    if (!d.reasons.empty()) ++delta.reasons[std::string(d.reasons.front().code)];
+    if (!again && !d.reasons.empty()) ++delta.reasons[std::string(d.reasons.front().code)];
     json::Node entry = json::Node::object();
     entry.set("id", graph.rows[i].id)
         .set("version", graph.rows[i].version)
@@ -370,6 +431,8 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
         .set("verdict", "withheld")
         .set("reasons", std::move(reasons));
     private_list.push(std::move(entry));
+    // What only waits for people takes nothing back: the version that went before was approved.
+    if (codes.size() == 1 && codes.contains("REVIEW_REQUIRED")) continue;
     const std::string known_as = sent_id(state, to, graph.rows[i].id);
     TRY(std::vector<store::Row> before, cx_.store.find(target, known_as));
     if (before.empty() || before.back().revoked) continue;
@@ -420,15 +483,18 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
     opened.set("salt", base64(salt)).set("record", record_text);
     tx.change.append("decisions", json::write(opened));
   }
-  std::string position;
-  put_u64(position, static_cast<uint64_t>(through.us));
-  tx.change.set("release-cursor", count_key(state.agreement_id, to) + " " + source_name, position);
+  if (!again) tx.change.set("release-cursor", count_key(state.agreement_id, to) + " " + source.name, position);
+  if (tx.change.empty()) return true;
+  ReleaseCount c;
   {
     const std::lock_guard lock(mutex_);
-    ReleaseCount& c = counts_[{state.agreement_id, to}];
+    c = counts_[{state.agreement_id, to}];
+  }
+  {
     c.released += delta.released;
     c.redacted += delta.redacted;
     c.withheld += delta.withheld;
+    c.withheld -= std::min(c.withheld, returned);
     for (const auto& [code, n] : delta.reasons) c.reasons[code] += n;
     json::Node saved = json::Node::object();
     saved.set("released", c.released).set("redacted", c.redacted).set("withheld", c.withheld);
@@ -438,9 +504,76 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
     tx.change.set("release-count", count_key(state.agreement_id, to), json::write(saved));
   }
   auto outcome = std::move(tx).commit();
-  if (!outcome.ok()) return std::move(outcome).error();
+  if (!outcome.ok()) {
+    Error e = std::move(outcome).error();
+    e.what = "LOG_FAILED: nothing of this was sent, because it could not be logged first: " + e.what;
+    return e;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    counts_[{state.agreement_id, to}] = std::move(c);
+  }
   if (!m.objects.empty()) notify_(target);
   return true;
+}
+
+// All that a decision for this recipient hangs on and that can change, but for time and the objects themselves.
+std::string Releaser::fingerprint(const agreement::State& state, const std::string& to) const {
+  std::string all = fmt::format("{}\n{}\n", state.document->hash, obstacle_(state, to));
+  for (const auto& other : instruments_.states()) {  // a forbid of another instrument binds too
+    all += fmt::format("{} {}", other->agreement_id, other->document->hash);
+    for (const auto& [party, kind] : other->by_party) all += fmt::format(" {}={}", party, agreement::to_text(kind));
+    all += fmt::format(" {} {}", fmt::join(other->suspended_flows, ","), fmt::join(other->suspended_sectors, ","));
+    for (const auto& [a, b] : other->closed) all += fmt::format(" {}-{}", a, b);
+    for (const auto& [party, flows] : other->declared) all += fmt::format(" {}:{}", party, fmt::join(flows, ","));
+    for (const auto& [party, flows] : other->provisional) all += fmt::format(" {}~{}", party, fmt::join(flows, ","));
+    for (const auto& p : other->projects) all += fmt::format(" {}@{}", p.id, p.stage);
+    all += '\n';
+  }
+  for (const auto& h : holds_) all += fmt::format("{} {}\n", h.object_id, h.reason);
+  for (const auto& a : approved(cx_, to)) all += a + '\n';
+  return sha256_hex(all);
+}
+
+Result<bool> Releaser::reconsider(const agreement::State& state, const std::vector<agreement::State>& all,
+                                  const std::string& to) {
+  const std::string prefix = count_key(state.agreement_id, to) + " ";
+  Again& a = again_[prefix];
+  if (a.todo.empty()) {
+    const Time now = cx_.clock.now();
+    const Time newest = cx_.store.newest(inbox(cx_.config.party)).value_or(Time{});
+    std::string print = fingerprint(state, to);
+    const bool whole = print != a.fingerprint || now.us - a.at.us > kReconsiderAllUs || now < a.at;
+    const bool part = newest > a.newest && (a.last <= kContextMax / 10 || now.us - a.at.us > kReconsiderManyUs);
+    if (!whole && !part) return false;
+    a.fingerprint = std::move(print);
+    a.newest = newest;
+    a.at = now;
+    TRY(const auto withheld, cx_.store.all(kWithheldSpace, prefix));
+    for (const auto& [key, value] : withheld)
+      if (whole || hangs_on_others(value)) a.todo.emplace_back(key.substr(prefix.size()), value);
+    a.last = a.todo.size();
+    if (a.todo.empty()) return false;
+  }
+  // The next ones of one source.
+  const std::string& me = cx_.config.party;
+  const std::string name = source_of(a.todo.back().second);
+  Source source{name, me};
+  Uuid collection = name == "sightings" ? sightings(me) : inbox(me);
+  if (name.starts_with("from ") && name.size() > 8) {
+    source.originator = name.substr(5, 2);
+    collection = received(name.substr(8), source.originator, me);
+  }
+  std::vector<store::Row> rows;
+  while (!a.todo.empty() && rows.size() < cx_.config.release_batch && source_of(a.todo.back().second) == name) {
+    TRY(std::vector<store::Row> found, cx_.store.find(collection, a.todo.back().first));
+    a.todo.pop_back();
+    if (found.empty()) continue;
+    rows.push_back(*std::ranges::max_element(found, {}, &store::Row::version_time));
+  }
+  if (rows.empty()) return true;
+  std::ranges::sort(rows, {}, &store::Row::date_added);
+  return decide_rows(state, all, to, source, std::move(rows), {});
 }
 
 Result<bool> Releaser::recalls(const agreement::State& state, const std::string& to, const Uuid& source,
@@ -529,6 +662,10 @@ Result<bool> Releaser::step() {
       TRY(const bool own, batch(*s, all, partner.party, inbox(me), "inbox", me));
       TRY(const bool seen, batch(*s, all, partner.party, sightings(me), "sightings", me));
       any = any || own || seen;
+      if (!own && !seen) {
+        TRY(const bool anew, reconsider(*s, all, partner.party));
+        any = any || anew;
+      }
       // What others gave us goes on only with their consent; the decision says so object by object.
       for (const auto& other : states) {
         for (const auto& giver : other->document->parties) {

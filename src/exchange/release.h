@@ -53,6 +53,18 @@ class Releaser {
   struct Graph;
   Result<bool> batch(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to,
                      const Uuid& source, const std::string& source_name, const std::string& originator);
+  // Decides these rows, all of one source. `position`: how far the source has been read with them; "" for rows that
+  // were withheld before and are decided anew.
+  struct Source {
+    std::string name, originator;
+  };
+  Result<bool> decide_rows(const agreement::State& state, const std::vector<agreement::State>& all,
+                           const std::string& to, const Source& source, std::vector<store::Row> rows,
+                           const std::string& position);
+  // Some of what was withheld, if what it hangs on has changed: acts, holds, approvals, other objects, time.
+  Result<bool> reconsider(const agreement::State& state, const std::vector<agreement::State>& all,
+                          const std::string& to);
+  [[nodiscard]] std::string fingerprint(const agreement::State& state, const std::string& to) const;
   // Recalls alone, to whoever is or was bound by an agreement that is not live: release.md §3 step 12, "a recall always
   // goes". What else came waits where it is until the agreement is live again.
   Result<bool> recalls(const agreement::State& state, const std::string& to, const Uuid& source,
@@ -76,6 +88,13 @@ class Releaser {
   std::string my_identity_;
   std::vector<agreement::Hold> holds_;  // as read for the running step
   std::atomic<bool> clock_was_safe_ = true;
+  struct Again {  // of one agreement and recipient
+    std::string fingerprint;
+    Time newest, at;
+    size_t last = 0;                                        // how many there were
+    std::vector<std::pair<std::string, std::string>> todo;  // id, entry of the index
+  };
+  std::map<std::string, Again> again_;
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, ReleaseCount> counts_;
 };

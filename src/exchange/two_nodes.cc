@@ -43,6 +43,7 @@ Status TestNode::open() {
   config.node_kid = party + "/node/1";
   config.log_kid = party + "/log/1";
   config.pull_wait_seconds = 0;
+  config.policy = policy;
   for (const SecretKey* k : {&acting.plenipotentiary, &acting.authority1, &acting.authority2})
     config.pins[party].insert(k->public_key().to_hex());
   context = std::unique_ptr<Context>(new Context{config, node_key_, log_key_, pseudonym_, clock, files, *store, metrics,

@@ -53,6 +53,7 @@ class TestNode {
   std::string spki;
   ManualClock& clock;
   ActingKeys acting;
+  agreement::Policy policy;  // as of open()
   MemFiles files;
   Metrics metrics;
   std::unique_ptr<store::Store> store;

@@ -309,6 +309,37 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
   return n;
 }
 
+Node waiting_node(const exchange::Waiting& w) {
+  Node by = Node::array();
+  for (const auto& name : w.approved_by) by.push(name);
+  Node n = Node::object();
+  n.set("id", w.id).set("type", w.type).set("version", w.version).set("to", w.to).set("agreement_id", w.agreement);
+  return n.set("published_by", w.publisher).set("approved_by", std::move(by));
+}
+
+Result<Node> review_node(exchange::Exchange& ex) {
+  TRY(const auto all, exchange::waiting_for_review(ex.context()));
+  Node list = Node::array();
+  for (const auto& w : all) list.push(waiting_node(w));
+  Node n = Node::object();
+  return n.set("persons", ex.context().config.policy.review_persons).set("waiting", std::move(list));
+}
+
+Result<Node> reviewed_node(exchange::Exchange& ex, const std::string& caller, bool yes, const std::string& body) {
+  TRY(const Body b, Body::parse(body));
+  TRY(const std::string id, b.text("id"));
+  TRY(const std::string to, b.text("to"));
+  if (yes) {
+    TRY(const auto w, ex.approve(id, to, caller));
+    Node n = waiting_node(w);
+    return n.set("persons", ex.context().config.policy.review_persons);
+  }
+  TRY(const std::string reason, b.text("reason"));
+  CHECK_OK(ex.decline(id, to, caller, reason));
+  Node n = Node::object();
+  return n.set("id", id).set("held", true);
+}
+
 Result<Node> plan_node(exchange::Exchange& ex, const net::Request& request) {
   const std::string to = query_value(request, "to");
   if (to.size() != 2) return invalid("the query lacks to=PARTY", "?to", "for example /api/v1/release/plan?to=JP");
@@ -599,6 +630,16 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
     if (path == "/api/v1/release/plan" && post) {
       CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer}));
       TRY(const Node n, plan_node(ex_, request));
+      return with(200, n);
+    }
+    if (path == "/api/v1/release/review" && get) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kAuditor}));
+      TRY(const Node n, review_node(ex_));
+      return with(200, n);
+    }
+    if ((path == "/api/v1/release/approve" || path == "/api/v1/release/decline") && post) {
+      CHECK_OK(only({Role::kReleaseOfficer}));
+      TRY(const Node n, reviewed_node(ex_, caller.id, path.ends_with("approve"), request.body));
       return with(200, n);
     }
     if (path == "/api/v1/ledger/conflicts" && get) {

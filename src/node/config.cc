@@ -69,7 +69,8 @@ Result<NodeConfig> load_config(const std::string& dir) {
   CHECK_OK(
       known(node, {"party", "name", "listen", "public_url", "threads", "open_metrics", "access_log"}, file, "[node]"));
   CHECK_OK(known(limits, {"max_body_mb", "max_connections", "cache_mb", "requests_per_second"}, file, "[limits]"));
-  CHECK_OK(known(policy, {"withhold_types", "max_tlp"}, file, "[policy]"));
+  CHECK_OK(known(policy, {"withhold_types", "max_tlp", "review_types", "review_from_tlp", "review_persons"}, file,
+                 "[policy]"));
   c.party = node["party"].value_or(std::string());
   c.name = node["name"].value_or(std::string());
   c.listen = node["listen"].value_or(c.listen);
@@ -99,12 +100,21 @@ Result<NodeConfig> load_config(const std::string& dir) {
   c.max_body_bytes = static_cast<size_t>(body_mb) << 20;
   c.max_connections = static_cast<size_t>(connections);
   c.cache_mb = static_cast<size_t>(cache_mb);
-  if (const auto* types = policy["withhold_types"].as_array()) {
+  for (auto [key, out] : {std::pair{"withhold_types", &c.withhold_types}, {"review_types", &c.review_types}}) {
+    if (!policy.contains(key)) continue;
+    const auto* types = policy[key].as_array();
+    if (types == nullptr) return bad(file, std::string("[policy] ") + key + " is a list of texts");
     for (const auto& t : *types) {
-      if (!t.is_string()) return bad(file, "[policy] withhold_types is a list of texts");
-      c.withhold_types.push_back(t.as_string()->get());
+      if (!t.is_string()) return bad(file, std::string("[policy] ") + key + " is a list of texts");
+      out->push_back(t.as_string()->get());
     }
   }
+  c.review_from_tlp = policy["review_from_tlp"].value_or(std::string());
+  if (!c.review_from_tlp.empty() && !stix::parse_tlp(c.review_from_tlp))
+    return bad(file, "[policy] review_from_tlp is not one of clear green amber amber+strict red");
+  const int64_t persons = policy["review_persons"].value_or(int64_t{2});
+  if (persons < 1 || persons > 9) return bad(file, "[policy] review_persons is not between 1 and 9");
+  c.review_persons = static_cast<int>(persons);
   c.max_tlp = policy["max_tlp"].value_or(std::string());
   if (!c.max_tlp.empty() && !stix::parse_tlp(c.max_tlp))
     return bad(file, "[policy] max_tlp is not one of clear green amber amber+strict red");

@@ -26,6 +26,9 @@ struct NodeConfig {
   // Local policy: can only narrow what agreements allow.
   std::vector<std::string> withhold_types;
   std::string max_tlp;
+  std::vector<std::string> review_types;  // people look first at objects of these types
+  std::string review_from_tlp;            // and at those marked so or stricter
+  int review_persons = 2;
 
   [[nodiscard]] std::string key(const std::string& file) const { return dir + "/keys/" + file; }
   [[nodiscard]] std::string data_dir() const { return dir + "/data"; }

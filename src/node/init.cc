@@ -56,7 +56,10 @@ std::string config_text(const InitOptions& o) {
          "# requests_per_second = 50  # of one TAXII caller, over ten seconds; without: no limit\n\n"
          "[policy]                 # can only narrow what the agreements allow\n"
          "# withhold_types = [\"threat-actor\"]\n"
-         "# max_tlp = \"amber\"\n";
+         "# max_tlp = \"amber\"\n"
+         "# review_types = [\"report\"]       # people approve these first (entente release review)\n"
+         "# review_from_tlp = \"amber\"       # and what is marked so, stricter, or not at all\n"
+         "# review_persons = 2\n";
 }
 
 Status fill(const InitOptions& o, Clock& clock, InitResult& out) {

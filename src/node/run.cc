@@ -89,6 +89,9 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config, int listenin
   ec.log_kid = config.party + "/log/1";
   ec.policy.withhold_types = config.withhold_types;
   if (!config.max_tlp.empty()) ec.policy.max_tlp = stix::parse_tlp(config.max_tlp);
+  ec.policy.review_types = config.review_types;
+  if (!config.review_from_tlp.empty()) ec.policy.review_from = stix::parse_tlp(config.review_from_tlp);
+  ec.policy.review_persons = config.review_persons;
   TRY(ec.pins, own_pins(s.files, config));
   TRY(const SecretKey node_key, SecretKey::load(config.key("node.pem")));
   TRY(const SecretKey log_key, SecretKey::load(config.key("log.pem")));
