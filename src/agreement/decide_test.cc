@@ -612,6 +612,21 @@ INSTANTIATE_TEST_SUITE_P(All, Disguise,
                                            "domain-name--00000000-0000-4000-8000-000000000001",
                                            "DOMAIN-NAME--00000000-0000-4000-8000-000000000001"));
 
+// STIX 2.1 §6.16: an account without any property of its own is none. Found by the property of invariant 12.
+TEST(Decide, WhatIsNotStixAnyMoreWithoutAPartStaysHere) {
+  size_t whole = 0;
+  for (uint64_t seed = 1; seed < 1500; ++seed) {
+    const Case c = random_case(seed);
+    for (const Decision& d : c.decide_all()) {
+      if (text_of(c.objects[d.object].node, "type") != "user-account" || !goes(d)) continue;
+      const Node out = parsed(bytes_of(c, d));
+      EXPECT_FALSE(text_of(out, "account_login").empty()) << bytes_of(c, d);
+      ++whole;
+    }
+  }
+  EXPECT_GT(whole, 10U);
+}
+
 TEST(Decide, UnrelatedTextIsNoMention) {
   One one;
   one.add(sdo("malware", 1, R"("name":"Ant","is_family":false,)" + marked(Tlp::kRed)));

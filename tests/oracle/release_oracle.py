@@ -604,6 +604,11 @@ class Oracle:
             if any(results):
                 notes.add(code)
         prune(o)
+        # An account needs one property of its own.
+        bare = {"type", "id", "spec_version", "object_marking_refs", "granular_markings", "defanged", "extensions"}
+        if o["type"] == "user-account" and not set(o) - bare - {"sectors", "external_references", "labels", "created_by_ref", "description"}:
+            why = {"PERSONAL_DATA_REMOVED", "VICTIM_STRIPPED"} & notes or {"ABOVE_CEILING"}
+            return why, {"withheld": True, "stripped": telling(self.objs[i])}
         changed = o != self.objs[i]
         if label["conflict"]:
             notes.add("MARK_CONFLICT")

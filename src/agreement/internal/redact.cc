@@ -10,6 +10,7 @@
 #include "agreement/internal/stix_rules.h"
 #include "base/bytes.h"
 #include "base/crypto.h"
+#include "stix/validate.h"
 
 namespace entente::agreement::internal {
 namespace {
@@ -275,6 +276,25 @@ bool follow(std::string& selector, const std::vector<std::optional<size_t>>& to)
 
 }  // namespace
 
+namespace {
+
+bool is_stix(const json::Value& object) {
+  std::vector<stix::Finding> findings;
+  return stix::validate(object, {.strict = false, .warnings = false}, findings);
+}
+
+Reason broken_by(const std::vector<Reason>& notes) {
+  Reason out{"ABOVE_CEILING", "", "", "", "without the part that is marked above the ceiling it is not STIX any more"};
+  for (const std::string_view code : {"VICTIM_STRIPPED", "PERSONAL_DATA_REMOVED"})
+    for (const Reason& n : notes)
+      if (n.code == code) out = {code, n.agreement, n.version, n.article, "without it the object is not STIX any more"};
+  if (out.article.empty() && !notes.empty())
+    out.agreement = notes[0].agreement, out.version = notes[0].version, out.article = notes[0].article;
+  return out;
+}
+
+}  // namespace
+
 bool touched_by_protection(const Facts& facts, const OwnContext& context) {
   if (context.anonymous && facts.has_created_by && !context.public_creator) return true;
   for (const Protection& p : context.doc->protections) {
@@ -319,6 +339,12 @@ OwnChange change_own(std::string_view raw, const Facts& facts, const std::vector
     if (!out.withhold) changer.protect(p);
   prune_granular(object);
   out.changed = !(object == before);
+  if (out.changed && !out.withhold && is_stix(doc->root())) {
+    // Some types need one of several properties (an account without any is none, STIX 2.1 §6.16): what is left of such
+    // an object is not STIX any more, and the whole stays here.
+    auto after = json::parse(json::write(object));
+    if (!after.ok() || !is_stix(after->root())) out.withhold = broken_by(out.notes);
+  }
   if (out.withhold && (out.withhold->code == "VICTIM_STRIPPED" || out.withhold->code == "PERSONAL_DATA_REMOVED")) {
     // The object goes as a whole, and with it all that it says.
     out.stripped.assign(facts.telling.begin(), facts.telling.end());
