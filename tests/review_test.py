@@ -86,6 +86,12 @@ def main():
             status, out = jp("ben", "release", "decline", amber, "--to", "IN", "--reason", "late")
             check("what does not wait is not declined, and the list is named", status != 0 and "release review" in out, out)
             print(out)
+            agreement = home / "agreement.json"
+            status, out = jp("cho", "agreement", "simulate", str(agreement), "--days", "1", "--from", "JP", "--to", "IN")
+            check("what was published in the last day, under a text", status == 0 and amber in out and "of what was published in the last 1 day" in out, out)
+            print(out)
+            refused = subprocess.run([nodes.ENTENTE, "agreement", "simulate", str(agreement), "--from", "JP", "--to", "IN"], capture_output=True, text=True, timeout=60)
+            check("no objects: says what to give", refused.returncode == 2 and "--days" in refused.stderr, refused)
         finally:
             india.kill()
             japan.kill()

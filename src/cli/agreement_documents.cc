@@ -1,5 +1,7 @@
-// agreement check|show|diff|simulate: what a document says and what would follow from it. Needs no node.
+// agreement check|show|diff|simulate: what a document says and what would follow from it. Needs no node, but for
+// `simulate --days`.
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -23,6 +25,8 @@ using json::Node;
 
 struct Options {
   std::string file, other, language = "en", html, objects, from, to;
+  Target node;   // with days: whose own objects
+  int days = 0;  // 0 = objects come from a file
   std::vector<std::string> texts;
 };
 
@@ -144,13 +148,35 @@ struct Flowing {
   std::string verdict, article, codes, note;
 };
 
+// What the node's own people published in the last days, as JSON lines.
+Result<std::string> published_lately(const Options& o) {
+  TRY(NodeClient client, NodeClient::connect(o.node));
+  SystemClock clock;
+  taxii::Client::Get get;
+  get.added_after = clock.now().plus_us(-int64_t{o.days} * 24 * 3600 * 1'000'000);
+  std::string out;
+  while (true) {
+    auto page = client.taxii().objects("/local/", "inbox", get);
+    if (!page.ok()) return client.explained(page.error());
+    for (const auto raw : (*page)->objects) {
+      out += raw;
+      out += '\n';
+    }
+    if (!(*page)->more || (*page)->next.empty()) return out;
+    get.next = (*page)->next;
+  }
+}
+
 // What would become of each object under this text, if it were in force between the two.
 Result<std::vector<std::pair<std::string, Flowing>>> flowing(const agreement::Document& doc, const Options& o) {
   for (const auto& p : {o.from, o.to}) {
     if (doc.party(p) == nullptr) return invalid("the document has no party " + printable(p), o.file);
   }
-  TRY(const std::string text, read_input(o.objects));
-  TRY(const auto raws, stix::split_objects(text));
+  TRY(const std::string text, o.days > 0 ? published_lately(o) : read_input(o.objects));
+  std::vector<std::string_view> raws;
+  if (!text.empty()) {
+    TRY(raws, stix::split_objects(text));
+  }
   SystemClock clock;
   agreement::State st;
   st.agreement_id = doc.agreement_id;
@@ -194,12 +220,17 @@ Result<std::vector<std::pair<std::string, Flowing>>> flowing(const agreement::Do
 }
 
 Result<int> simulate(Context& cx, const Options& o) {
+  if (o.objects.empty() && o.days == 0)
+    return invalid("which objects?", "simulate", "give --objects FILE, or --days N and --dir of a running node");
   TRY(const agreement::Document doc, load(o.file));
   TRY(const auto all, flowing(doc, o));
+  constexpr size_t kRows = 60;  // above, a table of what happened for which reason says more
   std::map<std::string, uint64_t> counts;
+  std::map<std::array<std::string, 4>, uint64_t> kinds;  // type, verdict, article, reasons
   Table t({"object", "verdict", "article", "reason", "what would change it"});
   for (const auto& [id, f] : all) {
     ++counts[f.verdict];
+    ++kinds[{id.substr(0, id.find("--")), f.verdict, f.article, f.codes}];
     if (cx.json) {
       Node reasons = Node::array();
       for (std::string_view rest = f.codes; !rest.empty();) {
@@ -215,8 +246,19 @@ Result<int> simulate(Context& cx, const Options& o) {
     }
   }
   if (cx.json) return 0;
-  t.print();
-  std::printf("\n%s to %s under this text: %s released, %s redacted, %s withheld\n", o.from.c_str(), o.to.c_str(),
+  if (all.size() > kRows) {
+    Table summary({"type", "verdict", "article", "reason", "objects"});
+    for (const auto& [what, n] : kinds) summary.row({what[0], what[1], what[2], what[3], grouped(n)});
+    summary.print();
+    std::puts("\n-o json says it object by object");
+  } else if (!t.empty()) {
+    t.print();
+  }
+  if (o.days > 0)
+    std::printf("\nof what was published in the last %d day%s, ", o.days, o.days == 1 ? "" : "s");
+  else
+    std::printf("\n");
+  std::printf("%s to %s under this text: %s released, %s redacted, %s withheld\n", o.from.c_str(), o.to.c_str(),
               grouped(counts["released"]).c_str(), grouped(counts["redacted"]).c_str(),
               grouped(counts["withheld"]).c_str());
   return 0;
@@ -307,7 +349,11 @@ void add_agreement_documents(CLI::App& a, Context& cx) {
   o = std::make_shared<Options>();
   c = a.add_subcommand("simulate", "what would flow under this text, if it were in force");
   c->add_option("FILE", o->file, "document")->required();
-  c->add_option("--objects", o->objects, "STIX objects")->required();
+  auto* file = c->add_option("--objects", o->objects, "STIX objects");
+  auto* days = c->add_option("--days", o->days, "or: what a node's own people published in the last days")
+                   ->check(CLI::Range(1, 3650));
+  file->excludes(days);
+  o->node.add_options(*c);
   c->add_option("--from", o->from, "releasing party")->required();
   c->add_option("--to", o->to, "recipient")->required();
   c->callback([&cx, o] { finish(cx, simulate(cx, *o)); });
