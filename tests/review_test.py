@@ -91,7 +91,7 @@ def main():
             check("what was published in the last day, under a text", status == 0 and amber in out and "of what was published in the last 1 day" in out, out)
             print(out)
             refused = subprocess.run([nodes.ENTENTE, "agreement", "simulate", str(agreement), "--from", "JP", "--to", "IN"], capture_output=True, text=True, timeout=60)
-            check("no objects: says what to give", refused.returncode == 2 and "--days" in refused.stderr, refused)
+            check("no objects: says what to give", refused.returncode != 0 and "--days" in refused.stderr, refused)
         finally:
             india.kill()
             japan.kill()
