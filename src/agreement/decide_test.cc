@@ -753,7 +753,9 @@ TEST(May, BlockNeedsEveryCondition) {
   const Handling good{Pap::kGreen, 90, {"malicious-activity"}};
   EXPECT_TRUE(may(Action::kBlock, good, s).allowed);
   EXPECT_EQ(may(Action::kBlock, good, s).article, "4");
-  auto refused = [&s](const Handling& h) { return !may(Action::kBlock, h, s).allowed && may(Action::kMonitor, h, s).allowed; };
+  auto refused = [&s](const Handling& h) {
+    return !may(Action::kBlock, h, s).allowed && may(Action::kMonitor, h, s).allowed;
+  };
   EXPECT_TRUE(refused({Pap::kAmber, 90, {"malicious-activity"}}));
   EXPECT_TRUE(refused({std::nullopt, 90, {"malicious-activity"}})) << "the default of the agreement is amber";
   EXPECT_TRUE(refused({Pap::kGreen, 79, {"malicious-activity"}}));
