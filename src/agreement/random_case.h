@@ -307,8 +307,8 @@ class CaseMaker {
       n.set("created", "2027-01-01T00:00:00.000Z");
       if (type != "marking-definition") n.set("modified", "2027-01-02T00:00:00.000Z");
       if (r_.chance(35))
-        n.set("created_by_ref", r_.chance(50)   ? c.my_identity
-                                : r_.chance(50) ? c.public_ids[0]
+        n.set("created_by_ref", r_.chance(25)   ? c.my_identity
+                                : r_.chance(25) ? c.public_ids[0]
                                                 : any_id(c, "identity"));
     }
     if (r_.chance(25)) n.set("sectors", texts({r_.of<std::string>({"5g", "energy", "finance"})}));
@@ -490,7 +490,7 @@ class CaseMaker {
     Node list = Node::array();
     if (r_.chance(65)) list.push(tlp());
     if (r_.chance(8)) list.push(tlp());
-    if (r_.chance(20)) list.push(any_id(c, "marking-definition"));
+    if (r_.chance(n.find("created_by_ref") != nullptr ? 45 : 20)) list.push(any_id(c, "marking-definition"));
     if (!list.list().empty()) n.set("object_marking_refs", std::move(list));
     if (!r_.chance(15)) return;
     std::vector<std::string> selectors;

@@ -87,6 +87,43 @@ TEST(ReasonCodes, RareOnesEachForItsOwnRule) {
   EXPECT_EQ(codes_of(host.decide_all()), Codes{"PROJECT_SCOPE"});
 }
 
+// AIS consent NONE: the content goes, the submitter is not named.
+TEST(ReasonCodes, WhoMayNotBeNamedIsNotNamed) {
+  Case c = plain();
+  const std::string marking = "marking-definition--00000000-0000-4000-8000-000000000003";
+  const std::string creator = "identity--00000000-0000-4000-8000-000000000004";
+  Node marks = Node::array();
+  marks.push(stix::tlp_id(stix::Tlp::kGreen));
+  marks.push(marking);
+  c.objects[0].node.set("created_by_ref", creator).set("object_marking_refs", std::move(marks));
+  const auto add = [&c](Node n) {
+    CaseObject o;
+    o.originator = "IN";
+    o.node = std::move(n);
+    c.objects.push_back(std::move(o));
+  };
+  add(Node::object()
+          .set("type", "marking-definition")
+          .set("spec_version", "2.1")
+          .set("id", marking)
+          .set("created", "2027-01-01T00:00:00.000Z")
+          .set("definition_type", "statement")
+          .set("definition", Node::object().set("statement", "ais-marking:AISConsent=\"NONE\"")));
+  add(Node::object()
+          .set("type", "identity")
+          .set("spec_version", "2.1")
+          .set("id", creator)
+          .set("created", "2027-01-01T00:00:00.000Z")
+          .set("modified", "2027-01-01T00:00:00.000Z")
+          .set("name", "Harbour Works"));
+  c.write_raw();
+  const auto all = c.decide_all();
+  ASSERT_EQ(all[0].verdict, Verdict::kRedacted);
+  EXPECT_EQ(all[0].bytes.find(creator), std::string::npos) << all[0].bytes;
+  EXPECT_NE(all[0].bytes.find(c.my_identity), std::string::npos);
+  EXPECT_TRUE(codes_of(all).contains("REPORTER_ANONYMISED"));
+}
+
 TEST(ReasonCodes, PeopleLookFirstWhereTheOperatorSaysSo) {
   Case c = plain();
   c.policy.review_types = {"indicator"};

@@ -142,6 +142,33 @@ TEST_F(Anew, WhatIsDerivedFromWhatIsHeldBearsItsLabelWhereverTheRelationshipIs) 
   EXPECT_EQ(got(), 0U) << "derived from TLP:RED and given";
 }
 
+TEST_F(Anew, AVersionThatWasWithdrawnDoesNotComeBackANewOneDoes) {
+  open();
+  const std::string first = make_indicator("back.example", world.clock.now());
+  const std::string id = id_of(first);
+  publish({first});
+  const auto next = [&](const std::string& of) {
+    const std::string now = std::string(*json::find_string(json::parse(of)->root(), "modified"));
+    std::string out = of;
+    const size_t at = out.find("\"modified\":\"" + now);
+    world.clock.advance_us(1'000'000);
+    return out.replace(at, 12 + now.size(), "\"modified\":\"" + to_text(world.clock.now()));
+  };
+  const Uuid sent = released(text.id, "JP", "IN");
+  ASSERT_OK(world["JP"].exchange->hold(id, true));
+  const std::string second = next(first);
+  publish({second});
+  ASSERT_EQ(world["JP"].store->find(sent, id)->size(), 2U) << "given, and withdrawn";
+  const uint64_t rows = world["JP"].store->count(sent);
+  ASSERT_OK(world["JP"].exchange->hold(id, false));
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(world["JP"].store->find(sent, id)->size(), 2U) << "two contents under one version";
+  EXPECT_EQ(world["JP"].store->count(sent), rows) << "a manifest announces what is never given";
+  publish({next(second)});
+  EXPECT_EQ(world["JP"].store->find(sent, id)->size(), 3U);
+  EXPECT_FALSE(world["IN"].store->find(received(text.id, "JP", "IN"), id)->back().revoked);
+}
+
 TEST_F(Anew, NothingIsWrittenWhileNothingChanges) {
   open();
   publish({object("threat-actor", R"("name":"Quillback")")});
