@@ -415,7 +415,12 @@ Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vec
     for (const auto& r : d.reasons) codes.insert(r.code);
     const std::string entry_text = fmt::format("{}\n{}\n{}", graph.rows[i].version, source.name, fmt::join(codes, " "));
     if (indexed.ok() && *indexed == entry_text) continue;  // as it was
-    tx.change.set(kWithheldSpace, index_key, entry_text);
+    // What a third party controls is lifted by its consent alone, which no act carries yet: to decide all that partners
+    // gave anew each hour would be for nothing.
+    if (!codes.contains("ORIGINATOR_CONSENT"))
+      tx.change.set(kWithheldSpace, index_key, entry_text);
+    else if (indexed.ok())
+      tx.change.erase(kWithheldSpace, index_key);
     if (!again) ++delta.withheld;
     json::Node reasons = json::Node::array();
     for (const auto& r : d.reasons) {
