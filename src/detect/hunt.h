@@ -20,6 +20,7 @@ enum class Kernel : uint8_t { kScalar, kAvx2, kAvx512 };
 [[nodiscard]] const std::vector<Kernel>& kernels();  // that this processor runs, the fastest last
 
 class Compounds;  // compound.h
+class LineSink;   // lines.h
 
 struct HuntMatch {
   std::string indicator;  // id
@@ -61,6 +62,8 @@ struct HuntOptions {
   // the hunt.
   const Compounds* compounds = nullptr;
   size_t max_bound_bytes = size_t{256} << 20;  // of records that wait to be bound (BinderOptions)
+  // Instead of matching, every line is taken apart and handed to this; the index is not asked. Must outlive the hunt.
+  LineSink* lines = nullptr;
   // Instruction set of the scanner; the best of this processor if not set. For tests and measurements.
   std::optional<Kernel> kernel = {};
 };

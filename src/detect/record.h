@@ -77,6 +77,12 @@ class Record {
 
   [[nodiscard]] bool empty() const { return items_.empty(); }
   [[nodiscard]] bool cut() const { return cut_; }
+  // What was added by its role, in that order; `fn` is given the role and the text.
+  template <class Fn>
+  void each_role(const Fn& fn) const {
+    for (const Item& i : items_)
+      if (i.role != Role::kToken) fn(i.role, text(i));
+  }
 
   // As one observation at `at`, appended; out.finish() included.
   void write(pattern::Observations& out, pattern::Nanos at) const;

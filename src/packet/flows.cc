@@ -68,6 +68,14 @@ Status FlowReader::finish() {
                     "what came before it was read");
 }
 
+Status FlowReader::datagram(std::string_view bytes) {
+  const auto n = packet(bytes, true);
+  if (n && *n == bytes.size()) return {};
+  ++malformed_;
+  return make_error(ErrorKind::kInvalid, "this is no NetFlow or IPFIX packet", "record " + std::to_string(records_),
+                    "others are read as before");
+}
+
 std::optional<size_t> FlowReader::packet(std::string_view b, bool last) {
   if (b.size() < 24 && !last) return 0;
   if (b.size() < 16) return std::nullopt;

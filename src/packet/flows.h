@@ -36,6 +36,8 @@ class FlowReader {
   // Pieces of any size. kInvalid once, where the file cannot be followed any more; everything after it is ignored.
   Status feed(std::string_view bytes);
   Status finish();  // kInvalid if the last packet is cut short
+  // One export packet that came by itself (UDP), whole: kInvalid if it is none; the next is read as if it had not come.
+  Status datagram(std::string_view bytes);
 
   [[nodiscard]] uint64_t records() const { return records_; }
   [[nodiscard]] uint64_t without_template() const { return without_template_; }  // sets passed over

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/files.h"
 #include "base/time.h"
+#include "sensor/log_sources.h"
 
 namespace entente::sensor {
 
@@ -106,7 +107,8 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   SensorConfig c;
   std::optional<Error> error;
   for (const auto& [key, value] : file) {
-    static const std::set<std::string_view> kTables{"node", "sensor", "rpz", "guard", "leases", "sightings", "history"};
+    static const std::set<std::string_view> kTables{"node",  "sensor", "logs",      "rpz",
+                                                    "guard", "leases", "sightings", "history"};
     if (!kTables.contains(key.str()))
       return invalid(fmt::format("[{}] is no table of a sensor's configuration", printable(key.str(), 40)));
   }
@@ -134,6 +136,13 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   sensor.number("wait_seconds", c.wait_seconds, 0, 300);
   sensor.duration("refresh", c.refresh_us, 100'000);
   sensor.finish(error);
+
+  Reader logs(file, "logs");
+  std::vector<std::string> from;
+  logs.texts("files", c.log_files);
+  logs.texts("listen", c.log_listen);
+  logs.texts("from", from);
+  logs.finish(error);
 
   Reader rpz(file, "rpz");
   c.rpz = file.contains("rpz");
@@ -209,6 +218,14 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   for (const std::string& target : c.protected_targets) {
     if (const auto t = enforce::parse_target(target); !t.ok()) return t.error().at("[guard] protected");
   }
+  for (const std::string& place : c.log_listen) {
+    if (const auto at = parse_listen_at(place); !at.ok()) return at.error().at("[logs] listen, " + at.error().where);
+  }
+  for (const std::string& sender : from) {
+    auto prefix = enforce::parse_prefix(sender);
+    if (!prefix.ok()) return prefix.error().at("[logs] from");
+    c.log_from.push_back(*prefix);
+  }
   const auto absolute = [&](std::string& path) {
     if (!path.empty() && !path.starts_with('/')) path = (std::filesystem::path(folder) / path).string();
   };
@@ -217,6 +234,7 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   absolute(c.rpz_options.file);
   absolute(c.state_dir);
   for (std::string& path : c.allow_lists) absolute(path);
+  for (std::string& path : c.log_files) absolute(path);
   return c;
 }
 
@@ -251,6 +269,12 @@ state_dir = "state"
 collections = ["received"]      # "received": all that came from partners; others of the root by alias or id
 wait_seconds = 30               # long poll
 refresh = "PT5S"                # state of agreements
+
+# What is already recorded: Zeek (TSV, JSON), Suricata EVE, query logs of BIND and Unbound, other JSON lines, plain text.
+#[logs]
+#files = ["/var/log/zeek/dns.log", "/var/log/suricata/eve.json"]     # followed over rotation and restarts
+#listen = ["udp:127.0.0.1:5514", "tcp:127.0.0.1:5514", "unix:/run/entente/log.sock"]   # syslog, lines; NetFlow, IPFIX over UDP
+#from = ["10.20.0.0/16"]         # who may send; empty: this machine only. Datagrams can be forged: give them a network of their own
 
 # Names are blocked at resolvers, which hold the zone as secondaries of this sensor. Without this table a name blocks only
 # the addresses it is seen to resolve to.

@@ -34,6 +34,10 @@ struct SensorConfig {
   bool clear_at_stop = false;      // else what is in force holds over a restart
   int wait_seconds = 30;           // long poll
   int64_t refresh_us = 5'000'000;  // agreements are asked for at least so often
+  // [logs]
+  std::vector<std::string> log_files;     // followed
+  std::vector<std::string> log_listen;    // log_sources.h
+  std::vector<enforce::Prefix> log_from;  // who may send to log_listen; empty: this machine only
   // [rpz]
   bool rpz = false;  // there is such a table: names are blocked at resolvers
   enforce::RpzOptions rpz_options;

@@ -15,6 +15,7 @@
 #include "enforce/self.h"
 #include "enforce/xdp.h"
 #include "packet/capture.h"
+#include "sensor/log_sources.h"
 #include "sensor/watch.h"
 
 namespace entente::sensor {
@@ -122,6 +123,7 @@ struct Sensor::State {
     explicit Listener(packet::Capture c) : capture(std::move(c)) {}
   };
   std::vector<std::unique_ptr<Listener>> listeners;
+  std::unique_ptr<LogSources> logs;
   std::thread ticker;
   std::shared_ptr<detect::History> history;
   std::thread historian;  // writes it and asks it
@@ -199,6 +201,7 @@ struct Sensor::State {
                        .set("malformed", l->malformed.load()));
     }
     n.set("packets", packets).set("sources", std::move(sources));
+    if (logs != nullptr) n.set("logs", logs->status());
     return n;
   }
 
@@ -271,6 +274,15 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
     s.listeners.push_back(std::move(listener));
   }
   for (auto& l : s.listeners) l->thread = std::thread([&s, listener = l.get()] { s.listen(*listener); });
+  if (!config.log_files.empty() || !config.log_listen.empty()) {
+    LogSourceOptions options;
+    options.files = config.log_files;
+    options.listen = config.log_listen;
+    options.from = config.log_from;
+    options.state_file = config.state_dir + "/logs.json";
+    options.lead_us = config.name_ttl_us;
+    TRY(s.logs, LogSources::start(std::move(options), *s.core, *s.clock, *s.files));
+  }
   s.link = std::make_unique<Link>(config, token, parts.connect, *s.core);
   s.link->start();
   s.ticker = std::thread([&s] { s.tick(); });
@@ -293,6 +305,7 @@ void Sensor::stop() {
     l->capture.stop();
     if (l->thread.joinable()) l->thread.join();
   }
+  if (s.logs != nullptr) s.logs->stop();
   if (s.ticker.joinable()) s.ticker.join();
   if (s.historian.joinable()) s.historian.join();
   if (s.history != nullptr) {

@@ -186,7 +186,8 @@ bool LineHunter::passes(std::string_view text, Form form) const {
       return plain_separators_ && !columns_.empty() && text.front() != '#';
     case Form::kText: {
       const size_t begin = text.front() == ' ' || text.front() == '\t' ? text.find_first_not_of(" \t") : 0;
-      return begin == std::string_view::npos || (text[begin] != '{' && text[begin] != '#');
+      // What ends like JSON may be JSON behind a syslog header, with escapes that raw text does not show.
+      return begin == std::string_view::npos || (text[begin] != '{' && text[begin] != '#' && text.back() != '}');
     }
   }
   return false;
@@ -271,7 +272,7 @@ void LineHunter::line(std::string_view text) {
   if (tsv_ && !columns_.empty()) return tsv_line(text);
   const size_t begin = text.find_first_not_of(" \t");
   if (begin != std::string_view::npos && text[begin] == '{') return json_line(text.substr(begin));
-  text_line(text);
+  if (!syslog_line(text)) text_line(text);
 }
 
 void LineHunter::json_line(std::string_view text) {
@@ -341,6 +342,7 @@ void LineHunter::record_walk(const simdjson::dom::element& e, int depth) {
 void LineHunter::end_record() {
   std::optional<Time> time;
   if (const auto t = parse_time(time_); t.ok()) time = *t;
+  if (lines_ != nullptr) return lines_->on_record(record_, {source_, number_, time});
   report_.matches += scan_->look(record_, {source_, number_, time}, shown_, sink_);
 }
 
@@ -451,6 +453,18 @@ void LineHunter::tsv_line(std::string_view text) {
   end_record();
 }
 
+// "<134>1 2026-11-24T10:00:00Z host app - - - {…}" or "Nov 24 10:00:00 host app[7]: @cee: {…}": the header of a syslog
+// message (RFC 5424, RFC 3164) before an object. False: it is no such line.
+bool LineHunter::syslog_line(std::string_view text) {
+  if (!text.ends_with('}')) return false;
+  const size_t begin = text.find('{');
+  if (begin == 0 || begin == std::string_view::npos || (text[begin - 1] != ' ' && text[begin - 1] != ':')) return false;
+  simdjson::dom::object object;
+  if (parser_.parse(text.data() + begin, text.size() - begin).get(object) != simdjson::SUCCESS) return false;
+  json_line(text.substr(begin));
+  return true;
+}
+
 void LineHunter::text_line(std::string_view text) {
   if (const auto dns = parse_dns_line(text)) {
     time_ = dns->time;
@@ -486,6 +500,7 @@ void LineHunter::observe(std::string_view field, std::string_view text) {
 }
 
 void LineHunter::look_up(std::string_view field, ObservableKind kind, std::string_view text, bool only_urls) {
+  if (lines_ != nullptr) return lines_->on_value(kind, field, text);
   hits_.clear();
   index_.match({kind, text, {}}, hits_);
   for (const Hit& hit : hits_) {

@@ -11,6 +11,7 @@
 #include "detect/hunt.h"
 #include "detect/internal/scan.h"
 #include "detect/internal/tokens.h"
+#include "detect/lines.h"
 #include "json/json.h"
 
 namespace entente::detect {
@@ -21,12 +22,13 @@ class LineHunter {
              const HuntOptions& options, HuntReport& report, RecordScan* scan = nullptr)
       : source_(std::move(source)),
         index_(index),
-        shape_(index.table().shape()),
+        shape_(options.lines != nullptr ? kAllShapes : index.table().shape()),
         scanner_(index.table(), options.kernel.value_or(kernels().back())),
         sink_(sink),
         options_(options),
         scan_(scan),
-        every_(options.parse_all || (scan != nullptr && scan->every())),
+        lines_(options.lines),
+        every_(options.parse_all || lines_ != nullptr || (scan != nullptr && scan->every())),
         report_(report) {}
 
   // Pieces of any size; `pad` octets before and after them are readable.
@@ -38,6 +40,8 @@ class LineHunter {
   void finish();  // the last line may lack its end; adds the notes
 
  private:
+  // What is found does not depend on what is looked for; names of one label only where a field says it is one.
+  static constexpr Table::Shape kAllShapes{.urls = true, .emails = true, .single_labels = false, .odd_names = false};
   struct Column {
     std::string name;
     bool text = true;  // string, addr and sets of them; numbers and enumerations hold nothing to look up
@@ -51,13 +55,16 @@ class LineHunter {
   [[nodiscard]] bool passes(std::string_view line, Form form) const;
   void line(std::string_view text);
   void json_line(std::string_view text);
+  [[nodiscard]] bool syslog_line(std::string_view text);
   void tsv_line(std::string_view text);
   void tsv_header(std::string_view text);
   void text_line(std::string_view text);
 
   void walk(const simdjson::dom::element& e, int depth);
   // The line as a record, if a compound pattern may ask for it.
-  [[nodiscard]] bool wanted() const { return scan_ != nullptr && (!shown_.empty() || scan_->every()); }
+  [[nodiscard]] bool wanted() const {
+    return lines_ != nullptr || (scan_ != nullptr && (!shown_.empty() || scan_->every()));
+  }
   void record_walk(const simdjson::dom::element& e, int depth);
   void record_field(std::string_view text);  // the field is path_
   void end_record();
@@ -72,6 +79,7 @@ class LineHunter {
   const std::function<void(const HuntMatch&)>& sink_;
   const HuntOptions& options_;
   RecordScan* scan_;  // null: there are no compound patterns
+  LineSink* lines_;   // null: lines are matched with the index
   bool every_;        // line is taken apart
   HuntReport& report_;
 
