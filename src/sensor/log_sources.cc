@@ -289,8 +289,9 @@ class Streams final : public Listener {
     std::string_view rest = c.counted;
     while (!rest.empty()) {
       size_t size = 0;
-      const auto [end, error] = std::from_chars(rest.data(), rest.data() + std::min<size_t>(rest.size(), 8), size);
-      const auto digits = static_cast<size_t>(end - rest.data());
+      const std::string_view number = rest.substr(0, 8);
+      const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), size);
+      const auto digits = static_cast<size_t>(end - number.data());
       if (error == std::errc{} && digits == rest.size() && digits < 8) break;  // the number is not whole
       if (error != std::errc{} || rest[digits] != ' ' || size > kMaxMessage) {
         // No count: lines that begin with a digit ("2026-11-24T…").

@@ -210,11 +210,41 @@ TEST(Sensor, follows_its_node_and_answers_people) {
   EXPECT_TRUE(json::parse(*status).ok());
 }
 
+TEST(Sensor, a_line_of_a_log_becomes_a_lease_a_sighting_and_a_figure) {
+  const Folder folder;
+  Treaty treaty = treaty_now();
+  FakeNode node(treaty);
+  node.add(pap_object(kPapGreen, "PAP:GREEN"));
+  node.add(Sample{.pattern = "[domain-name:value = 'evil.example']"}.text());
+  Sensor::Parts parts;
+  parts.connect = node.connect();
+  SensorConfig config = config_in(folder);
+  config.log_files = {folder.path + "/dns.log"};
+  config.log_listen = {"unixgram:" + folder.path + "/log"};
+  auto sensor = Sensor::start(config, std::move(parts));
+  ASSERT_TRUE(sensor.ok()) << sensor.error().text();
+  ASSERT_TRUE(within(5000, [&] { return (*sensor)->core().live().size() == 1; }));
+  PosixFiles files;
+  const std::string line = R"({"ts":")" + to_text(SystemClock().now()) +
+                           R"(","id.orig_h":"10.0.0.5","query":"evil.example","answers":["198.51.100.80"]})" + "\n";
+  ASSERT_TRUE(files.write_atomic(folder.path + "/dns.log", line, 0644).ok());
+  ASSERT_TRUE(within(5000, [&] { return (*sensor)->core().leases(false).size() == 1; }));
+  EXPECT_EQ((*sensor)->core().leases(false)[0].target.text(), "198.51.100.80");
+  ASSERT_TRUE(within(5000, [&] { return !node.sightings().empty(); }));
+  EXPECT_THAT((*sensor)->status_text(), testing::HasSubstr(R"("logs":[{"log":"files","files":1,"lines":1)"));
+  EXPECT_THAT((*sensor)->status_text(), testing::HasSubstr("/log\",\"lines\":0"));
+  node.finish();
+  (*sensor)->stop();
+}
+
 TEST(Sensor, configuration_errors_are_said_with_their_place) {
-  for (const char* bad : {"", "[node]\nurl=7", "[sensr]\n", "[node]\nurl=\"https://x\"\n[sensor]\nstate_dir=\"s\"\n",
-                          "[node]\nurl=\"http://127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\nmode=\"blok\"\n",
-                          "[node]\nurl=\"http://127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\nmodus=\"block\"\n", "[node\n",
-                          "[guard]\nprotected=[\"a b\"]\n[node]\nurl=\"http://x\"\n[sensor]\nstate_dir=\"s\"\n"}) {
+  for (const char* bad :
+       {"", "[node]\nurl=7", "[sensr]\n", "[node]\nurl=\"https://x\"\n[sensor]\nstate_dir=\"s\"\n",
+        "[node]\nurl=\"http://127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\nmode=\"blok\"\n",
+        "[node]\nurl=\"http://127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\nmodus=\"block\"\n", "[node\n",
+        "[node]\nurl=\"http://127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\n[logs]\nlisten=[\"udp:514\"]\n",
+        "[node]\nurl=\"http://127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\n[logs]\nfrom=[\"here\"]\n",
+        "[guard]\nprotected=[\"a b\"]\n[node]\nurl=\"http://x\"\n[sensor]\nstate_dir=\"s\"\n"}) {
     EXPECT_FALSE(parse_sensor_config(bad, "/x").ok()) << bad;
   }
   const auto example = parse_sensor_config(sensor_config_example(), "/etc/entente");
