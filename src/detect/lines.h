@@ -22,6 +22,9 @@ class LineSink {
   // A value in the line at hand. The same value may come from several fields; a URL that a log gives as host and path
   // comes with the field of the path.
   virtual void on_value(ObservableKind kind, std::string_view field, std::string_view text) = 0;
+  // Are the values of on_value() wanted in the record as well? Only patterns that are evaluated over it ask for them;
+  // without, it holds what fields say by their roles.
+  [[nodiscard]] virtual bool whole_records() const { return true; }
   // The line at hand is over: it shows nothing more.
   virtual void on_record(const Record& record, const RecordPlace& place) = 0;
 };

@@ -21,6 +21,7 @@ class LogWatch final : public detect::LineSink {
   // today.
   LogWatch(Core& core, Clock& clock, int64_t lead_us) : core_(core), clock_(clock), lead_us_(lead_us) {}
   void on_value(detect::ObservableKind kind, std::string_view field, std::string_view text) override;
+  [[nodiscard]] bool whole_records() const override { return core_.has_compounds(); }
   void on_record(const detect::Record& record, const detect::RecordPlace& place) override;
   void on_flow(const packet::FlowRecord& flow, std::string_view source);
 

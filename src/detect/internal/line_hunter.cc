@@ -305,7 +305,7 @@ void LineHunter::json_line(std::string_view text) {
 
 void LineHunter::record_field(std::string_view text) {
   if (const auto role = role_of(path_)) record_.add(*role, text);
-  record_.add_text(text);
+  if (lines_ == nullptr || lines_->whole_records()) record_.add_text(text);
 }
 
 void LineHunter::record_walk(const simdjson::dom::element& e, int depth) {
