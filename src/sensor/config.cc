@@ -219,7 +219,7 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
     if (const auto t = enforce::parse_target(target); !t.ok()) return t.error().at("[guard] protected");
   }
   for (const std::string& place : c.log_listen) {
-    if (const auto at = parse_listen_at(place); !at.ok()) return at.error().at("[logs] listen, " + at.error().where);
+    if (const auto at = parse_listen_at(place); !at.ok()) return at.error().at("[logs] listen");
   }
   for (const std::string& sender : from) {
     auto prefix = enforce::parse_prefix(sender);

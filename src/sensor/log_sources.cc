@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <charconv>
 #include <condition_variable>
 #include <cstring>
@@ -83,7 +84,7 @@ struct Numbers {
 
 Error cannot_listen(const std::string& where, const boost::system::error_code& ec) {
   return make_error(ErrorKind::kIo, "cannot listen: " + ec.message(), where,
-                    "choose a free port or path, and see that this user may use it");
+                    "choose an address of this machine and a free port or path, and see that this user may use it");
 }
 
 class Listener {
@@ -361,7 +362,8 @@ struct LogSources::State {
   mutable std::mutex mutex;
   std::condition_variable changed;
   bool stopping = false;
-  std::string trouble;  // of the files, now
+  std::string trouble;                        // of the files, now
+  std::map<std::string, std::string> absent;  // files that cannot be read now, with why
 
   State(LogSourceOptions o, Core& core, Clock& clock)
       : options(std::move(o)), shared(core, clock, options), watch(core, clock, options.lead_us) {
@@ -375,13 +377,32 @@ struct LogSources::State {
     trouble = text;
   }
 
+  // A log that is not there yet is no error, but one that never comes is a mistake somewhere: said when it changes.
+  void look_for_files() {
+    for (const std::string& file : options.files) {
+      const std::string why = ::access(file.c_str(), R_OK) == 0 ? "" : std::strerror(errno);
+      const std::lock_guard lock(mutex);
+      std::string& before = absent[file];
+      if (why == before) continue;
+      if (why.empty()) {
+        say_info("logs: {}: is there now", file);
+      } else {
+        say_warn("logs: {}: cannot be read now ({}); it is followed as soon as it can", file, why);
+      }
+      before = why;
+    }
+  }
+
   void follow() {
+    constexpr int kLookEvery = 25;  // polls
+    int polls = 0;
     size_t told = 0;
     bool moved = false;
     auto committed = std::chrono::steady_clock::now();
     std::unique_lock lock(mutex);
     while (!stopping) {
       lock.unlock();
+      if (polls++ % kLookEvery == 0) look_for_files();
       const auto n = follower->poll();
       if (n.ok()) {
         lines += *n;
@@ -449,6 +470,7 @@ json::Node LogSources::status() const {
     json::Node n = json::Node::object();
     n.set("log", "files").set("files", s.options.files.size()).set("lines", s.lines.load());
     const std::lock_guard lock(s.mutex);
+    n.set("missing", std::ranges::count_if(s.absent, [](const auto& a) { return !a.second.empty(); }));
     if (!s.trouble.empty()) n.set("error", s.trouble);
     out.push_back(std::move(n));
   }

@@ -256,6 +256,17 @@ TEST(LogSources, files_are_followed_over_rotation_and_a_restart_no_line_twice_an
   EXPECT_EQ(s.figure("files", "lines"), 25u);
 }
 
+TEST(LogSources, a_log_that_is_not_there_is_counted_until_it_comes) {
+  Sources s;
+  s.options.files = {s.folder + "/a.log", s.folder + "/b.log"};
+  std::ofstream(s.options.files[0]) << hit(1);
+  s.start();
+  ASSERT_TRUE(Sources::within([&] { return s.figure("files", "missing") == 1; }));
+  std::ofstream(s.options.files[1]) << hit(2);
+  ASSERT_TRUE(Sources::within([&] { return s.figure("files", "missing") == 0; }));
+  ASSERT_TRUE(Sources::within([&] { return s.detections() == 2; }));
+}
+
 TEST(LogSources, datagrams_are_messages_with_or_without_an_end_of_line) {
   Sources s;
   const uint16_t port = free_port(SOCK_DGRAM);
