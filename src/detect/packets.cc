@@ -7,13 +7,12 @@ namespace {
 
 ObservableKind kind_of(const packet::Address& a) { return a.v6 ? ObservableKind::kIpv6 : ObservableKind::kIpv4; }
 
-// The host of a Host field: without its port and the brackets of IPv6.
+}  // namespace
+
 std::string_view without_port(std::string_view host) {
   if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
   return host.substr(0, host.find(':'));
 }
-
-}  // namespace
 
 void PacketObserver::tell(const packet::Packet& p, const packet::Flow& f, ObservableKind kind, std::string_view text,
                           std::string_view field) {

@@ -13,6 +13,9 @@
 
 namespace entente::detect {
 
+// The host of a Host field: without its port and the brackets of IPv6.
+[[nodiscard]] std::string_view without_port(std::string_view host);
+
 class PacketObserver final : public packet::Sink {
  public:
   using Fn = std::function<void(const Observable&)>;

@@ -36,9 +36,7 @@ void Record::add(Role role, std::string_view text) {
 void Record::add_value(ObservableKind kind, std::string_view text) { put(Role::kToken, kind, text); }
 
 void Record::add_text(std::string_view text) {
-  // What is found does not depend on what else is looked for: names of one label only where a field says it is one.
-  constexpr Table::Shape kAll{.urls = true, .emails = true, .single_labels = false, .odd_names = false};
-  each_observable(text, kAll, [&](ObservableKind kind, std::string_view token) { add_value(kind, token); });
+  each_observable(text, kEveryShape, [&](ObservableKind kind, std::string_view token) { add_value(kind, token); });
 }
 
 std::string Record::pack() const {

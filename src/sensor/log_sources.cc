@@ -207,7 +207,8 @@ template <class Protocol>
 class Streams final : public Listener {
  public:
   static constexpr bool kIp = std::is_same_v<Protocol, asio::ip::tcp>;
-  Streams(std::string where, Shared& shared) : Listener(std::move(where)), shared_(shared), acceptor_(shared.io) {}
+  Streams(std::string where, Shared& shared)
+      : Listener(std::move(where)), shared_(shared), acceptor_(shared.io), again_(shared.io) {}
   Status open(const typename Protocol::endpoint& at) {
     boost::system::error_code ec;
     acceptor_.open(at.protocol(), ec);
@@ -238,8 +239,15 @@ class Streams final : public Listener {
   void accept() {
     acceptor_.async_accept([this](const boost::system::error_code& ec, typename Protocol::socket socket) {
       if (ec == asio::error::operation_aborted) return;
-      if (!ec) take(std::move(socket));
-      accept();
+      if (!ec) {
+        take(std::move(socket));
+        return accept();
+      }
+      // No descriptors, say: the connection still waits, and asking at once would only burn the processor.
+      again_.expires_after(std::chrono::milliseconds(100));
+      again_.async_wait([this](const boost::system::error_code& stopped) {
+        if (!stopped) accept();
+      });
     });
   }
   void take(typename Protocol::socket socket) {
@@ -262,7 +270,8 @@ class Streams final : public Listener {
     c->socket.async_read_some(asio::buffer(c->buffer), [this, c](const boost::system::error_code& ec, size_t n) {
       const bool fits = give(*c, std::string_view(c->buffer).substr(0, n));
       if (ec || !fits) {
-        if (ec == asio::error::operation_aborted) return;  // all goes
+        if (ec == asio::error::operation_aborted) return;       // all goes
+        if (fits && !c->counted.empty()) ++numbers_.malformed;  // the last message is cut short
         c->feed.finish();
         count(*c);
         connections_.erase(c);
@@ -294,7 +303,7 @@ class Streams final : public Listener {
       const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), size);
       const auto digits = static_cast<size_t>(end - number.data());
       if (error == std::errc{} && digits == rest.size() && digits < 8) break;  // the number is not whole
-      if (error != std::errc{} || rest[digits] != ' ' || size > kMaxMessage) {
+      if (error != std::errc{} || digits >= rest.size() || rest[digits] != ' ' || size > kMaxMessage) {
         // No count: lines that begin with a digit ("2026-11-24T…").
         if (c.told == 0 && c.feed.lines() == 0) {
           c.framing = kLines;
@@ -317,6 +326,7 @@ class Streams final : public Listener {
 
   Shared& shared_;
   typename Protocol::acceptor acceptor_;
+  asio::steady_timer again_;
   std::list<Connection> connections_;
 };
 

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "detect/packets.h"
+
 namespace entente::sensor {
 
 using detect::ObservableKind;
 using detect::Role;
+using detect::without_port;
 
 namespace {
 
@@ -18,11 +21,6 @@ bool same_name(std::string_view a, std::string_view b) {
     const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
     return lower(x) == lower(y);
   });
-}
-
-std::string_view without_port(std::string_view host) {
-  if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
-  return host.substr(0, host.find(':'));
 }
 
 }  // namespace

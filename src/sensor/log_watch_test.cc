@@ -338,6 +338,16 @@ TEST(LogSources, streams_are_lines_or_messages_behind_their_length) {
   broken.send("5 hello7 world77nonsense");
   EXPECT_TRUE(broken.closed());
   EXPECT_EQ(s.figure(tcp, "malformed"), 1u);
+  {
+    const Wire digits(SOCK_STREAM, port), cut(SOCK_STREAM, port);
+    digits.send("12345678");  // as many as a count may have, and nothing behind them: a line
+    cut.send("99 evil.example");
+    ASSERT_TRUE(Sources::within([&] { return s.figure(tcp, "connections") == 2; }));
+  }
+  ASSERT_TRUE(Sources::within([&] { return s.figure(tcp, "connections") == 0; }));
+  EXPECT_EQ(s.figure(tcp, "lines"), 10u) << "7, two whole messages of the broken one, and the digits";
+  EXPECT_EQ(s.figure(tcp, "malformed"), 2u);
+  EXPECT_EQ(s.detections(), 8u);
 }
 
 TEST(LogSources, who_is_not_named_may_not_send_and_too_many_connections_are_refused) {

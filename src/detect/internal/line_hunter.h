@@ -22,7 +22,7 @@ class LineHunter {
              const HuntOptions& options, HuntReport& report, RecordScan* scan = nullptr)
       : source_(std::move(source)),
         index_(index),
-        shape_(options.lines != nullptr ? kAllShapes : index.table().shape()),
+        shape_(options.lines != nullptr ? kEveryShape : index.table().shape()),
         scanner_(index.table(), options.kernel.value_or(kernels().back())),
         sink_(sink),
         options_(options),
@@ -40,8 +40,6 @@ class LineHunter {
   void finish();  // the last line may lack its end; adds the notes
 
  private:
-  // What is found does not depend on what is looked for; names of one label only where a field says it is one.
-  static constexpr Table::Shape kAllShapes{.urls = true, .emails = true, .single_labels = false, .odd_names = false};
   struct Column {
     std::string name;
     bool text = true;  // string, addr and sets of them; numbers and enumerations hold nothing to look up

@@ -14,6 +14,9 @@
 
 namespace entente::detect {
 
+// What is found does not depend on what is looked for; names of one label only where a field says it is one.
+inline constexpr Table::Shape kEveryShape{.urls = true, .emails = true, .single_labels = false, .odd_names = false};
+
 using TokenFn = std::function<void(ObservableKind, std::string_view)>;
 
 // Words: runs of letters, digits and ".-_:" that read as address, name (the last label begins with a letter) or digest.
