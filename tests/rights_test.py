@@ -90,6 +90,10 @@ def walk(node, partner, agreement, callers):
             if "{feed}" in path:
                 made["feed"] = "rights"
                 assert admin.ask("POST", "/api/v1/feeds", json.dumps(feed))[0] == 200
+            if "{sensor}" in path:
+                report = {"sensor": str(uuid.uuid4()), "mode": "monitor", "enforcers": [], "applied": {}, "recalled": []}
+                assert admin.ask("POST", "/api/v1/sensors/report", json.dumps(report))[0] == 200
+                made["sensor"] = next(s["name"] for s in json.loads(admin.ask("GET", "/api/v1/sensors")[2])["sensors"] if s["name"].endswith(report["sensor"]))
             if "{account}" in path:
                 made["account"] = f"a{n}"
                 assert admin.ask("POST", "/api/v1/accounts", json.dumps({"name": f"a{n}", "role": "sensor", "password": "a-long-password"}))[0] in (200, 201)

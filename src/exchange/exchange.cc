@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "exchange/names.h"
+#include "exchange/recall.h"
 #include "exchange/receipts.h"
 #include "exchange/wire.h"
 #include "json/node.h"
@@ -37,6 +38,8 @@ Exchange::Exchange(Context& context)
     signal_work();
     notifier_->notify(collection);
   });
+  sensors_ = std::make_unique<SensorBook>(context);
+  recalls_ = std::make_unique<RecallDesk>(context, *instruments_, *evidence_, *sensors_, notify);
   renewals_ = std::make_unique<Renewals>(context, *instruments_, *evidence_);
   receiver_ = std::make_unique<Receiver>(
       context, *instruments_, *evidence_,
@@ -48,7 +51,8 @@ Exchange::Exchange(Context& context)
         auto r = submit_act(text, from);
         if (!r.ok()) return std::move(r).error();
         return {};
-      });
+      },
+      [this] { recalls_->wake(); });
 }
 
 Exchange::~Exchange() = default;
@@ -200,16 +204,14 @@ Result<Recalled> Exchange::recall(const std::string& id, std::string_view reason
   change.add_canonical(newest->collection, summary, text, meta.text(), json::canonical(revoked.root()));
   auto done = cx_.store.commit_wait(std::move(change));
   if (!done.ok()) return std::move(done).error();
-  Recalled out{id, version, {}};
-  for (const auto& s : instruments_->states()) {
-    for (const auto& p : s->document->parties) {
-      if (p.party == me) continue;
-      std::string sent_id = id;
-      if (auto as = cx_.store.get("sent-as", s->agreement_id + " " + p.party + " " + id); as.ok()) sent_id = *as;
-      auto before = cx_.store.find(released(s->agreement_id, me, p.party), sent_id);
-      if (before.ok() && !before->empty() &&
-          std::find(out.reaches.begin(), out.reaches.end(), p.party) == out.reaches.end())
-        out.reaches.push_back(p.party);
+  Recalled out{id, version, {}, {}};
+  TRY(const auto holders, holders_of(cx_, *instruments_, id));
+  for (const auto& h : holders) {
+    if (h.sent) continue;  // it was taken back from this one before, and not given again
+    if (!h.unreachable.empty()) {
+      out.does_not_reach.push_back(h.party + ": " + h.unreachable);
+    } else if (std::ranges::find(out.reaches, h.party) == out.reaches.end()) {
+      out.reaches.push_back(h.party);
     }
   }
   signal_work();
@@ -311,6 +313,7 @@ void Exchange::tick() {
   }
   notifier_->tick(cx_.clock.steady_us());
   joint_->tick();
+  recalls_->tick();
   if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());
   if (Status s = renewals_->tick(); !s.ok()) say_error("renewals: {}", s.error().text());
 }

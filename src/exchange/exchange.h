@@ -20,10 +20,12 @@
 #include "exchange/joint.h"
 #include "exchange/mirror.h"
 #include "exchange/notifier.h"
+#include "exchange/recall_desk.h"
 #include "exchange/receive.h"
 #include "exchange/release.h"
 #include "exchange/renewal.h"
 #include "exchange/review.h"
+#include "exchange/sensor_book.h"
 #include "exchange/witnessing.h"
 #include "taxii/backend.h"
 
@@ -36,7 +38,9 @@ struct ActOutcome {
 
 struct Recalled {
   std::string id, version;
-  std::vector<std::string> reaches;  // parties that had received it
+  std::vector<std::string> reaches;  // parties that hold it, and that the recall goes to
+  // Parties that hold it, and why it does not go to them: "JP: the agreement was never in force between us".
+  std::vector<std::string> does_not_reach;
 };
 
 // Thread-safe.
@@ -71,6 +75,8 @@ class Exchange final : public taxii::Backend {
   Mirrors& mirrors() { return *mirrors_; }
   Witnessing& witnessing() { return *witnessing_; }
   Feeds& feeds() { return *feeds_; }
+  SensorBook& sensors() { return *sensors_; }
+  RecallDesk& recalls() { return *recalls_; }
   Context& context() { return cx_; }
   [[nodiscard]] size_t waiting() const { return notifier_->waiting(); }
 
@@ -132,6 +138,8 @@ class Exchange final : public taxii::Backend {
   std::unique_ptr<Witnessing> witnessing_;
   std::unique_ptr<Mirrors> mirrors_;
   std::unique_ptr<Admission> admission_;
+  std::unique_ptr<SensorBook> sensors_;
+  std::unique_ptr<RecallDesk> recalls_;
   std::unique_ptr<Releaser> releaser_;
   std::unique_ptr<Renewals> renewals_;
   std::unique_ptr<Receiver> receiver_;

@@ -654,16 +654,25 @@ Result<bool> Releaser::step() {
   const std::string& me = cx_.config.party;
   holds_ = holds();
   for (const auto& s : states) {
-    if (s->document->party(me) == nullptr) continue;
-    for (const auto& partner : s->document->parties) {
-      if (partner.party == me) continue;
-      if (!s->live(me, partner.party) || !obstacle_(*s, partner.party).empty()) {
-        if (!s->recallable(me, partner.party)) continue;
-        TRY(const bool own, recalls(*s, partner.party, inbox(me), "inbox"));
-        TRY(const bool seen, recalls(*s, partner.party, sightings(me), "sightings"));
+    for (const auto& party : partners_of(*s, me)) {
+      const bool members = s->document->party(me) != nullptr && s->document->party(party) != nullptr;
+      if (!members || !s->live(me, party) || !obstacle_(*s, party).empty()) {
+        if (!s->recallable(me, party)) continue;
+        TRY(const bool own, recalls(*s, party, inbox(me), "inbox"));
+        TRY(const bool seen, recalls(*s, party, sightings(me), "sightings"));
         any = any || own || seen;
+        // What another party gave us and we passed on is taken back when it takes it back.
+        for (const auto& other : states) {
+          for (const auto& giver : partners_of(*other, me)) {
+            if (giver == party) continue;
+            TRY(const bool passed_on, recalls(*s, party, received(other->agreement_id, giver, me),
+                                              "from " + giver + " " + other->agreement_id));
+            any = any || passed_on;
+          }
+        }
         continue;
       }
+      const agreement::Party& partner = *s->document->party(party);
       TRY(const bool own, batch(*s, all, partner.party, inbox(me), "inbox", me));
       TRY(const bool seen, batch(*s, all, partner.party, sightings(me), "sightings", me));
       any = any || own || seen;

@@ -222,7 +222,11 @@ Status World::settle() {
   CHECK_OK(carry_acts());
   while (true) {
     size_t moved = 0;
-    for (auto& [_, n] : nodes_) moved += n->release_all();
+    for (auto& [_, n] : nodes_) {
+      moved += n->release_all();
+      TRY(const size_t answered, n->exchange->recalls().look());
+      moved += answered;
+    }
     for (auto& [to, receiver] : nodes_) {
       for (auto& [from, sender] : nodes_) {
         if (from == to) continue;

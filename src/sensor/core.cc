@@ -83,6 +83,7 @@ Status Core::start() {
   TRY(book_, LeaseBook::open(files_, config_.state_dir + "/leases.jsonl", now));
   if (book_->damaged_lines() > 0)
     say_warn("{} lines of the lease book could not be read and were left out", book_->damaged_lines());
+  CHECK_OK(introduce());
   sightings_.load();
   rollbacks_.load(now);
   for (const Lease& lease : book_->snapshot(true)) {
@@ -113,6 +114,7 @@ Status Core::start() {
         end({.id = lease.id}, enforce::ended::kRolledBack, now);
     }
   }
+  for (const auto& [collection, at] : positions_) recalls_.reached(collection, at);
   last_contact_ = now;
   started_ = true;
   // What the node said last: acts are signed and their state is computed for the present time.
@@ -203,6 +205,7 @@ void Core::on_page(const Source& source, const std::vector<std::string_view>& ob
   refold(now);
   for (const std::string_view raw : objects) take(number, raw, now);
   // In force first, on disk second: a page that is read twice does no harm, a block that waits for a disk does.
+  if (position) recalls_.reached(source.collection, *position);
   apply(now);
   append_objects(source, objects, position, now);
   if (position) positions_[source.collection] = *position;
@@ -220,6 +223,7 @@ void Core::take(uint32_t source, std::string_view raw, Time arrived) {
     ++objects_bad_;
     return;
   }
+  if (read->revoked && started_) recalls_.tell_soon();
   if (read->indicator) return take_indicator(source, std::move(*read->indicator), arrived);
   if (!read->marking) return;
   const std::string id = read->marking->id;
@@ -244,7 +248,13 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
   const bool same_pattern = !added && in.pattern == row.indicator.pattern && !in.revoked;
   const std::string live_id = sources_[source].collection + "/" + id;
   ++indicators_taken_;
-  if (!added && !same_pattern) {
+  if (in.revoked) {
+    if (!added) {
+      live_.remove(live_id);
+      remove_compound(tag, live_id);
+    }
+    take_back(source, in, !added, now);
+  } else if (!added && !same_pattern) {
     live_.remove(live_id);
     remove_compound(tag, live_id);
     for (const Lease* lease : book_->of_indicator(id)) {
@@ -759,6 +769,7 @@ void Core::apply(Time now) {
     }
     names_error_ = why;
   }
+  settle_recalls(now);
   flush_events();
 }
 

@@ -30,6 +30,7 @@
 #include "sensor/events.h"
 #include "sensor/instruments.h"
 #include "sensor/intake.h"
+#include "sensor/recalls.h"
 #include "sensor/rollbacks.h"
 #include "sensor/sightings.h"
 
@@ -122,6 +123,11 @@ class Core {
   [[nodiscard]] std::string joint_report();
   void joint_report_lost();  // the node did not get it: all of it is due again
 
+  // What the node is to hear about recalls (sensor/recalls.h); "" if nothing. One report at a time: recall_told()
+  // first.
+  [[nodiscard]] std::string recall_report();
+  void recall_told(bool arrived);
+
   // Figures for status.json.
   [[nodiscard]] json::Node status();
   // For tests.
@@ -160,6 +166,9 @@ class Core {
                                            Time now) const;
   [[nodiscard]] Time lease_end(const Row& row, bool via_name, std::optional<int64_t> dns_ttl_us, Time now) const;
   void end(const enforce::LeaseQuery& query, std::string_view why, Time now);
+  void take_back(uint32_t source, const ReceivedIndicator& indicator, bool known, Time now);
+  Status introduce();  // who this sensor is, for its node
+  void settle_recalls(Time now);
   void ended(const std::vector<enforce::Lease>& leases);
   void sync_target(const enforce::Target& target);
   void refold(Time now);
@@ -232,6 +241,7 @@ class Core {
   std::map<std::string, Time> positions_;
   std::set<std::string> lifted_;  // "indicator|version|target" that a person lifted: not granted again
   Rollbacks rollbacks_;
+  Recalls recalls_;
   // Names seen on an address; the least recently used goes first.
   struct Names {
     std::list<std::string>::iterator used;

@@ -25,6 +25,7 @@ Result<ReceivedObject> read_object(std::string_view raw) {
   const json::Value object = document.root();
   TRY(const stix::Summary summary, stix::summarize(object));
   ReceivedObject out;
+  out.revoked = summary.revoked;
   if (summary.type == "marking-definition") {
     out.marking = ReceivedMarking{std::string(summary.id), stix::pap_of_definition(object)};
     return out;

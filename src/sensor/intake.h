@@ -40,6 +40,7 @@ struct ReceivedMarking {
 struct ReceivedObject {
   std::optional<ReceivedIndicator> indicator;
   std::optional<ReceivedMarking> marking;  // neither: of no concern to a sensor
+  bool revoked = false;                    // whatever it is
 };
 // kInvalid if it is no STIX object.
 [[nodiscard]] Result<ReceivedObject> read_object(std::string_view raw);
