@@ -104,7 +104,7 @@ def walk(node, partner, agreement, callers):
             body = None
             if method == "POST":
                 # Well formed where that does no harm; otherwise what is permitted is seen by the 400 that follows.
-                body = json.dumps({"objects": [indicator()]} if "/objects/" in path else feed if path == "/api/v1/feeds" else {"ids": [indicator()["id"]]} if "hold" in path or "recall" in path else {})
+                body = json.dumps({"objects": [indicator()]} if "/objects/" in path else feed if path == "/api/v1/feeds" else {"destroy": False} if "retention" in path else {"ids": [indicator()["id"]]} if "hold" in path or "recall" in path else {})
                 if path.endswith("/plan"):
                     at, body = at + "?to=JP", json.dumps(indicator())
             status, headers, text = callers[name].ask(method, at, body)

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "exchange/exercise.h"
 #include "exchange/names.h"
 #include "exchange/recall.h"
 #include "exchange/receipts.h"
@@ -40,6 +41,7 @@ Exchange::Exchange(Context& context)
   });
   sensors_ = std::make_unique<SensorBook>(context);
   recalls_ = std::make_unique<RecallDesk>(context, *instruments_, *evidence_, *sensors_, notify);
+  destruction_ = std::make_unique<Destruction>(context, *instruments_, *evidence_, notify);
   renewals_ = std::make_unique<Renewals>(context, *instruments_, *evidence_);
   receiver_ = std::make_unique<Receiver>(
       context, *instruments_, *evidence_,
@@ -68,7 +70,11 @@ Result<std::unique_ptr<Exchange>> Exchange::open(Context& context) {
   const Uuid own = inbox(context.config.party);
   TRY(const auto have, context.store.find(own, identity_id(context.config.party)));
   if (have.empty()) {
-    const std::string text = identity_object(context.config.party, context.config.name, context.clock.now());
+    std::string text = identity_object(context.config.party, context.config.name, context.clock.now());
+    if (context.config.exercise) {
+      TRY(const json::Document plain, json::parse(text));
+      text = exercise_marked(text, plain.root());
+    }
     TRY(const json::Document doc, json::parse(text));
     TRY(const auto summary, stix::summarize(doc.root()));
     RowMeta meta;
@@ -85,6 +91,7 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
   const std::lock_guard one(submit_mutex_);
   TRY(agreement::SignedAct act, agreement::parse_signed_act(text));
   const std::string hash = act.act.hash();
+  CHECK_OK(exercise_allows(cx_.config.exercise, act));
   if (instruments_->known(hash)) return make_error(ErrorKind::kConflict, "this act is already known", hash);
   if (const Status ok = instruments_->admissible(act); !ok.ok()) {
     // An act that is truly its party's is kept though it has no effect here: its author's node counted it, and two acts
@@ -314,6 +321,7 @@ void Exchange::tick() {
   notifier_->tick(cx_.clock.steady_us());
   joint_->tick();
   recalls_->tick();
+  destruction_->tick();
   if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());
   if (Status s = renewals_->tick(); !s.ok()) say_error("renewals: {}", s.error().text());
 }

@@ -13,6 +13,7 @@
 
 #include "exchange/admission.h"
 #include "exchange/context.h"
+#include "exchange/destruction.h"
 #include "exchange/directory.h"
 #include "exchange/evidence.h"
 #include "exchange/feed.h"
@@ -77,6 +78,7 @@ class Exchange final : public taxii::Backend {
   Feeds& feeds() { return *feeds_; }
   SensorBook& sensors() { return *sensors_; }
   RecallDesk& recalls() { return *recalls_; }
+  Destruction& destruction() { return *destruction_; }
   Context& context() { return cx_; }
   [[nodiscard]] size_t waiting() const { return notifier_->waiting(); }
 
@@ -140,6 +142,7 @@ class Exchange final : public taxii::Backend {
   std::unique_ptr<Admission> admission_;
   std::unique_ptr<SensorBook> sensors_;
   std::unique_ptr<RecallDesk> recalls_;
+  std::unique_ptr<Destruction> destruction_;
   std::unique_ptr<Releaser> releaser_;
   std::unique_ptr<Renewals> renewals_;
   std::unique_ptr<Receiver> receiver_;

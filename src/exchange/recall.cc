@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/time.h"
+#include "exchange/destruction.h"
 #include "exchange/names.h"
 #include "exchange/recall_desk.h"
 #include "exchange/wire.h"
@@ -95,6 +96,10 @@ Result<std::vector<Holder>> holders_of(Context& cx, Instruments& instruments, co
       if (auto as = cx.store.get("sent-as", s->agreement_id + " " + party + " " + id); as.ok()) h.sent_id = *as;
       TRY(const auto given, cx.store.find(released(s->agreement_id, me, party), h.sent_id));
       if (given.empty()) continue;
+      if (const auto gone = cx.store.get(kPartnerDestroyedSpace, recall_key(h.agreement, party, h.sent_id));
+          gone.ok()) {
+        TRY(h.destroyed, parse_time(*gone));
+      }
       if (given.back().revoked) {
         h.sent = given.back().date_added;
         CHECK_OK(find_answer(cx, given.back(), h));

@@ -21,7 +21,8 @@ struct Holder {
   std::optional<RecallAnswer> answer;  // its newest
   std::string article;                 // of the duty to withdraw; "" = the aim of this program
   std::optional<Time> due;
-  std::string unreachable;  // why the recall cannot go to it, if it cannot
+  std::optional<Time> destroyed;  // it signed that it destroyed its copies
+  std::string unreachable;        // why the recall cannot go to it, if it cannot
   // Its node took the recall.
   [[nodiscard]] bool withdrawn() const { return answered && refused.empty(); }
   // Its sensors hold it no more, nor do those of whom it passed it on to.

@@ -1,10 +1,14 @@
 #include "exchange/receive.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "base/bytes.h"
 #include "base/log.h"
 #include "exchange/admission.h"
+#include "exchange/deletion.h"
+#include "exchange/exercise.h"
+#include "exchange/handling.h"
 #include "exchange/names.h"
 #include "exchange/recall_desk.h"
 #include "json/node.h"
@@ -290,7 +294,7 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
     std::string_view raw;
     json::Document doc;
     stix::Summary summary;
-    std::string problem;
+    std::string problem, mixed;  // not valid; of the other world
     std::string sha256;
     std::string_view kind;
   };
@@ -303,8 +307,10 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
       continue;
     }
     it.kind = json::find_string(it.doc.root(), "type").value_or("");
-    if (it.kind == kManifestType || it.kind == kReceiptType || it.kind == kRecallAnswerType) continue;
+    if (it.kind == kManifestType || it.kind == kReceiptType || it.kind == kRecallAnswerType || it.kind == kDeletionType)
+      continue;
     it.problem = why_not(it.doc.root(), it.summary);
+    it.mixed = exercise_refuses(cx_.config.exercise, it.doc.root());
     it.sha256 = sha256_hex(it.raw);
   }
 
@@ -313,6 +319,11 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
   size_t taken = 0;
   size_t refused = 0;
   bool recalls = false;
+  MarkedPap marks(cx_.store, into);
+  std::deque<json::Document> notes;  // summaries look into them
+  for (const Item& it : items) {
+    if (it.kind == "marking-definition" && it.problem.empty()) marks.learn(it.summary.id, it.doc.root());
+  }
   const auto refuse = [&](Open* o, std::string_view id, std::string code, const std::string& why) {
     ++refused;
     say_warn("refused from {}: {} {}: {}", peer, printable(id), code, printable(why, 300));
@@ -333,6 +344,11 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
       if (Status s = take_recall_answer(*state, peer, it.doc.root(), it.raw, tx.change); !s.ok())
         refuse(nullptr, kRecallAnswerType, "RECALL_ANSWER", s.error().text());
       recalls = true;
+      continue;
+    }
+    if (it.kind == kDeletionType) {
+      if (Status s = take_deletion(*state, peer, it.doc.root(), it.raw, tx.change); !s.ok())
+        refuse(nullptr, kDeletionType, "DELETION", s.error().text());
       continue;
     }
     const std::string_view id = it.summary.id;
@@ -381,12 +397,29 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
       refuse(open, id, "INVALID", it.problem);
       continue;
     }
+    if (!it.mixed.empty() && !tombstone) {
+      refuse(open, id, "EXERCISE", it.mixed);
+      continue;
+    }
     RowMeta meta;
     meta.by = peer;
     meta.agreement = agreement_id;
     meta.article = listed.article;
     meta.tlp = listed.tlp;
     meta.pap = listed.pap;
+    if (it.summary.type == "indicator" && !it.summary.revoked) {
+      const std::string note =
+          handling_note(it.doc.root(), id, it.summary.version, stix::parse_pap(listed.pap).value_or(stix::Pap::kRed),
+                        marks.of(it.doc.root()), state->document->actions.default_pap, cx_.clock.now());
+      if (!note.empty()) {
+        json::Document& doc = notes.emplace_back();
+        CHECK_OK(doc.parse(note));
+        TRY(const auto summary, stix::summarize(doc.root()));
+        RowMeta own = meta;
+        own.by = kHandlingBy;
+        tx.change.add(into, summary, note, own.text());
+      }
+    }
     tx.change.add(into, it.summary, std::string(it.raw), meta.text());
     ++open->taken;
     ++taken;

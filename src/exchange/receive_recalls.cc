@@ -6,6 +6,8 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "exchange/admission.h"
+#include "exchange/deletion.h"
+#include "exchange/destruction.h"
 #include "exchange/names.h"
 #include "exchange/recall_answer.h"
 #include "exchange/recall_desk.h"
@@ -45,6 +47,39 @@ Status Receiver::take_recall_answer(const agreement::State& state, const std::st
   change.add(into, summary, std::string(raw), meta.text());
   change.set(kRecallAnswerSpace, slot, a.id);
   expect_leaf(a.agreement, peer, a.leaf_index, a.leaf, change);
+  return {};
+}
+
+// Also of what was given long ago: the manifests that it names are our own.
+Status Receiver::take_deletion(const agreement::State& state, const std::string& peer, const json::Value& object,
+                               std::string_view raw, store::Change& change) const {
+  TRY(const Deletion d, parse_deletion(object));
+  const auto key = node_key_of(state, d.kid, peer);
+  if (!key || d.from != peer || d.to != cx_.config.party || d.agreement != state.agreement_id ||
+      !deletion_signed(d, *key))
+    return make_error(ErrorKind::kDenied, "the deletion receipt is not signed by this partner's node for us", d.id);
+  const Uuid into = evidence_of(d.agreement, peer, d.to);
+  TRY(const auto have, cx_.store.find(into, d.id));
+  if (!have.empty()) return {};
+  TRY(const auto summary, stix::summarize(object));
+  RowMeta meta;
+  meta.by = peer;
+  meta.agreement = state.agreement_id;
+  change.add(into, summary, std::string(raw), meta.text());
+  expect_leaf(d.agreement, peer, d.leaf_index, d.leaf, change);
+  for (const auto& rows : d.destroyed) {
+    TRY(const auto ours, cx_.store.find(released(d.agreement, d.to, peer), rows.manifest));
+    if (ours.empty())
+      return make_error(ErrorKind::kDenied, "the deletion receipt names a manifest that this node never made", d.id);
+    TRY(const std::string text, cx_.store.raw(ours.back()));
+    TRY(const json::Document doc, json::parse(text));
+    TRY(const Manifest m, parse_manifest(doc.root()));
+    for (const uint32_t i : rows.rows) {
+      if (i >= m.objects.size())
+        return make_error(ErrorKind::kDenied, "the deletion receipt names a row that its manifest has not", d.id);
+      change.set(kPartnerDestroyedSpace, recall_key(d.agreement, peer, m.objects[i].id), to_text(d.at));
+    }
+  }
   return {};
 }
 
@@ -91,6 +126,11 @@ Result<size_t> Receiver::pull_recalls(taxii::Client& client, const std::string& 
     }
     stix::Summary summary;
     if (type == kReceiptType) continue;
+    if (type == kDeletionType) {
+      if (const Status s = take_deletion(*state, peer, doc.root(), raw, change); !s.ok())
+        say_warn("refused from {}: {}", peer, s.error().text());
+      continue;
+    }
     if (type == kRecallAnswerType) {
       if (const Status s = take_recall_answer(*state, peer, doc.root(), raw, change); !s.ok())
         say_warn("refused from {}: {}", peer, s.error().text());
@@ -102,7 +142,8 @@ Result<size_t> Receiver::pull_recalls(taxii::Client& client, const std::string& 
     if (it == l.announced.end() || !equal_ct(it->second.sha256, sha256_hex(raw))) continue;
     if (!problem.empty() && !it->second.tombstone) continue;
     TRY(const auto have, cx_.store.find(into, summary.id));
-    if (have.empty() || have.back().revoked) continue;  // what was never taken need not be taken back
+    // What was never taken need not be taken back; what was destroyed is answered for.
+    if (have.empty() || (have.back().revoked && RowMeta::parse(have.back().meta).by != kDestroyedBy)) continue;
     RowMeta meta;
     meta.by = peer;
     meta.agreement = agreement_id;

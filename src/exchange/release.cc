@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "exchange/admission.h"
+#include "exchange/handling.h"
 #include "exchange/names.h"
 #include "exchange/review.h"
 #include "json/node.h"
@@ -273,6 +274,9 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   if (page.rows.empty()) return false;
   std::string position;
   put_u64(position, static_cast<uint64_t>(page.rows.back().date_added.us));
+  // That this node destroyed what it was given says nothing to others.
+  if (originator != cx_.config.party)
+    std::erase_if(page.rows, [](const store::Row& r) { return is_own_note(RowMeta::parse(r.meta)); });
   return decide_rows(state, all, to, {source_name, originator}, std::move(page.rows), position);
 }
 
@@ -605,7 +609,7 @@ Result<bool> Releaser::recalls(const agreement::State& state, const std::string&
   };
   std::deque<Told> told;
   for (const auto& row : page.rows) {
-    if (!row.revoked) continue;
+    if (!row.revoked || is_own_note(RowMeta::parse(row.meta))) continue;
     const std::string known_as = sent_id(state, to, row.id);
     TRY(const std::vector<store::Row> before, cx_.store.find(target, known_as));
     if (before.empty() || before.back().revoked) continue;

@@ -6,6 +6,7 @@
 
 #include "agreement/joint.h"
 #include "base/bytes.h"
+#include "exchange/handling.h"
 #include "exchange/names.h"
 
 namespace entente::exchange {
@@ -102,7 +103,12 @@ std::string destroyed_key(const Context& cx, std::string_view agreement_id, std:
 Result<Copies> copies_of(const Context& cx, const Instruments& instruments, const std::string& agreement_id,
                          const std::string& peer, const std::string& id) {
   Copies c;
-  if (const auto gone = cx.store.get(kDestroyedSpace, destroyed_key(cx, agreement_id, peer, id)); gone.ok()) {
+  TRY(const auto rows, cx.store.find(received(agreement_id, peer, cx.config.party), id));
+  // A version that came after the destruction is kept like any other.
+  const auto kept = std::ranges::find_if(
+      rows, [](const store::Row& r) { return !r.revoked && !is_own_note(RowMeta::parse(r.meta)); });
+  if (const auto gone = cx.store.get(kDestroyedSpace, destroyed_key(cx, agreement_id, peer, id));
+      kept == rows.end() && gone.ok()) {
     c.state = "purged";  // "TIME ARTICLE": an article may be empty
     const size_t space = std::min(gone->find(' '), gone->size());
     TRY(c.until, parse_time(gone->substr(0, space)));
@@ -110,8 +116,6 @@ Result<Copies> copies_of(const Context& cx, const Instruments& instruments, cons
     c.why = "retention";
     return c;
   }
-  TRY(const auto rows, cx.store.find(received(agreement_id, peer, cx.config.party), id));
-  const auto kept = std::ranges::find_if(rows, [](const store::Row& r) { return !r.revoked; });
   if (kept == rows.end()) return c;
   const auto state = instruments.state(agreement_id);
   c.state = "kept";

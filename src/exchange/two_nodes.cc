@@ -42,6 +42,7 @@ Status TestNode::open() {
   config.witness_dir = "witness";
   config.node_kid = party + "/node/1";
   config.log_kid = party + "/log/1";
+  config.witness_kid = party + "/witness/1";
   config.pull_wait_seconds = 0;
   config.policy = policy;
   for (const SecretKey* k : {&acting.plenipotentiary, &acting.authority1, &acting.authority2})

@@ -13,6 +13,7 @@
 #include "json/node.h"
 #include "node/joint_api.h"
 #include "node/recall_api.h"
+#include "node/retention_api.h"
 
 namespace entente::node {
 namespace {
@@ -240,6 +241,7 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
   auto& cx = ex.context();
   Node n = Node::object();
   n.set("party", config.party).set("name", config.name).set("version", ENTENTE_VERSION).set("commit", ENTENTE_COMMIT);
+  n.set("exercise", config.exercise);
   n.set("identity", exchange::identity_id(config.party))
       .set("time", to_text(cx.clock.now()))
       .set("last_seq", cx.store.last_seq());
@@ -532,7 +534,7 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       Node list = Node::array();
       for (const auto& s : ex_.instruments().states()) list.push(agreement_node(ex_, *s, false));
       Node n = Node::object();
-      n.set("agreements", std::move(list));
+      n.set("exercise", config_.exercise).set("agreements", std::move(list));
       return with(200, n);
     }
     constexpr std::string_view kOne = "/api/v1/agreements/";
@@ -569,6 +571,15 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
     if (path == "/api/v1/joint/reports" && post) {
       CHECK_OK(only({Role::kSensor}));
       TRY(const Node n, take_joint_reports(ex_, caller.id, request.body));
+      return with(200, n);
+    }
+    if (path.starts_with("/api/v1/retention")) {
+      TRY(const Node n, retention_api(ex_, request, only));
+      return with(200, n);
+    }
+    if (path == "/api/v1/handling" && get) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kAuditor, Role::kSensor}));
+      TRY(const Node n, handling_api(ex_, request));
       return with(200, n);
     }
     if (path.starts_with("/api/v1/sensors")) {

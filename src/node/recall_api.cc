@@ -19,7 +19,7 @@ Node holder_node(const exchange::Holder& h, Time now) {
   n.set("sent", time_or_null(h.sent)).set("answered", time_or_null(h.answered)).set("refused", h.refused);
   n.set("withdrawn", h.withdrawn()).set("unreachable", h.unreachable);
   n.set("article", h.article).set("due", time_or_null(h.due)).set("late_seconds", h.late_us(now) / 1'000'000);
-  n.set("complete", h.complete());
+  n.set("complete", h.complete()).set("destroyed", time_or_null(h.destroyed));
   Node onward = Node::array();
   if (h.answer) {
     n.set("answer", exchange::recall_part_node(h.answer->own)).set("answer_at", to_text(h.answer->at));

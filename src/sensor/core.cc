@@ -119,7 +119,7 @@ Status Core::start() {
   started_ = true;
   // What the node said last: acts are signed and their state is computed for the present time.
   if (const auto kept = files_.read(agreements_path()); kept.ok()) {
-    if (auto instruments = Instruments::parse(*kept); instruments.ok()) {
+    if (auto instruments = Instruments::parse(*kept, config_.exercise); instruments.ok()) {
       instruments_ = std::move(*instruments);
       instruments_known_ = true;
       refold(now);
@@ -224,7 +224,13 @@ void Core::take(uint32_t source, std::string_view raw, Time arrived) {
     return;
   }
   if (read->revoked && started_) recalls_.tell_soon();
+  if (read->destroyed && started_) rewrite_due_ = true;
   if (read->indicator) return take_indicator(source, std::move(*read->indicator), arrived);
+  if (read->handling) {
+    handling_[{source, read->handling->object}] = *read->handling;
+    if (const auto it = tags_.find({source, read->handling->object}); it != tags_.end() && rows_[it->second - 1].usable)
+      propose_addresses(it->second, clock_.now());
+  }
   if (!read->marking) return;
   const std::string id = read->marking->id;
   if (!markings_.emplace(id, read->marking->pap).second) return;
@@ -319,6 +325,11 @@ std::optional<stix::Pap> Core::pap_of(const Row& row) const {
     const std::optional<stix::Pap> pap = it == markings_.end() ? std::optional(stix::Pap::kRed) : it->second;
     if (pap && (!strictest || *pap > *strictest)) strictest = pap;
   }
+  // What the manifest told of this version, where it is more.
+  const auto told = handling_.find({row.source, row.indicator.id});
+  if (told != handling_.end() && told->second.version == row.indicator.version &&
+      (!strictest || told->second.pap > *strictest))
+    strictest = told->second.pap;
   return strictest;
 }
 
@@ -827,6 +838,7 @@ void Core::tick() {
   }
   const bool each_second = now.us - last_sync_.us >= kSecond || now < last_sync_;
   refold(now);
+  if (each_second && std::exchange(rewrite_due_, false)) rewrite_objects();
   if (each_second) {
     renew(now);
     if (auto done = enforcer_.alive(); !done.ok()) say_error("{}: {}", enforcer_.name(), done.error().text());

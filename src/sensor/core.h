@@ -191,6 +191,7 @@ class Core {
                       Time now);
   [[nodiscard]] std::string agreements_path() const { return config_.state_dir + "/agreements.json"; }
   Status load_objects(Time now);
+  void rewrite_objects();  // one line per object: what was replaced or destroyed is gone from the file
   json::Node control_locked(const json::Value& request, Time now);
   // Leases that a person ended: they stay off, and what the enforcer made of it stands in `out`, the leases as
   // `member`.
@@ -238,6 +239,7 @@ class Core {
   std::map<std::pair<uint32_t, std::string>, uint32_t> tags_;  // source, indicator id -> tag
   std::set<std::pair<int64_t, uint32_t>> begins_;              // valid_from still ahead
   std::unordered_map<std::string, std::optional<stix::Pap>> markings_;
+  std::map<std::pair<uint32_t, std::string>, ReceivedHandling> handling_;  // source, indicator id
   std::map<std::string, Time> positions_;
   std::set<std::string> lifted_;  // "indicator|version|target" that a person lifted: not granted again
   Rollbacks rollbacks_;
@@ -257,6 +259,7 @@ class Core {
   uint64_t detections_ = 0, indicators_taken_ = 0, unusable_ = 0, revoked_ = 0, objects_bad_ = 0;
   Time last_contact_{0}, last_sync_{0}, retry_enforcer_{0}, next_hits_{0};
   std::string enforcer_error_, names_error_;
+  bool rewrite_due_ = false;
   bool allow_changed_ = false, started_ = false, instruments_known_ = false;
 };
 

@@ -31,7 +31,7 @@ Status Core::introduce() {
     id = random_uuid().text();
     CHECK_OK(files_.write_atomic(path, id + "\n", 0600));
   }
-  recalls_.is({id, config_.guard.mode == enforce::Mode::kBlock ? "block" : "monitor", false,
+  recalls_.is({id, config_.guard.mode == enforce::Mode::kBlock ? "block" : "monitor", config_.exercise,
                places(enforcer_, names_enforcer_)});
   return {};
 }

@@ -165,12 +165,14 @@ struct Link::State {
     threads.emplace_back([this, name, source] { pull(name, source); });
   }
 
-  Status look_at_agreements(Connection& connection) {
+  Status look_at_agreements(Connection& connection, bool follow) {
     TRY(const net::Response response, connection->get("/api/v1/agreements", "application/json"));
+    if (!follow && response.status == 404) return {};  // another TAXII server: it is of no exercise
     if (response.status != 200)
       return make_error(ErrorKind::kUnavailable,
                         "the node does not tell its agreements (HTTP " + std::to_string(response.status) + ")");
-    TRY(Instruments instruments, Instruments::parse(response.body));
+    TRY(Instruments instruments, Instruments::parse(response.body, config.exercise));
+    if (!follow) return {};
     const auto collections = instruments.collections();
     core.on_instruments(std::move(instruments));
     for (const ReceivedCollection& c : collections)
@@ -209,7 +211,8 @@ struct Link::State {
     keep_trying("node " + config.url, [&](Connection& connection) -> Status {
       auto peers_due = steady_clock::now();
       while (!stopped()) {
-        if (received) CHECK_OK(look_at_agreements(connection));
+        // Also where only own collections are followed: which world the node is of is asked first.
+        CHECK_OK(look_at_agreements(connection, received));
         CHECK_OK(look_for_collections(connection, missing));
         if (steady_clock::now() >= peers_due) {
           protect_partners(connection);

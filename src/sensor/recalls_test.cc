@@ -124,6 +124,41 @@ TEST_F(Recalled, a_lease_ends_though_the_list_of_objects_was_lost) {
   EXPECT_THAT(core->recall_report(), HasSubstr(R"("leases":1)"));
 }
 
+TEST_F(Recalled, what_the_node_destroyed_is_gone_from_the_index_and_the_disk) {
+  page({Sample{.pattern = "[ipv4-addr:value = '198.51.100.77']"}.text(), Sample{.number = 2}.text()});
+  ASSERT_EQ(core->leases(false).size(), 2U);
+  ASSERT_THAT(*files.read("/state/objects.jsonl"), HasSubstr("198.51.100.77"));
+  page(
+      {R"({"type":"indicator","spec_version":"2.1","id":")" + Sample{}.id() +
+       R"(","created":"2027-01-15T00:00:00Z","modified":"2027-01-15T00:00:00Z","revoked":true,"x_entente_destroyed":true})"});
+  clock.advance_us(2 * kOneSecond);
+  core->tick();
+  EXPECT_EQ(core->leases(false).size(), 1U);
+  EXPECT_THAT(*files.read("/state/objects.jsonl"), Not(HasSubstr("198.51.100.77")));
+  restart();
+  EXPECT_EQ(core->live().size(), 1U) << "the other object is there still";
+}
+
+// release.md invariant 8: what is told is obeyed where it is stricter than the marks, for that version.
+TEST_F(Recalled, what_a_manifest_asks_beyond_the_marks_is_obeyed) {
+  const auto note = [](int version, const char* pap) {
+    char at[32];
+    snprintf(at, sizeof at, "2026-01-01T00:00:%02dZ", version);
+    return R"({"type":"x-entente-handling","spec_version":"2.1","id":"x-entente-handling--00000000-0000-4000-8000-000000000001","created":")" +
+           std::string(at) + R"(","modified":")" + at + R"(","object":")" + Sample{}.id() + R"(","version":")" + at +
+           R"(","pap":")" + pap + R"("})";
+  };
+  page({note(1, "amber"), Sample{}.text()});
+  ASSERT_EQ(core->leases(false).size(), 1U);
+  EXPECT_EQ(core->leases(false)[0].state, enforce::LeaseState::kShadow)
+      << "its mark is PAP:GREEN, its manifest says AMBER";
+  restart();
+  EXPECT_EQ(core->leases(false)[0].state, enforce::LeaseState::kShadow) << "it is remembered";
+  page({Sample{.pattern = "[ipv4-addr:value = '198.51.100.9']", .version = 2}.text()});
+  ASSERT_EQ(core->leases(false).size(), 1U);
+  EXPECT_EQ(core->leases(false)[0].state, enforce::LeaseState::kActive) << "of the next version nothing more was told";
+}
+
 TEST_F(Recalled, of_what_is_no_indicator_the_position_is_told_at_once) {
   page({R"({"type":"malware","spec_version":"2.1","id":"malware--00000000-0000-4000-8000-000000000001",)"
         R"("created":"2026-01-01T00:00:00Z","modified":"2026-02-01T00:00:00Z","is_family":false,"revoked":true})"});
