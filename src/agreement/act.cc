@@ -202,8 +202,9 @@ Result<std::map<std::string, int>> quorum_of(std::string_view kind, const Docume
   static constexpr std::array<std::string_view, 5> kOnePlenipotentiary = {
       "notify_completed", "certify_start", "consent_accession", "deposit_accession", "lead_pillar"};
   static constexpr std::array<std::string_view, 13> kNarrowing = {
-      "suspend",         "withdraw", "abandon",       "no_renewal",       "claim_breach", "object",         "close_project",
-      "end_provisional", "hold",     "joint_decline", "joint_stand_down", "onward_deny",  "onward_withdraw"};
+      "suspend",          "withdraw",      "abandon",         "no_renewal", "claim_breach",
+      "object",           "close_project", "end_provisional", "hold",       "joint_decline",
+      "joint_stand_down", "onward_deny",   "onward_withdraw"};
   static constexpr std::array<std::string_view, 6> kLikeSign = {"apply_provisionally", "correct_error",  "open_project",
                                                                 "join_project",        "end_by_consent", "amend"};
   auto in = [kind](const auto& list) { return std::find(list.begin(), list.end(), kind) != list.end(); };

@@ -371,7 +371,8 @@ void Decider::own(size_t i) {
 
   const Rule& rule = *passed->rule;
   if (const GraphObject& o = graph_[i]; o.originator != in_.me && o.originator != in_.recipient)
-    if (const Consent* c = labels_.consent(i); c != nullptr && !c->purpose.empty() && !has_purpose(*rule.doc, c->purpose)) {
+    if (const Consent* c = labels_.consent(i);
+        c != nullptr && !c->purpose.empty() && !has_purpose(*rule.doc, c->purpose)) {
       d.reasons.push_back(reason("PURPOSE", rule,
                                  fmt::format("{} consented for \"{}\", which is no purpose of this agreement: ask for "
                                              "another",

@@ -31,7 +31,7 @@ struct OnwardJudge {
 };
 
 struct OnwardSteps {
-  std::vector<std::shared_ptr<const OnwardStep>> requests;                                       // by hash
+  std::vector<std::shared_ptr<const OnwardStep>> requests;                                        // by hash
   std::map<std::string, std::vector<std::shared_ptr<const OnwardStep>>, std::less<>> by_request;  // the others, by hash
   std::shared_ptr<OnwardJudge> judge = std::make_shared<OnwardJudge>();
 };
@@ -302,9 +302,8 @@ bool OnwardHistory::empty() const { return steps_->requests.empty() && steps_->b
 bool OnwardHistory::keeps(const State& state) const {
   const auto good = [&](const StepPtr& s) { return why_not(*steps_, *s, state).empty(); };
   return !empty() && std::all_of(steps_->requests.begin(), steps_->requests.end(), good) &&
-         std::all_of(steps_->by_request.begin(), steps_->by_request.end(), [&](const auto& of_one) {
-           return std::all_of(of_one.second.begin(), of_one.second.end(), good);
-         });
+         std::all_of(steps_->by_request.begin(), steps_->by_request.end(),
+                     [&](const auto& of_one) { return std::all_of(of_one.second.begin(), of_one.second.end(), good); });
 }
 
 std::vector<Onward> OnwardHistory::at(const State& state, Time t) const {

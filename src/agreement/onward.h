@@ -1,13 +1,13 @@
 // Consents to onward release (agreement.md §2, originator control): the party that holds another's object asks its
 // originator whether it may go on to a third party; the originator gives, denies or withdraws.
 //
-// These are signed acts of the kinds below (docs/format/consents.md), under the agreement by which the object came: they
-// travel, are kept and are proven as the acts of the agreement are, between the two parties concerned alone, and change
-// nothing of the agreement's own state. What is consented to is computed from them at a time and never stored.
+// These are signed acts of the kinds below (docs/format/consents.md), under the agreement by which the object came:
+// they travel, are kept and are proven as the acts of the agreement are, between the two parties concerned alone, and
+// change nothing of the agreement's own state. What is consented to is computed from them at a time and never stored.
 //
-// Widen together: a consent takes the holder's request and the originator's word, each by the keys of its party, and the
-// word cannot go beyond the request. Narrow alone: a denial or a withdrawal takes one key of the originator and stands
-// whatever else is known.
+// Widen together: a consent takes the holder's request and the originator's word, each by the keys of its party, and
+// the word cannot go beyond the request. Narrow alone: a denial or a withdrawal takes one key of the originator and
+// stands whatever else is known.
 #pragma once
 
 #include <map>
@@ -60,10 +60,10 @@ struct Onward {
   std::optional<OnwardTerms> given;  // the terms of the consent that stands, or stood last
   OnwardStage stage = OnwardStage::kAsked;
   Time asked_at;
-  std::optional<Time> given_at, answered_at;  // of the consent that stands; of the first answer of any kind
-  std::string reason, request_reason;         // of the originator's last word; of the request
-  std::string doubt;                          // why a step cannot be trusted
-  std::vector<Refused> refused;               // steps without effect, and why
+  std::optional<Time> given_at, answered_at;     // of the consent that stands; of the first answer of any kind
+  std::string reason, request_reason;            // of the originator's last word; of the request
+  std::string doubt;                             // why a step cannot be trusted
+  std::vector<Refused> refused;                  // steps without effect, and why
   std::map<std::string, std::string> last_step;  // party -> prev_act of its next step
 
   [[nodiscard]] const std::string& holder() const { return asked.holder; }

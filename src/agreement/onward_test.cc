@@ -17,20 +17,20 @@ using json::Node;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::SizeIs;
 using testing::kDay;
 using testing::kHour;
 using testing::kSecond;
 using testing::kT0;
 using testing::sample;
 using testing::sample_node;
+using ::testing::SizeIs;
 using testing::Story;
 using testing::texts;
 
 constexpr const char* kObject = "indicator--00000000-0000-4000-8000-000000000001";
 constexpr const char* kVersion = "2027-01-01T00:00:00.000Z";
 const std::string kOctets(64, 'a');
-const Time kAt = kT0.plus_us(kHour);        // the request
+const Time kAt = kT0.plus_us(kHour);         // the request
 const Time kUntil = kT0.plus_us(10 * kDay);  // the end of the consent
 
 // JP originated the object, IN holds it and asks for AU, which is no party.

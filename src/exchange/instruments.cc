@@ -164,8 +164,8 @@ void Instruments::learned(agreement::SignedAct act) {
   acts.push_back(std::move(act));
   if (agreement::is_onward(acts.back().act.kind)) {
     const auto known = onward_.find(id);
-    onward_.insert_or_assign(id, known == onward_.end() ? agreement::OnwardHistory(id, acts)
-                                                        : known->second.with(acts.back()));
+    onward_.insert_or_assign(
+        id, known == onward_.end() ? agreement::OnwardHistory(id, acts) : known->second.with(acts.back()));
   } else if (joint) {
     joint_.insert_or_assign(id, agreement::JointHistory(id, acts));
   } else {

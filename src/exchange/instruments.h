@@ -55,8 +55,8 @@ class Instruments {
   mutable std::mutex mutex_;
   std::map<std::string, std::vector<agreement::SignedAct>, std::less<>> acts_;
   std::set<std::string, std::less<>> hashes_;
-  std::map<std::string, agreement::History, std::less<>> histories_;   // of acts_
-  std::map<std::string, agreement::JointHistory, std::less<>> joint_;  // of the joint steps among them
+  std::map<std::string, agreement::History, std::less<>> histories_;     // of acts_
+  std::map<std::string, agreement::JointHistory, std::less<>> joint_;    // of the joint steps among them
   std::map<std::string, agreement::OnwardHistory, std::less<>> onward_;  // of the consents among them
 };
 

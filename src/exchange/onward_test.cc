@@ -100,7 +100,8 @@ class Consents : public ::testing::Test {
     return world["AU"].store->find(received(au_in.id, "IN", "AU"), object).value();
   }
   // Leaves of a kind in a party's ledger, for this recipient.
-  size_t leaves(const std::string& party, const std::string& kind, const std::string& to, const std::string& agreement) {
+  size_t leaves(const std::string& party, const std::string& kind, const std::string& to,
+                const std::string& agreement) {
     const auto all = world[party].store->read("leaf/" + bare_uuid(agreement), 0, 1000).value();
     size_t n = 0;
     for (const auto& text : all) {
@@ -240,8 +241,9 @@ TEST_F(Consents, WhatIsDerivedFromTwoOriginatorsNeedsBothConsents) {
     TestNode& in = four["IN"];
     TestNode& n = four[from];
     const auto sign = [&](TestNode& by, const std::string& kind, Node body, const std::string& prev) {
-      agreement::Act act{kind,  text.id, by.exchange->instruments().state(text.id)->document->hash, prev, by.party,
-                         four.clock.now(), std::move(body)};
+      agreement::Act act{kind,           text.id,  by.exchange->instruments().state(text.id)->document->hash,
+                         prev,           by.party, four.clock.now(),
+                         std::move(body)};
       agreement::SignedAct s{act, {agreement::sign_act(act, by.party + "/authority/1", by.acting.authority1)}};
       four.clock.advance_us(1'000'000);
       EXPECT_TRUE(by.exchange->submit_act(s.text()).ok());
@@ -253,12 +255,12 @@ TEST_F(Consents, WhatIsDerivedFromTwoOriginatorsNeedsBothConsents) {
       t.recipient = "AU";
       t.purpose = in.exchange->consents().askable(object).value().front().purposes.front();
       const std::string id = sign(in, "onward_ask", terms(t), "");
-      sign(n, "onward_give",
-           terms(t).set("request", id).set("until", to_text(four.clock.now().plus_us(24 * kHourUs))), id);
+      sign(n, "onward_give", terms(t).set("request", id).set("until", to_text(four.clock.now().plus_us(24 * kHourUs))),
+           id);
     } else {
       for (const auto& o : n.exchange->consents().requests())
-        sign(n, "onward_withdraw",
-             Node::object().set("originator", from).set("holder", "IN").set("request", o.id), o.last_step.at(from));
+        sign(n, "onward_withdraw", Node::object().set("originator", from).set("holder", "IN").set("request", o.id),
+             o.last_step.at(from));
     }
   };
   consent("JP", jp, id_of(a), true);
@@ -312,9 +314,9 @@ TEST_F(Consents, AConsentDoesNotChain) {
   const auto requests = world["IN"].exchange->consents().requests();
   const auto it = std::find_if(requests.begin(), requests.end(), [](const auto& o) { return o.holder() == "AU"; });
   ASSERT_NE(it, requests.end());
-  const Status s = step("IN", "onward_give",
-                        terms(t).set("request", it->id).set("until", to_text(world.clock.now().plus_us(kHourUs))),
-                        it->id, au_in.id);
+  const Status s =
+      step("IN", "onward_give",
+           terms(t).set("request", it->id).set("until", to_text(world.clock.now().plus_us(kHourUs))), it->id, au_in.id);
   ASSERT_FALSE(s.ok());
   EXPECT_THAT(s.error().text(), HasSubstr("a consent does not chain"));
 }
@@ -333,8 +335,12 @@ TEST_F(Consents, AForgedConsentIsRefusedOnArrival) {
   const std::string id = from_japan("orcon.example");
   ASSERT_OK(ask(id));
   const agreement::Onward o = request("JP", id);
-  agreement::Act a{"onward_give", in_jp.id, world["IN"].exchange->instruments().state(in_jp.id)->document->hash, o.id,
-                   "JP", world.clock.now(),
+  agreement::Act a{"onward_give",
+                   in_jp.id,
+                   world["IN"].exchange->instruments().state(in_jp.id)->document->hash,
+                   o.id,
+                   "JP",
+                   world.clock.now(),
                    terms(o.asked).set("until", to_text(world.clock.now().plus_us(kHourUs))).set("request", o.id)};
   const agreement::SignedAct forged{a, {agreement::sign_act(a, "JP/authority/1", world["IN"].acting.authority1)}};
   const auto r = world["IN"].exchange->submit_act(forged.text(), "JP");

@@ -496,10 +496,11 @@ Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vec
       if (!meta.original.empty()) tx.change.set("sent-as", count_key(state.agreement_id, to) + " " + row.id, l.id);
       if (s.tombstone.empty() && hangs_on_consent(graph.objects[s.index], to, row.id))
         tx.change.set(kOnwardSpace, count_key(state.agreement_id, to) + " " + row.id,
-                      fmt::format("{}\n{}", row.version, s.index < candidates || row.collection == inbox(cx_.config.party)
-                                        ? s.index < candidates ? source.name : "inbox"
-                                        : fmt::format("from {} {}", graph.objects[s.index].originator,
-                                                      graph.objects[s.index].received_under)));
+                      fmt::format("{}\n{}", row.version,
+                                  s.index < candidates || row.collection == inbox(cx_.config.party)
+                                      ? s.index < candidates ? source.name : "inbox"
+                                      : fmt::format("from {} {}", graph.objects[s.index].originator,
+                                                    graph.objects[s.index].received_under)));
     }
   }
   if (!private_list.list().empty()) {
@@ -626,11 +627,11 @@ Status Releaser::add_consented(const agreement::State& state, const std::string&
     TRY(const auto rows, cx_.store.find(received(c.agreement, c.originator, cx_.config.party), c.object_id));
     if (rows.empty() || !seen.insert(c.object_id).second) continue;
     const store::Row& newest = *std::ranges::max_element(rows, {}, &store::Row::version_time);
-    TRY(const auto sent, cx_.store.find(released(state.agreement_id, cx_.config.party, to),
-                                        sent_id(state, to, c.object_id)));
+    TRY(const auto sent,
+        cx_.store.find(released(state.agreement_id, cx_.config.party, to), sent_id(state, to, c.object_id)));
     if (std::ranges::any_of(sent, [&](const store::Row& r) { return r.version_time >= newest.version_time; })) continue;
-    todo.emplace_back(c.object_id, fmt::format("{}\nfrom {} {}\nORIGINATOR_CONSENT", newest.version, c.originator,
-                                               c.agreement));
+    todo.emplace_back(c.object_id,
+                      fmt::format("{}\nfrom {} {}\nORIGINATOR_CONSENT", newest.version, c.originator, c.agreement));
   }
   return {};
 }
@@ -654,9 +655,9 @@ Result<bool> Releaser::recheck(const agreement::State& state, const std::vector<
   bool any = false;
   for (auto& [name, rows] : by_source) {
     for (size_t at = 0; at < rows.size(); at += cx_.config.release_batch) {
-      std::vector<store::Row> some(rows.begin() + static_cast<std::ptrdiff_t>(at),
-                                   rows.begin() + static_cast<std::ptrdiff_t>(
-                                                      std::min(rows.size(), at + cx_.config.release_batch)));
+      std::vector<store::Row> some(
+          rows.begin() + static_cast<std::ptrdiff_t>(at),
+          rows.begin() + static_cast<std::ptrdiff_t>(std::min(rows.size(), at + cx_.config.release_batch)));
       TRY(const bool done, decide_rows(state, all, to, {name, origin_of(name).originator, true}, std::move(some), {}));
       any = any || done;
     }
@@ -850,7 +851,8 @@ Result<std::vector<Planned>> Releaser::plan(const std::vector<std::string_view>&
     });
     for (const auto& r : held) {
       const RowMeta meta = RowMeta::parse(r.meta);
-      if (own || meta.agreement.empty() || r.collection != received(meta.agreement, meta.by, cx_.config.party)) continue;
+      if (own || meta.agreement.empty() || r.collection != received(meta.agreement, meta.by, cx_.config.party))
+        continue;
       o.originator = graph.texts.emplace_back(meta.by);
       o.received_under = graph.texts.emplace_back(meta.agreement);
       o.inherited = stix::parse_tlp(meta.tlp).value_or(stix::Tlp::kRed);

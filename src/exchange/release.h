@@ -107,8 +107,8 @@ class Releaser {
   Obstacle obstacle_;
   std::map<std::string, std::string> pseudonym_keys_;
   std::string my_identity_;
-  std::vector<agreement::Hold> holds_;         // as read for the running step
-  std::vector<agreement::Consent> consents_;   // likewise
+  std::vector<agreement::Hold> holds_;            // as read for the running step
+  std::vector<agreement::Consent> consents_;      // likewise
   std::map<std::string, std::string> rechecked_;  // agreement and recipient -> consents_print() of the last recheck
   std::atomic<bool> clock_was_safe_ = true;
   struct Again {  // of one agreement and recipient

@@ -87,9 +87,9 @@ void Labels::derived(size_t i, Label& label, std::vector<Reason>& out) const {
         if (seen.insert(next).second) queue.push_back(next);
   }
   for (const auto& from : asks)
-    out.push_back({"DERIVED_FROM_CONTROLLED", "", "", "",
-                   fmt::format("it is derived from what {} gave: ask {} for consent to that{}", from, from,
-                               wanted[from])});
+    out.push_back(
+        {"DERIVED_FROM_CONTROLLED", "", "", "",
+         fmt::format("it is derived from what {} gave: ask {} for consent to that{}", from, from, wanted[from])});
   for (const auto& id : missing)
     out.push_back({"DERIVED_FROM_CONTROLLED", "", "", "",
                    fmt::format("whose {} is, from which it is derived, is not known here: publish it", id)});
