@@ -88,7 +88,7 @@ std::string ConsentDesk::own_object(const std::string& agreement_id, const std::
   const auto sent = cx_.store.find(released(agreement_id, me, other), object);
   if (!sent.ok() || sent->empty()) return {};
   const RowMeta meta = RowMeta::parse(sent->back().meta);
-  const std::string id = meta.original.empty() ? object : meta.original;
+  std::string id = meta.original.empty() ? object : meta.original;
   for (const Uuid& mine : {inbox(me), sightings(me)})
     if (const auto rows = cx_.store.find(mine, id); rows.ok() && !rows->empty()) return id;
   return {};
