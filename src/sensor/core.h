@@ -127,6 +127,13 @@ class Core {
   // first.
   [[nodiscard]] std::string recall_report();
   void recall_told(bool arrived);
+  // What is in force and not protected, for those that hand it on (exports, BGP): nothing if that is still `known`.
+  struct InForce {
+    uint64_t revision = 0;
+    std::vector<enforce::Lease> leases;
+    std::vector<enforce::Prefix> allow;
+  };
+  [[nodiscard]] std::optional<InForce> in_force(uint64_t known) const;
 
   // Figures for status.json.
   [[nodiscard]] json::Node status();
@@ -182,6 +189,10 @@ class Core {
   void apply(Time now);
   void resume_hits();
   void sight(const enforce::Lease& lease, const enforce::Prefix& prefix, uint64_t packets);
+  [[nodiscard]] static bool is_address(pattern::AtomKind kind) {
+    using enum pattern::AtomKind;
+    return kind == kIpv4 || kind == kIpv6 || kind == kCidr4 || kind == kCidr6;
+  }
   [[nodiscard]] static std::string tlp_of(const Row& row);  // its TLP marking; "" if none
   void poll_hits();
   void emit(std::string event, json::Node members);

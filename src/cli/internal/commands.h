@@ -29,6 +29,7 @@ void add_exercise_commands(CLI::App& app, Context& cx);   // exercise
 void add_retention_commands(CLI::App& app, Context& cx);  // retention, handling
 void add_agreement_commands(CLI::App& app, Context& cx);  // agreement
 void add_joint_commands(CLI::App& app, Context& cx);      // joint
+void add_consent_commands(CLI::App& app, Context& cx);    // consent
 void add_key_commands(CLI::App& app, Context& cx);        // key
 void add_peer_commands(CLI::App& app, Context& cx);       // peer
 void add_ledger_commands(CLI::App& app, Context& cx);     // ledger
