@@ -6,7 +6,7 @@ object or sensor of one world is taken by the other, in either direction; an exe
 
 The part with nftables is skipped, and said so, where namespaces are not permitted.
 """
-import http.client, json, os, pathlib, shutil, socket, ssl, subprocess, sys, tempfile, time, uuid
+import http.client, json, os, pathlib, re, shutil, socket, ssl, subprocess, sys, tempfile, time, uuid
 
 ENTENTE = sys.argv[1]
 FAILED = []
@@ -91,12 +91,12 @@ def agree(a, b, text):
     return agreement
 
 
-def sensor(tmp, name, node, exercise, mode):
+def sensor(tmp, name, node, exercise, mode, enforcer="nft" if KERNEL else "none"):
     at = tmp / name
     at.mkdir()
     (at / "token").write_text(json.loads(run("token", "new", name, "--role", "sensor", "--dir", node.dir).stdout)["token"] + "\n")
     (at / "token").chmod(0o600)
-    (at / "sensor.toml").write_text(f'[node]\nurl = "https://127.0.0.1:{node.port}"\nspki = ["{node.spki}"]\ntoken_file = "token"\n[sensor]\nmode = "{mode}"\nenforcer = "{"nft" if KERNEL else "none"}"\n'
+    (at / "sensor.toml").write_text(f'[node]\nurl = "https://127.0.0.1:{node.port}"\nspki = ["{node.spki}"]\ntoken_file = "token"\n[sensor]\nmode = "{mode}"\nenforcer = "{enforcer}"\n'
                                     f'exercise = {"true" if exercise else "false"}\nstate_dir = "state"\nrefresh = "PT1S"\n[guard]\nprotect_surroundings = false\n')
     return at, subprocess.Popen([ENTENTE, "sensor", "run", "--config", str(at / "sensor.toml")], stderr=open(at / "log", "w"))
 
@@ -157,7 +157,7 @@ try:
     processes.append(p)
     wrong, q = sensor(tmp, "astray", xa, False, "block")
     processes.append(q)
-    far, r = sensor(tmp, "other", a, True, "monitor")
+    far, r = sensor(tmp, "other", a, True, "monitor", "none")  # one sensor of an exercise to a network: they would share the table
     processes.append(r)
     leases = lambda where: json.loads(run("lease", "list", "--state", where / "state").stdout or "{}") if (where / "state" / "control.sock").exists() else None
     until("the exercise's sensor counts", lambda: "198.51.100.8" in (at / "state" / "leases.jsonl").read_text() if (at / "state" / "leases.jsonl").exists() else False)
@@ -175,7 +175,7 @@ try:
         other = subprocess.run(["nft", "list", "table", "inet", "entente"], capture_output=True, text=True).stdout
         check("nothing of it is in the live table", "198.51.100.8" not in other, other[:400])
         sets = [s.split("\n", 1)[0] for s in own.split("set ") if "198.51.100.8" in s]
-        check("it stands in no set that drops", all("block" not in s for s in sets), sets)
+        check("it stands in no set that drops, and no rule of the table drops", all("block" not in s for s in sets) and not re.search(r"\bdrop\b", own), sets)
     (at / "bad.toml").write_text((at / "sensor.toml").read_text().replace('"monitor"', '"block"'))
     r = run("sensor", "run", "--config", at / "bad.toml", status=None)
     check("a sensor that would block in an exercise does not start", r.returncode != 0 and "exercise" in r.stderr, r.stderr)

@@ -15,7 +15,7 @@ Node rows_node(const std::vector<Deletion::Rows>& all) {
   Node list = Node::array();
   for (const auto& r : all) {
     Node rows = Node::array();
-    for (const uint32_t i : r.rows) rows.push(i);
+    for (const uint32_t i : r.rows) rows.list().emplace_back(int64_t{i});
     list.push(Node::object().set("manifest", r.manifest).set("rows", std::move(rows)).set("why", r.why));
   }
   return list;

@@ -2,6 +2,7 @@
 #include "sensor/core.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "json/json.h"
