@@ -12,6 +12,7 @@ ENTENTE = sys.argv[1]
 TRIALS = int(sys.argv[sys.argv.index("--trials") + 1]) if "--trials" in sys.argv else 0
 FAILED = []
 GREEN = "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"
+AMBER = "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421"
 
 if "ENTENTE_RECALL_INSIDE" not in os.environ:
     if os.geteuid() != 0 or not shutil.which("nft") or not shutil.which("unshare") or subprocess.run(["unshare", "-n", "nft", "list", "tables"], capture_output=True).returncode != 0:
@@ -85,9 +86,9 @@ class Sensor:
         return address in subprocess.run(self.there("nft", "list", "ruleset"), capture_output=True, text=True).stdout
 
 
-def indicator(address):
+def indicator(address, marking=GREEN):
     return {"type": "indicator", "spec_version": "2.1", "id": f"indicator--{uuid.uuid4()}", "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z", "pattern": f"[ipv4-addr:value = '{address}']",
-            "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z", "indicator_types": ["malicious-activity"], "confidence": 90, "object_marking_refs": [GREEN]}
+            "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z", "indicator_types": ["malicious-activity"], "confidence": 90, "object_marking_refs": [marking]}
 
 
 tmp = pathlib.Path(tempfile.mkdtemp(prefix="entente-recall-"))
@@ -112,7 +113,10 @@ try:
         run("peer", "add", "--from-dir", y.dir, "--dir", x.dir)
     text = tmp / "agreement.json"
     run("agreement", "new", "--pair", a.dir / "party.json", "--pair", b.dir / "party.json", text)
-    agreement = json.loads(text.read_text())["agreement_id"]
+    document = json.loads(text.read_text())
+    document["retention"]["max_days"]["amber"] = 0  # what is marked so is over its term at once
+    text.write_text(json.dumps(document))
+    agreement = document["agreement_id"]
     run("agreement", "propose", text, "--dir", a.dir)
     until("the text reaches the partner", lambda: run("agreement", "state", agreement, "--dir", b.dir, status=None).returncode == 0)
     for verb in ("initial", "sign", "notify"):
@@ -173,6 +177,25 @@ try:
     r = run("recall", "--status", first["id"], "--dir", b.dir, table=True)
     check("in words for people", "withdrawn from 2 of 2 enforcers; 1 of 1 parties are done" in r.stdout, r.stdout)
 
+    # Retention: what is over its term leaves the node's files, the sensors, and the partner knows it.
+    lines = lambda *args: [json.loads(line) for line in run(*args, "--dir", a.dir).stdout.splitlines()]
+    kept, short = indicator("198.51.100.66", AMBER), indicator("198.51.100.77", AMBER)
+    run("hold", kept["id"], "--dir", a.dir)
+    publish([kept, short])
+    until("both are blocked", lambda: both("198.51.100.66", True) and both("198.51.100.77", True))
+    check("a machine may block on it, and it says until when it is kept", json.loads(run("handling", second["id"], "--dir", a.dir).stdout)["received"][0]["keep"]["why"] == "1825 days at tlp:green")
+    over = {o["id"]: o["hold"] for o in lines("retention", "run", "--dry-run")}
+    check("a dry run names what would go, and what a hold keeps", over == {kept["id"]: "legal hold", short["id"]: ""}, over)
+    files = lambda: sorted(str(f) for f in (a.dir / "data").iterdir() if f.is_file() and b"198.51.100.77" in f.read_bytes())
+    check("its text stands in the node's files", files() != [])
+    done = json.loads(run("retention", "run", "--dir", a.dir).stdout)
+    check("one is destroyed, one held", (done["destroyed"], done["held"]) == (1, 1), done)
+    check("no file of the node holds its text any more", files() == [], files())
+    until("sensors let go of it", lambda: both("198.51.100.77", False), 10)
+    check("what the hold keeps is blocked still", both("198.51.100.66", True))
+    until("the partner has the receipt", lambda: status([short["id"]])[0]["holders"][0]["destroyed"] is not None)
+    until("no sensor has its text", lambda: all("198.51.100.77" not in (s.dir / "state" / "objects.jsonl").read_text() for s in (gateway, branch)))
+
     branch.process.send_signal(signal.SIGKILL)
     branch.process.wait()
     run("recall", second["id"], "--dir", b.dir)
@@ -199,6 +222,10 @@ try:
     r = run("sensor", "forget", "nobody/nowhere", "--dir", a.dir, status=None)
     check("what is not there cannot be taken out, and it says where names are", r.returncode != 0 and "sensor list" in r.stderr, r.stderr)
     for n in (a, b):
+        n.process.terminate()
+        n.process.wait(15)
+        r = run("node", "check", "--dir", n.dir, status=None)
+        check(f"the store of {n.code} is what its log says, after all that", r.returncode == 0, r.stdout + r.stderr)
         r = run("ledger", "audit", "--dir", n.dir, status=None)
         check(f"the ledger of {n.code} is whole", r.returncode == 0, r.stdout + r.stderr)
 finally:
