@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "exchange/admission.h"
+#include "exchange/commits.h"
 #include "exchange/names.h"
 #include "exchange/review.h"
 #include "json/node.h"
@@ -47,6 +48,12 @@ bool is_consent_code(std::string_view code) {
 }
 bool lacks_consent(const std::set<std::string_view>& codes) { return std::ranges::any_of(codes, is_consent_code); }
 bool only_consent(const std::set<std::string_view>& codes) { return std::ranges::all_of(codes, is_consent_code); }
+
+// Nothing keeps it from going but people who have not looked yet.
+bool waits_for_people(const agreement::Decision& d) {
+  return d.verdict == agreement::Verdict::kWithheld && !d.reasons.empty() &&
+         std::ranges::all_of(d.reasons, [](const agreement::Reason& r) { return r.code == "REVIEW_REQUIRED"; });
+}
 
 // "agreement recipient id" of what went under a consent -> its version, and the source it came from.
 constexpr std::string_view kOnwardSpace = "onward";
@@ -379,6 +386,13 @@ Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vec
 
   Evidence::Transaction tx = evidence_.begin();
   Manifest m = begin_manifest(state, to);
+  // Where a duty says by when things go, the ledger shows since when they were here (exchange/commits.h).
+  Commits commits(cx_, state, to);
+  if (!again) {
+    for (size_t i = 0; i < candidates; ++i)
+      if (send[i] || waits_for_people(decisions[i])) commits.note(graph.rows[i], send[i]);
+    CHECK_OK(commits.seal(tx));
+  }
 
   ReleaseCount delta;
   store::Change rows_change;  // built after the manifest is known, so that the manifest comes first
@@ -473,6 +487,8 @@ Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vec
   }
 
   if (!m.objects.empty()) {
+    if (commits.wanted())
+      for (const auto& s : sent) commits.open(graph.rows[s.index], s.index < candidates, m, tx);
     CHECK_OK(seal_manifest(m, target, tx));
     RowMeta meta;
     meta.by = cx_.config.party;
