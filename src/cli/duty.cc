@@ -65,6 +65,15 @@ const Node::List& list_at(const Node& n, std::string_view name) {
   return v != nullptr && v->is_array() ? v->list() : kNone;
 }
 
+// "PT2H", or as people write it: 2h, 30m, 1d.
+Result<Period> span(const std::string& text) {
+  if (text.empty() || text.front() == 'P') return parse_period(text);
+  const char unit = text.back();
+  const std::string number = text.substr(0, text.size() - 1);
+  if (unit == 'd') return parse_period("P" + number + "D");
+  return parse_period("PT" + number + (unit == 'h' ? "H" : unit == 'm' ? "M" : std::string(1, unit)));
+}
+
 // Exit status 1 if something is overdue.
 Result<int> duty_list(Context& cx, const Options& o) {
   TRY(const Node answer, ask(o, "duties", o.all));
@@ -72,7 +81,7 @@ Result<int> duty_list(Context& cx, const Options& o) {
   const Time now = clock.now();
   std::optional<Time> before;
   if (!o.within.empty()) {
-    TRY(const Period p, parse_period(o.within));
+    TRY(const Period p, span(o.within));
     before = add(now, p);
   }
   Table table({"owed by", "to", "duty", "article", "about", "started (UTC)", "due (UTC)", "state"});
@@ -230,7 +239,7 @@ void add_duty_commands(CLI::App& app, Context& cx) {
   auto* c =
       duty->add_subcommand("list", "duties that are open or overdue, of both sides (status 1: something is overdue)");
   c->add_flag("--overdue", o->overdue, "only what is overdue");
-  c->add_option("--within", o->within, "and what is due within this time, as PT2H");
+  c->add_option("--within", o->within, "and what is due within this time, as 2h, 30m or PT2H");
   c->add_flag("--all", o->all, "also what was done, in time or late");
   c->add_option("--partner", o->partner, "only with this party");
   add_sheet(*c, *o);
