@@ -64,7 +64,6 @@ void count_releases(const Exchanged& x, std::map<std::string, PartyScore>& parti
   // What came back: sightings of what the other had given.
   std::map<std::string, std::set<std::string>> seen;
   std::map<std::string, std::map<std::string, uint64_t>> newest;  // party -> sighting -> its count, by its last version
-  std::map<std::string, std::map<std::string, std::string>> of_id;
   for (const SentManifest& sent : x.sent())
     for (const Listed& o : sent.manifest.objects) {
       if (o.tombstone || !o.id.starts_with("sighting--")) continue;

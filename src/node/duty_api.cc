@@ -1,5 +1,6 @@
 #include "node/duty_api.h"
 
+#include <algorithm>
 #include <charconv>
 #include <functional>
 #include <utility>
