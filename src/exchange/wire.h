@@ -26,6 +26,8 @@ struct Listed {
   std::string tlp, pap;     // handling the receiver is held to
   bool tombstone = false;
 };
+// What a manifest says of a tombstone: nothing may be done with what it stands for.
+[[nodiscard]] Listed listed_tombstone(std::string_view id, std::string_view version, std::string_view text);
 
 // What was released in one go. The ledger's leaf commits to the record; the record holds the root over salted object
 // commitments, so that one object can be opened later without the others.
