@@ -42,6 +42,10 @@ std::string object_salt_at(const std::string& object_salt, size_t i) {
 
 }  // namespace
 
+Listed listed_tombstone(std::string_view id, std::string_view version, std::string_view text) {
+  return {std::string(id), std::string(version), sha256_hex(text), {}, "amber+strict", "red", true};
+}
+
 namespace {
 
 json::Node listing(const std::vector<Listed>& objects) {

@@ -26,6 +26,8 @@ struct Listed {
   std::string tlp, pap;     // handling the receiver is held to
   bool tombstone = false;
 };
+// What a manifest says of a tombstone: nothing may be done with what it stands for.
+[[nodiscard]] Listed listed_tombstone(std::string_view id, std::string_view version, std::string_view text);
 
 // A ledger leaf that says: so many objects, first known to us between these times, are meant for that party. It is
 // written when they are decided for the first time, so it starts their clock; the manifest that sends them opens it.
