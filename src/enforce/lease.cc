@@ -103,9 +103,14 @@ Result<std::unique_ptr<LeaseBook>> LeaseBook::open(Files& files, std::string pat
   }
   // A fresh file to append to: no torn tail, no history that nobody needs.
   const std::string whole = book->compacted();
-  CHECK_OK(files.write_atomic(book->path_, whole, 0600));
-  book->file_bytes_ = whole.size();
-  book->pending_.clear();
+  if (files.write_atomic(book->path_, whole, 0600).ok()) {
+    book->file_bytes_ = whole.size();
+    book->pending_.clear();
+  } else {
+    // A full disk: the old file stays, and flush() says so. A sensor that cannot write still has to block.
+    book->torn_ = true;
+    book->file_bytes_ = book->options_.compact_bytes;
+  }
   return book;
 }
 

@@ -153,8 +153,7 @@ void Core::on_instruments(Instruments instruments) {
   const bool was_away = now.us - last_contact_.us > config_.ttl_us / 2;
   last_contact_ = now;
   if (instruments.text() != instruments_.text()) {
-    if (auto done = files_.write_atomic(agreements_path(), instruments.text(), 0600); !done.ok())
-      say_error("agreements cannot be kept: {}", done.error().text());
+    said_("agreements", files_.write_atomic(agreements_path(), instruments.text(), 0600));
   }
   instruments_ = std::move(instruments);
   instruments_known_ = true;
@@ -800,6 +799,7 @@ void Core::poll_hits() {
 void Core::tick() {
   const Lock lock(mutex_);
   const Time now = clock_.now();
+  notice_clock(now);
   const std::vector<Lease> over = book_->expire(now);
   ended(over);
   if (now.us - last_contact_.us <= config_.ttl_us) {
@@ -818,7 +818,8 @@ void Core::tick() {
   refold(now);
   if (each_second) {
     renew(now);
-    if (auto done = enforcer_.alive(); !done.ok()) say_error("{}: {}", enforcer_.name(), done.error().text());
+    said_(enforcer_.name() + " is kept alive", enforcer_.alive());
+    tell_left_out();
   }
   sightings_.tick(now);
   if (now >= next_hits_) {
@@ -828,10 +829,10 @@ void Core::tick() {
     next_hits_ = now.plus_us(std::max(kSecond, 20 * (clock_.steady_us() - began)));
   }
   apply(now);
-  if (auto done = book_->flush(each_second); !done.ok() && each_second)
-    say_error("lease book: {}", done.error().text());
-  if (each_second) {
-    if (auto done = sightings_.save(); !done.ok()) say_error("sightings: {}", done.error().text());
+  if (const auto done = book_->flush(each_second); each_second) {
+    said_("lease book", done);
+    keep_objects();
+    said_("sightings", sightings_.save());
     last_sync_ = now;
   }
 }
