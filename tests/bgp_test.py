@@ -3,7 +3,8 @@
 goes with the lease, with a person's word, with a recall, and when the sensor stays away; it holds over a restart of the sensor and comes back after one of the router."""
 import json, pathlib, shutil, signal, subprocess, sys, tempfile, time
 
-from sensor_lab import Checks, Node, Sensor, address, indicator, own_namespace, within
+import sensor_lab
+from sensor_lab import Checks, Node, Sensor, address, indicator, own_namespace
 
 ENTENTE = sys.argv[1]
 check = Checks()
@@ -14,7 +15,7 @@ if shutil.which("gobgpd") is None or shutil.which("gobgp") is None:
 FAMILIES = ["ipv4-unicast", "ipv6-unicast", "ipv4-flowspec", "ipv6-flowspec"]
 
 
-def neighbour(address, peer_as, passive, port=0, password=""):
+def neighbour(address, peer_as, passive, port=0, password="", local=""):
     text = f"""[[neighbors]]
   [neighbors.config]
     neighbor-address = "{address}"
@@ -22,6 +23,7 @@ def neighbour(address, peer_as, passive, port=0, password=""):
     auth-password = "{password}"
   [neighbors.transport.config]
     passive-mode = {str(passive).lower()}
+    local-address = "{local}"
     {f"remote-port = {port}" if port else ""}
   [neighbors.timers.config]
     connect-retry = 1
@@ -72,6 +74,10 @@ class Router:
         return out
 
 
+def within(seconds, condition, every=0.2):  # each look at a router is four processes
+    return sensor_lab.within(seconds, condition, every)
+
+
 def keys(router):
     routes = router.routes()
     return None if routes is None else sorted(k for _, k in routes)
@@ -82,8 +88,8 @@ with tempfile.TemporaryDirectory() as folder:
     tmp = pathlib.Path(folder)
     for a in ("10.9.0.1", "10.9.0.2", "10.9.0.9"):
         subprocess.run(["ip", "addr", "add", f"{a}/32", "dev", "lo"], check=True)
-    near = Router(tmp, "near", "10.9.0.1", 64513, [neighbour("10.9.0.9", 64512, True, password="hidden"), neighbour("10.9.0.2", 64513, False, port=1790)], 50061)
-    far = Router(tmp, "far", "10.9.0.2", 64513, [neighbour("10.9.0.1", 64513, False, port=1790)], 50062)
+    near = Router(tmp, "near", "10.9.0.1", 64513, [neighbour("10.9.0.9", 64512, True, password="hidden", local="10.9.0.1"), neighbour("10.9.0.2", 64513, False, port=1790, local="10.9.0.1")], 50061)
+    far = Router(tmp, "far", "10.9.0.2", 64513, [neighbour("10.9.0.1", 64513, False, port=1790, local="10.9.0.2")], 50062)
     (tmp / "bgp.password").write_text("hidden\n")
     (tmp / "bgp.password").chmod(0o600)
     node = Node()
@@ -98,15 +104,17 @@ max_rules = 5
 [leases]
 ttl = "PT30S"
 """).start()
-    lease_of = lambda target: next((x["lease"] for x in sensor.leases() if x["target"] == target), "L0")
+    lease_of = lambda target: next((x["lease"] for x in sensor.leases() if x["target"] == target), "L999")
     announce = lambda target, how: sensor.run("lease", "announce", lease_of(target), "--as", how, "--reason", "a test", "--state", sensor.state)
     bgp = lambda: sensor.status().get("bgp", {})
     try:
         node.add(address(1, "198.51.100.1"), address(2, "198.51.100.2"), address(3, "198.51.100.3"), indicator(4, "[ipv6-addr:value = '2001:db8::4']"),
-                 indicator(5, "[ipv4-addr:value ISSUBSET '203.0.113.0/25']"), address(6, "198.51.100.6", valid_until=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 14))))
+                 indicator(5, "[ipv4-addr:value ISSUBSET '203.0.113.0/25']"), address(6, "198.51.100.6", valid_until=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 25))))
         check("leases are in force", within(5, lambda: len(sensor.targets()) == 6), sensor.targets())
         check("a session stands", within(15, lambda: bgp().get("established")), json.dumps(bgp()) + near.log.read_text()[-1500:])
         check("with a neighbour that keeps routes over a restart", bgp().get("keeps_over_restart"), bgp())
+        behind = lambda: "Establ" in subprocess.run(["gobgp", "-p", "50062", "neighbor"], capture_output=True, text=True).stdout
+        check("and one between the two routers", within(20, behind, every=0.3), far.log.read_text()[-800:])
         check("without a person's word nothing is announced", keys(near) == [] and bgp().get("approved") == 0, near.routes())
         began = time.monotonic()
         r = announce("198.51.100.1", "rtbh")
@@ -146,7 +154,7 @@ ttl = "PT30S"
         check("the session is back", within(15, lambda: bgp().get("established") and bgp().get("announced", 0) >= 4), bgp())
         check("what is approved is still announced", within(10, lambda: {"198.51.100.1/32", "2001:db8::4/128"} <= set(keys(far) or [])), far.routes())
 
-        check("its lease ends, it goes", within(20, lambda: "198.51.100.6/32" not in (keys(far) or ["198.51.100.6/32"])) and "198.51.100.6" not in sensor.targets(), far.routes())
+        check("its lease ends, it goes", within(30, lambda: "198.51.100.6/32" not in (keys(far) or ["198.51.100.6/32"])) and "198.51.100.6" not in sensor.targets(), far.routes())
         node.add(address(1, "198.51.100.1", version=2, revoked=True))
         began = time.monotonic()
         check("a recall takes it from the routers", within(10, lambda: "198.51.100.1/32" not in (keys(far) or ["198.51.100.1/32"]), every=0.02), far.routes())

@@ -35,10 +35,10 @@ const std::string kMarker(32, 'f');
 TEST(Bgp, ABlackHoleIsAHostRouteWithItsCommunities) {
   EXPECT_EQ(hex(announce(route("198.51.100.7", BgpHow::kRtbh), options(), peer())),
             kMarker +
-                "0042"
+                "003b"
                 "02"
                 "0000"
-                "0026"
+                "001f"
                 "400101"
                 "00"  // ORIGIN IGP
                 "400206"

@@ -54,7 +54,7 @@ bool content_fits(std::string_view fields) {
 // A message of Protocol Buffers, field by field.
 class Fields {
  public:
-  explicit Fields(std::string_view bytes) : rest_(bytes) {}
+  explicit Fields(std::string_view text) : rest_(text) {}
   // False at the end, or where it is malformed.
   bool next() {
     if (rest_.empty()) return false;

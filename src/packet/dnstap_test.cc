@@ -40,8 +40,9 @@ std::string message(uint64_t type, const std::string& dns, const std::string& cl
                     uint32_t at = 1'800'000'000) {
   const bool response = type % 2 == 0;
   std::string m = number(1, type) + number(2, 1) + number(3, 1) + octets(4, std::string(client.data(), 4)) +
-                  octets(5, "\xc0\0\2\x35") + number(6, 5353) + number(7, 53) + number(response ? 12 : 8, at) +
-                  varint((response ? 13 : 9) << 3 | 5) + le32(500'000'000) + octets(response ? 14 : 10, dns);
+                  octets(5, std::string("\xc0\0\2\x35", 4)) + number(6, 5353) + number(7, 53) +
+                  number(response ? 12 : 8, at) + varint((response ? 13 : 9) << 3 | 5) + le32(500'000'000) +
+                  octets(response ? 14 : 10, dns);
   return number(15, 1) + octets(1, "ns1") + octets(2, "BIND") + octets(14, m);
 }
 std::string client4() { return std::string("\x0a\0\0\x05", 4); }

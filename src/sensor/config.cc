@@ -268,8 +268,8 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
                 c.bgp_options.router_id.empty()))
     return invalid("[bgp] is not complete", {}, "name peer, local_as, peer_as and router_id");
   if (!communities.empty()) c.bgp_options.communities.clear();
-  for (const std::string& text : communities) {
-    TRY(const uint32_t community, parse_community(text));
+  for (const std::string& community_text : communities) {
+    TRY(const uint32_t community, parse_community(community_text));
     c.bgp_options.communities.push_back(community);
   }
   for (const std::string& form : c.export_forms) {
