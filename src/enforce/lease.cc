@@ -370,6 +370,14 @@ std::vector<Lease> LeaseBook::snapshot(bool with_ended) const {
   return out;
 }
 
+std::vector<Lease> LeaseBook::in_force(uint64_t after, size_t limit) const {
+  std::vector<Lease> out;
+  for (auto it = leases_.upper_bound(after); it != leases_.end() && out.size() < limit; ++it) {
+    if (it->second.in_force()) out.push_back(it->second);
+  }
+  return out;
+}
+
 void LeaseBook::for_each_ending_before(Time t, const std::function<void(const Lease&)>& fn) const {
   for (const auto& [end, id] : by_end_) {
     if (end >= t.us) return;

@@ -103,7 +103,6 @@ struct Announcements::State {
   bool stopping = false;
   std::map<uint64_t, Approval> approved;
   std::map<uint64_t, Lease> in_force;  // that may be announced: active, an address or a range, not protected
-  uint64_t revision = 0;
   bool unsaved = false;
   std::string trouble;
 
@@ -127,27 +126,28 @@ struct Announcements::State {
     return files.write_atomic(file, text, 0600);
   }
 
-  // Requires: the lock is held. Leases that ended take their routes along.
-  void look() {
-    auto fresh = core.in_force(revision);
-    if (fresh) {
-      revision = fresh->revision;
-      in_force.clear();
-      for (Lease& l : fresh->leases) {
+  // Requires: the lock is held. Leases that ended take their routes along. `also`: one that is asked about.
+  void look(uint64_t also = 0) {
+    std::vector<uint64_t> ids;
+    for (const auto& [id, a] : approved) ids.push_back(id);
+    if (also != 0 && !approved.contains(also)) ids.push_back(also);
+    in_force.clear();
+    if (!ids.empty()) {
+      for (Lease& l : core.in_force(ids)) {
         if (l.state == LeaseState::kActive && l.target.kind != TargetKind::kName) in_force.emplace(l.id, std::move(l));
       }
-      for (auto it = approved.begin(); it != approved.end();) {
-        if (in_force.contains(it->first)) {
-          ++it;
-          continue;
-        }
-        say_info("bgp: {} is withdrawn: its lease L{} is over", it->second.target, it->first);
-        it = approved.erase(it);
-        unsaved = true;
+    }
+    for (auto it = approved.begin(); it != approved.end();) {
+      if (in_force.contains(it->first)) {
+        ++it;
+        continue;
       }
+      say_info("bgp: {} is withdrawn: its lease L{} is over", it->second.target, it->first);
+      it = approved.erase(it);
+      unsaved = true;
     }
     // First from the routers, then from the disk: what is on it too long is found to be over at the next start.
-    if (speaker != nullptr && fresh) {
+    if (speaker != nullptr) {
       if (const Status done = speaker->want(routes()); !done.ok()) say_error("bgp: {}", done.error().text());
     }
     if (!unsaved) return;
@@ -173,7 +173,7 @@ struct Announcements::State {
     if (as != "rtbh" && as != "flowspec")
       return invalid("routers are told in one of two ways", {}, "say --as rtbh or --as flowspec");
     if (reason.empty()) return invalid("why routers are to drop this", {}, "say it with --reason");
-    look();
+    look(*id);
     const auto it = in_force.find(*id);
     if (it == in_force.end()) {
       return make_error(ErrorKind::kNotFound, "no lease in force that drops, on an address or range, has this number",

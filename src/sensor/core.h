@@ -130,6 +130,8 @@ class Core {
     std::vector<enforce::Prefix> allow;
   };
   [[nodiscard]] std::optional<InForce> in_force(uint64_t known) const;
+  // Of these, by id, the ones that are.
+  [[nodiscard]] std::vector<enforce::Lease> in_force(const std::vector<uint64_t>& ids) const;
 
   // Figures for status.json.
   [[nodiscard]] json::Node status();

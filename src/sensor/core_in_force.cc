@@ -7,14 +7,32 @@
 namespace entente::sensor {
 
 std::optional<Core::InForce> Core::in_force(uint64_t known) const {
+  constexpr size_t kAtOnce = 2000;  // so that packets never wait for a hundred thousand leases to be copied
+  InForce out;
+  for (uint64_t after = 0;;) {
+    const Lock lock(mutex_);
+    if (after == 0) {
+      // Both numbers only grow. What changes while the rest is copied is seen at the next call.
+      out.revision = book_->revision() + lists_.size();
+      if (out.revision == known) return std::nullopt;
+      out.allow = lists_.prefixes();
+    }
+    std::vector<enforce::Lease> some = book_->in_force(after, kAtOnce);
+    if (some.empty()) return out;
+    after = some.back().id;
+    // The allow-list is asked again where blocks take effect (safety rule 2).
+    std::erase_if(some, [&](const enforce::Lease& l) { return lists_.find(l.target).has_value(); });
+    out.leases.insert(out.leases.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
+  }
+}
+
+std::vector<enforce::Lease> Core::in_force(const std::vector<uint64_t>& ids) const {
   const Lock lock(mutex_);
-  // Both numbers only grow.
-  const uint64_t revision = book_->revision() + lists_.size();
-  if (revision == known) return std::nullopt;
-  InForce out{revision, book_->snapshot(false), lists_.prefixes()};
-  // The allow-list is asked again where blocks take effect (safety rule 2).
-  std::erase_if(out.leases,
-                [&](const enforce::Lease& l) { return !l.in_force() || lists_.find(l.target).has_value(); });
+  std::vector<enforce::Lease> out;
+  for (const uint64_t id : ids) {
+    const enforce::Lease* l = book_->find(id);
+    if (l != nullptr && l->in_force() && !lists_.find(l->target)) out.push_back(*l);
+  }
   return out;
 }
 
