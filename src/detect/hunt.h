@@ -1,6 +1,6 @@
 // `entente hunt`: matches an index over logs and captures of any of the known forms, recognised by content: Zeek TSV
-// and JSON, Suricata EVE and other JSON lines, query logs of BIND and Unbound, plain text, NetFlow v5, v9 and IPFIX,
-// pcap and pcapng; each also gzip or zstd; "-" is standard input.
+// and JSON, Suricata EVE and other JSON lines, query logs of BIND and Unbound, dnstap, plain text, NetFlow v5, v9 and
+// IPFIX, pcap and pcapng; each also gzip or zstd; "-" is standard input.
 #pragma once
 
 #include <cstdint>
