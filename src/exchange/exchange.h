@@ -13,6 +13,7 @@
 
 #include "exchange/admission.h"
 #include "exchange/claims.h"
+#include "exchange/consents.h"
 #include "exchange/context.h"
 #include "exchange/directory.h"
 #include "exchange/evidence.h"
@@ -70,6 +71,7 @@ class Exchange final : public taxii::Backend {
   Directory& directory() { return *directory_; }
   Instruments& instruments() { return *instruments_; }
   JointDesk& joint() { return *joint_; }
+  ConsentDesk& consents() { return *consents_; }
   Evidence& evidence() { return *evidence_; }
   Releaser& releaser() { return *releaser_; }
   [[nodiscard]] const Renewals& renewals() const { return *renewals_; }
@@ -136,6 +138,7 @@ class Exchange final : public taxii::Backend {
   std::unique_ptr<Claims> claims_;
   std::unique_ptr<JointDesk> joint_;
   std::mutex claims_mutex_;
+  std::unique_ptr<ConsentDesk> consents_;
   std::unique_ptr<Evidence> evidence_;
   std::unique_ptr<Witnessing> witnessing_;
   std::unique_ptr<Mirrors> mirrors_;
