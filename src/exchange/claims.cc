@@ -66,6 +66,9 @@ std::optional<Period> answer_within(const agreement::Document& document) {
   return out;
 }
 
+// Of the ids of claims and answers, so that what is said twice is one object.
+Uuid space() { return parse_uuid(kNamespace).value_or(Uuid{}); }
+
 // Two digits: that it did harm, and how much, not what exactly a sensor saw.
 uint64_t coarse(uint64_t n) {
   uint64_t unit = 1;
@@ -216,8 +219,7 @@ Result<Claim> Claims::make(const std::string& of, const std::string& agreement, 
   c.hits = coarse(hits);
   c.at = cx_.clock.now();
   TRY(const std::string type, carrier(c.agreement, me, c.originator));
-  TRY(const Uuid space, Uuid::parse(kNamespace));
-  c.id = type + "--" + name_uuid(space, c.claimant + "\n" + c.agreement + "\n" + c.of + "\n" + c.version).text();
+  c.id = type + "--" + name_uuid(space(), c.claimant + "\n" + c.agreement + "\n" + c.of + "\n" + c.version).text();
   if (const auto known = find(c.id); known.ok()) return known;  // made before, whatever came of it
   TRY(const std::string raw, cx_.store.raw(*newest));
   TRY(const json::Document doc, json::parse(raw));
@@ -251,10 +253,9 @@ Result<Claim> Claims::answer(const std::string& id, bool withdrawn, std::string_
     return invalid("an indicator that stands needs a reason: the claimant decides by it", "/reason");
   TRY(const std::string indicator, own_id(c));
   TRY(const std::string type, carrier(c.agreement, me, c.claimant));
-  TRY(const Uuid space, Uuid::parse(kNamespace));
   c.answer = withdrawn ? "withdrawn" : "upheld";
   c.answer_reason = one_line(reason);
-  c.answer_id = type + "--" + name_uuid(space, c.id + "\n" + c.answer).text();
+  c.answer_id = type + "--" + name_uuid(space(), c.id + "\n" + c.answer).text();
   c.answered_at = cx_.clock.now();
   std::string tlp(stix::tlp_id(stix::Tlp::kAmber));
   TRY(const auto claims, cx_.store.find(id));

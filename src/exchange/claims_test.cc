@@ -149,7 +149,7 @@ TEST_F(Dispute, WhereNoFlowCarriesItTheClaimIsRefusedWithTheSentence) {
 TEST_F(Dispute, AClaimAboutWhatWasNotGivenIsNone) {
   open();
   const std::string now = to_text(world.clock.now());
-  for (const std::string of : {"indicator--" + random_uuid().text(), id}) {
+  for (const auto& of : std::vector<std::string>{"indicator--" + random_uuid().text(), id}) {
     const std::string claimant = of == id ? "US" : "IN";
     const std::string forged =
         R"({"type":"note","spec_version":"2.1","id":"note--)" + random_uuid().text() + R"(","created":")" + now +

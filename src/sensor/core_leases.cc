@@ -149,7 +149,7 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
   const bool drops = renewal && old->state == LeaseState::kActive;
   if (config_.guard.mode == enforce::Mode::kBlock && p.live && p.block.allowed && p.joint.empty() && !drops) {
     if (const Trial* t = trials_.running(trial, now))
-      p.trial = fmt::format("{} of kind {} from {} run in shadow first ({}): they count and drop nothing", "targets",
+      p.trial = fmt::format("targets of kind {} from {} run in shadow first ({}): they count and drop nothing",
                             trial.kind, source.partner.empty() ? "our own people" : source.partner, t->name());
   }
   // A person has decided about what is in force: that stays decided.
