@@ -139,6 +139,14 @@ class Core {
   // What this network uses, to disk. To be called now and then, on any thread.
   void save_uses();
 
+  // What is in force and not protected, for those that hand it on (exports, BGP): nothing if that is still `known`.
+  struct InForce {
+    uint64_t revision = 0;
+    std::vector<enforce::Lease> leases;
+    std::vector<enforce::Prefix> allow;
+  };
+  [[nodiscard]] std::optional<InForce> in_force(uint64_t known) const;
+
   // Figures for status.json.
   [[nodiscard]] json::Node status();
   // For tests.
