@@ -122,7 +122,7 @@ Result<int> follow(const HuntOptions& o, const detect::Loaded& loaded) {
   PosixFiles files;
   Output out;
   detect::HuntOptions options;
-  options.parse_all = o.fields;
+  options.exact = o.fields;
   options.compounds = loaded.compounds.get();
   // What start() finds comes after the output was cut back: the note is read by a follower that finds nothing.
   {
@@ -243,7 +243,7 @@ Result<int> hunt(Context& cx, const HuntOptions& o) {
   if (!o.history.empty()) return hunt_past(o, loaded);
   if (o.follow) return follow(o, loaded);
   detect::HuntOptions options;
-  options.parse_all = o.fields;
+  options.exact = o.fields;
   options.compounds = loaded.compounds.get();
   options.threads = o.jobs;
   Meter meter;
