@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "detect/internal/facts.h"
 #include "detect/internal/input.h"
+#include "detect/internal/listed.h"
 #include "detect/internal/tokens.h"
 #include "json/json.h"
 #include "pattern/normal.h"
@@ -195,7 +196,9 @@ class Loader {
         if (!columns.empty()) continue;
       }
       if (columns.empty()) {
-        const size_t comment = std::min(line.find(" #"), line.find("\t#"));
+        size_t comment = line.find('#');
+        while (comment != std::string_view::npos && line[comment - 1] != ' ' && line[comment - 1] != '\t')
+          comment = line.find('#', comment + 1);
         if (!value(trim(line.substr(0, comment)))) ++lost;
         continue;
       }
@@ -210,6 +213,12 @@ class Loader {
   }
 
   bool value(std::string_view v) {
+    const auto plain = plain_value(v, scratch_);
+    if (plain && !builder_.full() && !(plain->kind == pattern::AtomKind::kDomain && options_.names_and_below)) {
+      builder_.add_listed(plain->kind, plain->value);
+      ++out_.indicators;
+      return true;
+    }
     auto pattern = pattern_of_value(v, options_);
     if (!pattern.ok()) return false;
     Indicator i{.id = list_id(*pattern), .pattern = *pattern};
@@ -217,6 +226,7 @@ class Loader {
   }
 
   LoadOptions options_;
+  std::string scratch_;
   Loaded out_;
   Builder builder_;
   std::shared_ptr<Compounds> compounds_ = std::make_shared<Compounds>();

@@ -1,6 +1,7 @@
 #include "detect/internal/query.h"
 
 #include <algorithm>
+#include <cstring>
 #include <random>
 
 #include "detect/internal/hash.h"
@@ -51,7 +52,8 @@ uint64_t hash_key(KeyClass cls, std::string_view octets) {
 }
 
 uint64_t hash_name(KeyClass cls, std::string_view text) {
-  char padded[kTailPad + 256] = {};
+  char padded[kTailPad + 256];
+  std::memset(padded, 0, kTailPad);
   if (text.size() > 256) text.remove_prefix(text.size() - 256);  // no key is longer
   std::copy(text.begin(), text.end(), padded + kTailPad);
   return hash_tail(padded + kTailPad + text.size(), text.size(), class_seed(cls));
