@@ -1,6 +1,7 @@
 #include "detect/load.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 #include <fmt/format.h>
@@ -34,6 +35,8 @@ std::string_view trim(std::string_view s) {
 Result<std::string> read_all(const std::string& file) {
   TRY(const auto input, Input::open(file));
   std::string text;
+  std::error_code unknown;
+  if (const auto size = std::filesystem::file_size(file, unknown); !unknown && size <= kMaxFile) text.reserve(size);
   while (true) {
     TRY(const auto piece, input->read());
     if (piece.empty()) break;
@@ -183,6 +186,8 @@ class Loader {
   }
 
   void list(std::string_view text, const std::string& path) {
+    constexpr size_t kLarge = 16u << 20;
+    if (text.size() > kLarge && builder_.size() == 0) builder_.reserve_for_text(text.size());
     std::vector<size_t> columns;
     uint64_t lost = 0;
     bool first = true;
