@@ -10,6 +10,7 @@
 #include "exchange/names.h"
 #include "exchange/recall.h"
 #include "json/node.h"
+#include "node/claims_api.h"
 #include "node/consent_api.h"
 #include "node/duty_api.h"
 #include "node/internal/answers.h"
@@ -450,6 +451,20 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
             .set("state", code_of(done.state->kind))
             .set("waiting_for", texts(done.state->waiting_for));
       }
+      return with(200, n);
+    }
+    if (path == "/api/v1/claims" && get) {
+      TRY(const Node n, claim_list(ex_));
+      return with(200, n);
+    }
+    if (path == "/api/v1/claims" && post) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kLiaison, Role::kSensor}));
+      TRY(const Node n, make_claim(ex_, caller.id, request.body));
+      return with(200, n);
+    }
+    if (path == "/api/v1/claims/answer" && post) {
+      CHECK_OK(only({Role::kReleaseOfficer}));
+      TRY(const Node n, answer_claim(ex_, caller.id, request.body));
       return with(200, n);
     }
     if (path.starts_with("/api/v1/consents") && get) {
