@@ -37,6 +37,7 @@ Result<json::Document> ask_sensor(const LeaseOptions& o, json::Node request) {
   put("rollback", o.rollback);
   put("batch", o.batch);
   put("trial", o.trial);
+  put("as", o.as);
   if (o.yes) request.set("yes", true);
   if (o.all) request.set("all", true);
   if (o.back) request.set("back", true);
@@ -196,6 +197,61 @@ Result<int> resume(Context& cx, const LeaseOptions& o) {
   return 0;
 }
 
+// announce, withdraw: one lease at routers, or not any more.
+Result<int> announce(Context& cx, const LeaseOptions& o, const char* cmd) {
+  TRY(const json::Document doc, ask_sensor(o, Node::object().set("cmd", cmd)));
+  const auto one = json::find(doc.root(), "announcement"), bgp = json::find(doc.root(), "bgp");
+  if (!one || !bgp) return invalid("the sensor's answer cannot be read");
+  if (cx.json) {
+    std::puts(json::write(Node::from(*one)).c_str());
+    return 0;
+  }
+  const auto text = [&](const char* name) { return printable(json::find_string(*one, name).value_or(""), 300); };
+  if (std::string_view(cmd) == "withdraw") {
+    std::printf("%s is withdrawn from the routers; the lease %s stays\n", text("target").c_str(),
+                text("lease").c_str());
+    return 0;
+  }
+  std::printf("%s goes to %s as %s until its lease %s ends; %lld of %lld rules are in use\n", text("target").c_str(),
+              printable(json::find_string(*bgp, "peer").value_or("")).c_str(), text("as").c_str(),
+              text("lease").c_str(), static_cast<long long>(json::find_int(*bgp, "rules").value_or(0)),
+              static_cast<long long>(json::find_int(*bgp, "max_rules").value_or(0)));
+  if (!json::find_bool(*bgp, "established").value_or(false))
+    std::fprintf(stderr, "entente: no session with the router now (%s): it is announced as soon as there is one\n",
+                 printable(json::find_string(*bgp, "error").value_or("connecting"), 300).c_str());
+  return 0;
+}
+
+Result<int> announced(Context& cx, const LeaseOptions& o) {
+  TRY(const json::Document doc, ask_sensor(o, Node::object().set("cmd", "announced")));
+  Table t({"lease", "target", "as", "from", "ends (UTC)", "approved (UTC)", "reason"});
+  if (const auto list = json::find_array(doc.root(), "announced")) {
+    for (const json::Value v : *list) {
+      if (cx.json) {
+        std::puts(json::write(Node::from(v)).c_str());
+        continue;
+      }
+      const auto text = [&](const char* name) { return printable(json::find_string(v, name).value_or(""), 300); };
+      t.row({text("lease"), text("target"), text("as"), text("partner").empty() ? "own" : text("partner"), text("end"),
+             text("approved"), text("reason")});
+    }
+  }
+  if (cx.json) return 0;
+  if (t.empty()) {
+    std::puts("nothing is announced");
+  } else {
+    t.print();
+  }
+  if (const auto bgp = json::find(doc.root(), "bgp")) {
+    const bool up = json::find_bool(*bgp, "established").value_or(false);
+    std::printf(
+        "%s: %s\n", printable(json::find_string(*bgp, "peer").value_or("")).c_str(),
+        up ? "session established"
+           : ("no session: " + printable(json::find_string(*bgp, "error").value_or("connecting"), 300)).c_str());
+  }
+  return 0;
+}
+
 }  // namespace
 
 void add_sensor_commands(CLI::App& app, Context& cx) {
@@ -238,6 +294,22 @@ void add_sensor_commands(CLI::App& app, Context& cx) {
   c->add_option("LEASE", o->lease, "number, as in L17")->required();
   c->add_option("--state", o->state, "the sensor's state folder")->required();
   c->callback([&cx, o] { finish(cx, approve(cx, *o)); });
+  c = l->add_subcommand("announce", "let routers drop what this lease is on, by BGP, until it ends");
+  c->add_option("LEASE", o->lease, "number, as in L17")->required();
+  c->add_option("--state", o->state, "the sensor's state folder")->required();
+  c->add_option("--as", o->as,
+                "rtbh: a black hole for all that goes to it; flowspec: discard what goes to or comes from it")
+      ->required()
+      ->check(CLI::IsMember({"rtbh", "flowspec"}));
+  c->add_option("--reason", o->reason, "for those who ask why")->required();
+  c->callback([&cx, o] { finish(cx, announce(cx, *o, "announce")); });
+  c = l->add_subcommand("withdraw", "take a lease from the routers again; it stays in force here");
+  c->add_option("LEASE", o->lease, "number, as in L17")->required();
+  c->add_option("--state", o->state, "the sensor's state folder")->required();
+  c->callback([&cx, o] { finish(cx, announce(cx, *o, "withdraw")); });
+  c = l->add_subcommand("announced", "what routers were given");
+  c->add_option("--state", o->state, "the sensor's state folder")->required();
+  c->callback([&cx, o] { finish(cx, announced(cx, *o)); });
   c = l->add_subcommand(
       "rollback", "take back a batch, or what came from a partner in a span of time: first shown, done with --yes");
   c->add_option("--state", o->state, "the sensor's state folder")->required();

@@ -107,9 +107,14 @@ Result<std::unique_ptr<LeaseBook>> LeaseBook::open(Files& files, std::string pat
   }
   // A fresh file to append to: no torn tail, no history that nobody needs.
   const std::string whole = book->compacted();
-  CHECK_OK(files.write_atomic(book->path_, whole, 0600));
-  book->file_bytes_ = whole.size();
-  book->pending_.clear();
+  if (files.write_atomic(book->path_, whole, 0600).ok()) {
+    book->file_bytes_ = whole.size();
+    book->pending_.clear();
+  } else {
+    // A full disk: the old file stays, and flush() says so. A sensor that cannot write still has to block.
+    book->torn_ = true;
+    book->file_bytes_ = book->options_.compact_bytes;
+  }
   return book;
 }
 
@@ -365,6 +370,14 @@ std::vector<Lease> LeaseBook::snapshot(bool with_ended) const {
   std::vector<Lease> out;
   for (const auto& [id, lease] : leases_) {
     if (with_ended || lease.state != LeaseState::kEnded) out.push_back(lease);
+  }
+  return out;
+}
+
+std::vector<Lease> LeaseBook::in_force(uint64_t after, size_t limit) const {
+  std::vector<Lease> out;
+  for (auto it = leases_.upper_bound(after); it != leases_.end() && out.size() < limit; ++it) {
+    if (it->second.in_force()) out.push_back(it->second);
   }
   return out;
 }

@@ -115,9 +115,11 @@ class LeaseBook {
   // The lease (in force or waiting) of this indicator on this target, under this agreement if one is named.
   [[nodiscard]] const Lease* find(const std::string& target, const std::string& indicator,
                                   const std::string* agreement = nullptr) const;
-  [[nodiscard]] std::vector<const Lease*> on_target(const std::string& target) const;      // in force
-  [[nodiscard]] std::vector<const Lease*> of_indicator(const std::string& id) const;       // in force or waiting
-  [[nodiscard]] std::vector<Lease> snapshot(bool with_ended) const;                        // by id
+  [[nodiscard]] std::vector<const Lease*> on_target(const std::string& target) const;  // in force
+  [[nodiscard]] std::vector<const Lease*> of_indicator(const std::string& id) const;   // in force or waiting
+  [[nodiscard]] std::vector<Lease> snapshot(bool with_ended) const;                    // by id
+  // In force, by id, from the first after `after`; at most `limit`.
+  [[nodiscard]] std::vector<Lease> in_force(uint64_t after, size_t limit) const;
   void for_each_ending_before(Time t, const std::function<void(const Lease&)>& fn) const;  // in force
   [[nodiscard]] Usage usage(const std::string& partner, Time now);
   [[nodiscard]] size_t count(LeaseState state) const { return counts_[static_cast<size_t>(state)]; }

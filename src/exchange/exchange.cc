@@ -27,6 +27,7 @@ Exchange::Exchange(Context& context)
                                          })),
       consents_(std::make_unique<ConsentDesk>(context, *instruments_)),
       evidence_(std::make_unique<Evidence>(context)),
+      duties_(std::make_unique<DutyWatch>(context, *instruments_, *evidence_)),
       witnessing_(std::make_unique<Witnessing>(context, *instruments_, *evidence_)),
       admission_(std::make_unique<Admission>(context)) {
   const auto notify = [this](const Uuid& collection) { notifier_->notify(collection); };
@@ -349,6 +350,7 @@ void Exchange::tick() {
   }
   notifier_->tick(cx_.clock.steady_us());
   joint_->tick();
+  duties_->tick();
   if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());
   if (Status s = renewals_->tick(); !s.ok()) say_error("renewals: {}", s.error().text());
 }

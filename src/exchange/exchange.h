@@ -16,6 +16,7 @@
 #include "exchange/consents.h"
 #include "exchange/context.h"
 #include "exchange/directory.h"
+#include "exchange/duties.h"
 #include "exchange/evidence.h"
 #include "exchange/feed.h"
 #include "exchange/instruments.h"
@@ -72,6 +73,7 @@ class Exchange final : public taxii::Backend {
   Instruments& instruments() { return *instruments_; }
   JointDesk& joint() { return *joint_; }
   ConsentDesk& consents() { return *consents_; }
+  DutyWatch& duties() { return *duties_; }
   Evidence& evidence() { return *evidence_; }
   Releaser& releaser() { return *releaser_; }
   [[nodiscard]] const Renewals& renewals() const { return *renewals_; }
@@ -140,6 +142,7 @@ class Exchange final : public taxii::Backend {
   std::mutex claims_mutex_;
   std::unique_ptr<ConsentDesk> consents_;
   std::unique_ptr<Evidence> evidence_;
+  std::unique_ptr<DutyWatch> duties_;
   std::unique_ptr<Witnessing> witnessing_;
   std::unique_ptr<Mirrors> mirrors_;
   std::unique_ptr<Admission> admission_;

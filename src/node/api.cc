@@ -12,6 +12,7 @@
 #include "json/node.h"
 #include "node/claims_api.h"
 #include "node/consent_api.h"
+#include "node/duty_api.h"
 #include "node/internal/answers.h"
 #include "node/joint_api.h"
 #include "node/ledger_api.h"
@@ -198,7 +199,7 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
                       .set("days", w.days)
                       .set("opt_out", to_text(w.opt_out))
                       .set("renews", to_text(w.renews)));
-  n.set("renewals", std::move(renewals));
+  n.set("renewals", std::move(renewals)).set("duties", duty_counts(ex));
   Node agreements = Node::array();
   Node release = Node::array();
   Node ledgers = Node::array();
@@ -471,6 +472,11 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       if (path == "/api/v1/consents") return with(200, consent_board(ex_));
       if (path != "/api/v1/consents/terms") return no_such();
       TRY(const Node n, consent_terms(ex_, query_value(request, "id")));
+      return with(200, n);
+    }
+    if ((path == "/api/v1/duties" || path == "/api/v1/score") && get) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kLiaison, Role::kAuditor}));
+      TRY(const Node n, path.ends_with("score") ? score_sheets(ex_, request) : duty_sheets(ex_, request));
       return with(200, n);
     }
     if (path == "/api/v1/joint" && get) return with(200, joint_board(ex_));

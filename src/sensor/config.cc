@@ -1,5 +1,6 @@
 #include "sensor/config.h"
 
+#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -96,6 +97,21 @@ class Reader {
   std::optional<Error> error_;
 };
 
+// "65535:666", or two that have names.
+Result<uint32_t> parse_community(const std::string& text) {
+  if (text == "blackhole") return 0xffff029aU;
+  if (text == "no-export") return 0xffffff01U;
+  uint32_t high = 0, low = 0;
+  const char* end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, high);
+  if (first.ec == std::errc{} && first.ptr != end && *first.ptr == ':') {
+    const auto second = std::from_chars(first.ptr + 1, end, low);
+    if (second.ec == std::errc{} && second.ptr == end && high <= 0xffff && low <= 0xffff) return high << 16U | low;
+  }
+  return invalid("[bgp] communities: no community: \"" + printable(text, 40) + "\"", {},
+                 "write AS:NUMBER, blackhole or no-export");
+}
+
 }  // namespace
 
 Result<SensorConfig> parse_sensor_config(const std::string& text, const std::string& folder) {
@@ -108,8 +124,8 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   SensorConfig c;
   std::optional<Error> error;
   for (const auto& [key, value] : file) {
-    static const std::set<std::string_view> kTables{"node",  "sensor", "logs",      "rpz",    "export",
-                                                    "guard", "leases", "sightings", "history"};
+    static const std::set<std::string_view> kTables{"node", "sensor", "logs",   "rpz",       "export",
+                                                    "bgp",  "guard",  "leases", "sightings", "history"};
     if (!kTables.contains(key.str()))
       return invalid(fmt::format("[{}] is no table of a sensor's configuration", printable(key.str(), 40)));
   }
@@ -168,6 +184,22 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   exports.text("token_file", c.export_token_file);
   exports.flag("with_counting", c.export_counting);
   exports.finish(error);
+
+  Reader bgp(file, "bgp");
+  c.bgp = file.contains("bgp");
+  std::vector<std::string> communities;
+  bgp.text("peer", c.bgp_options.peer);
+  bgp.number("local_as", c.bgp_options.local_as, 1, UINT32_MAX);
+  bgp.number("peer_as", c.bgp_options.peer_as, 1, UINT32_MAX);
+  bgp.text("router_id", c.bgp_options.router_id);
+  bgp.text("source", c.bgp_options.source);
+  bgp.text("password_file", c.bgp_password_file);
+  bgp.texts("communities", communities);
+  bgp.text("next_hop4", c.bgp_options.next_hop4);
+  bgp.text("next_hop6", c.bgp_options.next_hop6);
+  bgp.number("max_rules", c.bgp_options.max_rules, 1, 4000);
+  bgp.finish(error);
+  c.bgp_options.hold_us = c.hold_us;
 
   Reader guard(file, "guard");
   guard.texts("allow_lists", c.allow_lists);
@@ -246,6 +278,14 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   for (const std::string& place : c.log_listen) {
     if (const auto at = parse_listen_at(place); !at.ok()) return at.error().at("[logs] listen");
   }
+  if (c.bgp && (c.bgp_options.peer.empty() || c.bgp_options.local_as == 0 || c.bgp_options.peer_as == 0 ||
+                c.bgp_options.router_id.empty()))
+    return invalid("[bgp] is not complete", {}, "name peer, local_as, peer_as and router_id");
+  if (!communities.empty()) c.bgp_options.communities.clear();
+  for (const std::string& community_text : communities) {
+    TRY(const uint32_t community, parse_community(community_text));
+    c.bgp_options.communities.push_back(community);
+  }
   for (const std::string& form : c.export_forms) {
     if (const auto wish = parse_export_wish(form); !wish.ok()) return wish.error().at("[export] forms");
   }
@@ -264,6 +304,7 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   absolute(c.token_file);
   absolute(c.rpz_key_file);
   absolute(c.rpz_options.file);
+  absolute(c.bgp_password_file);
   absolute(c.export_dir);
   absolute(c.export_cert);
   absolute(c.export_key);
@@ -310,7 +351,8 @@ refresh = "PT5S"                # state of agreements
 # What is already recorded: Zeek (TSV, JSON), Suricata EVE, query logs of BIND and Unbound, other JSON lines, plain text.
 #[logs]
 #files = ["/var/log/zeek/dns.log", "/var/log/suricata/eve.json"]     # followed over rotation and restarts
-#listen = ["udp:127.0.0.1:5514", "tcp:127.0.0.1:5514", "unix:/run/entente/log.sock"]   # syslog, lines; NetFlow, IPFIX over UDP
+#listen = ["udp:127.0.0.1:5514", "tcp:127.0.0.1:5514", "unix:/run/entente/log.sock",   # syslog, lines; NetFlow, IPFIX over UDP
+#          "dnstap:/run/entente/dnstap.sock"]   # BIND, Unbound and others; also dnstap:ADDRESS:PORT
 #from = ["10.20.0.0/16"]         # who may send; empty: this machine only. Datagrams can be forged: give them a network of their own
 
 # Names are blocked at resolvers, which hold the zone as secondaries of this sensor. Without this table a name blocks only
@@ -335,6 +377,19 @@ refresh = "PT5S"                # state of agreements
 #key = ""
 #token_file = "export.token"        # a bearer token, or the password of any user; one line, not readable by others
 #with_counting = false              # csv and zeek also with what is only counted
+
+# Routers drop what a person lets them have, lease by lease (entente lease announce), by a session with one BGP neighbour.
+#[bgp]
+#peer = "192.0.2.1:179"
+#local_as = 64512
+#peer_as = 64513
+#router_id = "192.0.2.9"
+#source = ""                     # address to connect from
+#password_file = ""              # TCP MD5, one line, not readable by others
+#communities = ["blackhole", "no-export"]   # also AS:NUMBER
+#next_hop4 = "192.0.2.1"         # what routers send nowhere
+#next_hop6 = "100::1"
+#max_rules = 100                 # a route is one, a flow specification two: tables of routers are small
 
 [guard]
 allow_lists = []                # files: one address, range or name a line, or MISP warning lists

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "enforce/bgp.h"
 #include "enforce/guard.h"
 #include "enforce/rpz.h"
 #include "sensor/trials.h"
@@ -47,6 +48,10 @@ struct SensorConfig {
   std::vector<std::string> export_forms;  // exports.h, parse_export_wish; empty: none
   std::string export_dir, export_listen, export_cert, export_key, export_token_file;
   bool export_counting = false;
+  // [bgp]
+  bool bgp = false;  // the table is there
+  enforce::BgpOptions bgp_options;
+  std::string bgp_password_file;
   // [guard]
   enforce::GuardConfig guard;                  // mode: monitor unless the file says block
   std::vector<std::string> allow_lists;        // files: plain or MISP warning lists

@@ -109,6 +109,7 @@ Status Core::start() {
 void Core::tick() {
   const Lock lock(mutex_);
   const Time now = clock_.now();
+  notice_clock(now);
   const std::vector<Lease> over = book_->expire(now);
   ended(over);
   if (now.us - last_contact_.us <= config_.ttl_us) {
@@ -128,7 +129,8 @@ void Core::tick() {
   if (each_second) {
     promote_due(now);
     renew(now);
-    if (auto done = enforcer_.alive(); !done.ok()) say_error("{}: {}", enforcer_.name(), done.error().text());
+    said_(enforcer_.name() + " is kept alive", enforcer_.alive());
+    tell_left_out();
   }
   sightings_.tick(now);
   if (now >= next_hits_) {
@@ -138,10 +140,10 @@ void Core::tick() {
     next_hits_ = now.plus_us(std::max(kSecond, 20 * (clock_.steady_us() - began)));
   }
   apply(now);
-  if (auto done = book_->flush(each_second); !done.ok() && each_second)
-    say_error("lease book: {}", done.error().text());
-  if (each_second) {
-    if (auto done = sightings_.save(); !done.ok()) say_error("sightings: {}", done.error().text());
+  if (const auto done = book_->flush(each_second); each_second) {
+    said_("lease book", done);
+    keep_objects();
+    said_("sightings", sightings_.save());
     save_effect();
     last_sync_ = now;
   }

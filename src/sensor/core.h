@@ -32,6 +32,7 @@
 #include "sensor/instruments.h"
 #include "sensor/intake.h"
 #include "sensor/rollbacks.h"
+#include "sensor/said.h"
 #include "sensor/sightings.h"
 #include "sensor/trials.h"
 #include "sensor/uses.h"
@@ -146,6 +147,8 @@ class Core {
     std::vector<enforce::Prefix> allow;
   };
   [[nodiscard]] std::optional<InForce> in_force(uint64_t known) const;
+  // Of these, by id, the ones that are.
+  [[nodiscard]] std::vector<enforce::Lease> in_force(const std::vector<uint64_t>& ids) const;
 
   // Figures for status.json.
   [[nodiscard]] json::Node status();
@@ -210,6 +213,7 @@ class Core {
   [[nodiscard]] std::optional<stix::Pap> pap_of(const Row& row) const;
   void append_objects(const Source& source, const std::vector<std::string_view>& objects, std::optional<Time> position,
                       Time now);
+  void keep_objects();  // what did not get to the disk
   [[nodiscard]] std::string agreements_path() const { return config_.state_dir + "/agreements.json"; }
   Status load_objects(Time now);
   json::Node control_locked(const json::Value& request, Time now);
@@ -306,6 +310,16 @@ class Core {
   uint64_t detections_ = 0, indicators_taken_ = 0, unusable_ = 0, revoked_ = 0, objects_bad_ = 0;
   Time last_contact_{0}, last_sync_{0}, retry_enforcer_{0}, next_hits_{0};
   std::string enforcer_error_, names_error_;
+  Said said_;  // of the disk and of what is done each second
+  std::string unkept_objects_;
+  bool objects_torn_ = false;  // the file may end inside a line
+  bool objects_given_up_ = false;
+  Time wall_{0};        // at the last tick, with
+  int64_t steady_ = 0;  // the clock that nobody sets
+  uint64_t clock_jumps_ = 0;
+  void notice_clock(Time now);
+  size_t left_out_ = 0;  // leases for which the enforcer has no room
+  void tell_left_out();
   bool allow_changed_ = false, started_ = false, instruments_known_ = false;
 };
 

@@ -208,6 +208,9 @@ json::Node Core::status() {
       .set("enforcer", enforcer_.name());
   n.set("enforcer_detail", enforcer_.detail());
   if (names_enforcer_ != nullptr) n.set("names_enforcer", names_enforcer_->name()).set("names_error", names_error_);
+  json::Node wrong = json::Node::object();
+  for (const auto& [what, why] : said_.wrong()) wrong.set(what, why);
+  n.set("wrong", std::move(wrong)).set("clock_jumps", clock_jumps_);
   n.set("enforcer_error", enforcer_error_).set("last_contact", to_text(last_contact_));
   n.set("indicators", live_.size())
       .set("taken", indicators_taken_)

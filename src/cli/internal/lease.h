@@ -13,7 +13,7 @@ namespace entente::cli {
 
 struct LeaseOptions {
   std::string state;
-  std::string lease, indicator, target, partner, agreement, since, until, reason, rollback, batch, trial, drop;
+  std::string lease, indicator, target, partner, agreement, since, until, reason, rollback, batch, trial, drop, as;
   bool all = false, yes = false, back = false;
 };
 
