@@ -62,7 +62,7 @@ token_file = "sensor.token"
 mode = "block"
 enforcer = "none"
 state_dir = "state"
-refresh = "PT0.5S"
+refresh = "PT1S"
 
 [logs]
 files = ["{self.log}"]
