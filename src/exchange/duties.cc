@@ -43,7 +43,7 @@ ClaimSaid claim_said(std::string_view raw) {
     out.id = json::find_string(doc->root(), "id").value_or("");
     out.claims = json::find_string(member.value, "claim").value_or("") == "false-positive";
     out.answer = json::find_string(member.value, "answer").value_or("");
-    out.to = json::find_string(member.value, "to").value_or("");
+    out.to = json::find_string(member.value, "answers").value_or("");
     out.claimant = json::find_string(member.value, "claimant").value_or("");
     out.originator = json::find_string(member.value, "originator").value_or("");
   }
