@@ -204,7 +204,17 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   Reader guard(file, "guard");
   guard.texts("allow_lists", c.allow_lists);
   guard.texts("protected", c.protected_targets);
+  guard.texts("service_registers", c.service_registers);
   guard.flag("protect_surroundings", c.protect_surroundings);
+  guard.number("clients_per_target", c.guard.clients_per_target, 0, 1'000'000);
+  guard.number("clients_days", c.clients_days, 0, 365);
+  guard.duration("shadow_first", c.trials.first_us, 0);
+  std::string promote = "rule";
+  guard.text("shadow_promote", promote);
+  guard.number("shadow_clients", c.trials.clients, 0, 1'000'000);
+  guard.number("shadow_flows", c.trials.flows, 0, 1'000'000'000);
+  guard.number("harm_signals", c.harm_signals, 1, 1'000'000);
+  guard.number("harm_clients", c.harm_clients, 0, 1'000'000);
   guard.number("min_prefix4", c.guard.min_bits4, 8, 32);
   guard.number("min_prefix6", c.guard.min_bits6, 16, 128);
   guard.number("min_confidence", c.guard.min_confidence, 0, 100);
@@ -224,6 +234,8 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   sightings.text("tlp", c.sighting_tlp);
   sightings.text("created_by", c.created_by);
   sightings.number("queue", c.sighting_queue, 1, 10'000'000);
+  sightings.duration("round_time", c.sighting_grain_us, 0);
+  sightings.number("count_digits", c.sighting_digits, 0, 9);
   sightings.finish(error);
 
   Reader history(file, "history");
@@ -246,6 +258,8 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
     return invalid("[sensor] enforcer = \"" + c.enforcer + "\" needs interfaces");
   if (at_stop != "keep" && at_stop != "clear") return invalid("[sensor] at_stop must be keep or clear");
   c.clear_at_stop = at_stop == "clear";
+  if (promote != "rule" && promote != "person") return invalid("[guard] shadow_promote must be rule or person");
+  c.trials.by_rule = promote == "rule";
   if (c.state_dir.empty())
     return invalid("[sensor] state_dir is missing", {}, "name a folder for what the sensor has to remember");
   if (c.url.empty()) return invalid("[node] url is missing");
@@ -297,6 +311,7 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   absolute(c.export_token_file);
   absolute(c.state_dir);
   for (std::string& path : c.allow_lists) absolute(path);
+  for (std::string& path : c.service_registers) absolute(path);
   for (std::string& path : c.log_files) absolute(path);
   return c;
 }
@@ -379,11 +394,20 @@ refresh = "PT5S"                # state of agreements
 [guard]
 allow_lists = []                # files: one address, range or name a line, or MISP warning lists
 protected = []                  # own and partners' addresses and names
+service_registers = []          # files: critical services and what they depend on (docs/format/service-register.md)
 protect_surroundings = true     # this machine's addresses, gateways and resolvers
 min_prefix4 = 24                # nothing wider is blocked
 min_prefix6 = 48
 min_confidence = 0              # beside what the agreement demands
 names_per_address = 10          # above: a person decides
+clients_per_target = 50         # used by more clients than this in the last days: a person decides
+clients_days = 7
+shadow_first = "PT0S"           # a new partner, or a new kind of target of it, only counts so long; "P1D" is wise
+shadow_promote = "rule"         # rule: then it blocks, if it met nothing protected and few clients | person
+shadow_clients = 50             # it would have stopped more than this: a person decides
+shadow_flows = 0                # and it must have met so many flows
+harm_signals = 3                # so many leases of one batch that did harm lift the whole batch (of a small one: a tenth)
+harm_clients = 50               # more clients stopped by one lease, and four times those known before: harm
 leases_per_minute = 2000        # above: a person decides
 leases_per_partner_hour = 5000
 max_leases = 100000
@@ -397,6 +421,8 @@ interval = "PT1M"
 tlp = "amber"                   # or "same" as the indicator
 created_by = ""                 # identity--…
 queue = 10000
+round_time = "PT0S"             # times are rounded down to this: "PT1H" gives the hour only
+count_digits = 0                # counts are rounded down to so many digits: 1 makes 300 of 347; 0 = exact
 
 [history]
 keep = "P30D"                   # what was seen, for indicators that come later; "PT0S": nothing is kept

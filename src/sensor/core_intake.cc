@@ -121,7 +121,8 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
     }
   }
   const Time first_arrived = same_pattern ? row.arrived : arrived;
-  row = Row{source, std::move(in), first_arrived, false};
+  const std::string batch = same_pattern ? row.batch : batch_of(sources_[source].partner, arrived);
+  row = Row{source, std::move(in), first_arrived, batch, false};
   ReceivedIndicator& i = row.indicator;
   if (i.revoked) {
     ++revoked_;

@@ -13,6 +13,7 @@
 #include "enforce/both.h"
 #include "enforce/nft.h"
 #include "enforce/self.h"
+#include "enforce/service_register.h"
 #include "enforce/xdp.h"
 #include "packet/capture.h"
 #include "sensor/announcements.h"
@@ -56,6 +57,16 @@ Result<enforce::ProtectedList> protected_list(const SensorConfig& config, Files&
     for (const enforce::Surrounding& s : enforce::surroundings(files)) lists.add_prefix(s.prefix, s.what, true);
   }
   return lists;
+}
+
+Result<enforce::ProtectedList> needed_list(const SensorConfig& config, Files& files, enforce::ProtectedList& lists) {
+  enforce::ProtectedList needed;
+  for (const std::string& path : config.service_registers) {
+    TRY(const auto loaded, enforce::add_register_file(files, path, lists, needed));
+    say_info("{}: {} services, {} targets protected, {} dependences watched", path, loaded.services, loaded.targets,
+             loaded.dependences);
+  }
+  return needed;
 }
 
 Result<std::unique_ptr<enforce::Enforcer>> make_enforcer(const SensorConfig& config) {
@@ -202,6 +213,7 @@ struct Sensor::State {
     while (!stopping) {
       lock.unlock();
       core->tick();
+      core->save_uses();
       if (clock->steady_us() >= next_status) {
         write_status();
         next_status = clock->steady_us() + 1'000'000;
@@ -279,6 +291,7 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
   CHECK_OK(s.posix_files.make_dirs(config.state_dir));  // the socket stands there too
   TRY(const std::string token, read_token(*s.files, config.token_file));
   TRY(enforce::ProtectedList lists, protected_list(config, *s.files));
+  TRY(enforce::ProtectedList needed, needed_list(config, *s.files, lists));
   if (parts.enforcer != nullptr) {
     s.enforcer = std::move(parts.enforcer);
   } else {
@@ -302,6 +315,7 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
       }));
   s.events = std::make_unique<EventLog>(*s.files, config.state_dir + "/events.jsonl");
   auto core = std::make_unique<Core>(config, *s.files, *s.clock, *s.enforcer, std::move(lists), *s.events);
+  core->use_register(std::move(needed));
   if (config.history_us > 0) {
     detect::HistoryOptions options;
     options.keep_us = config.history_us;
