@@ -261,6 +261,7 @@ token_file = "{tmp}/export.token"
                     if hashlib.sha256(written).hexdigest() != f["sha256"] or (served != written and e["form"] != "nft"):
                         return f["name"]
 
+        check("the group may read them, others not", (folder.stat().st_mode & 0o777, (folder / "leases.csv").stat().st_mode & 0o777) == (0o750, 0o640), oct(folder.stat().st_mode))
         check("every file is served, written and in the manifest alike", within(5, lambda: unlike() is None), unlike())
         suricata(folder, {"evil.example"}, {f"198.51.100.{i}/32" for i in range(1, 6)}, set())
         read = subprocess.run(["nft", "-f", folder / "entente.nft"], capture_output=True, text=True)
