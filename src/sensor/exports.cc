@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/crypto.h"
@@ -361,7 +362,8 @@ Result<std::unique_ptr<Exports>> Exports::start(ExportsOptions options, std::str
     (void)::chmod(s.options.dir.c_str(), 0750);
   }
   s.look();  // so that nobody who asks finds nothing
-  if (!s.trouble.empty())
+  // A disk that is full is no reason not to start: what is served goes on, and the files come when there is room.
+  if (!s.trouble.empty() && ::access(s.options.dir.c_str(), W_OK) != 0)
     return make_error(ErrorKind::kIo, "the exports cannot be written: " + s.trouble, s.options.dir,
                       "see that the sensor may write there");
   if (!s.options.listen.empty()) {
