@@ -104,8 +104,8 @@ void Core::save_effect() {
   if (now < next_effect_ && now.us > next_effect_.us - 2 * kSaveEffectUs) return;
   next_effect_ = now.plus_us(kSaveEffectUs);
   if (effect_.leases() > 20'000) effect_.forget([&](uint64_t id) { return book_->find(id) != nullptr; });
-  if (auto done = effect_.save(); !done.ok()) say_error("what leases stopped cannot be kept: {}", done.error().text());
-  if (auto done = trials_.save(); !done.ok()) say_error("shadow runs cannot be kept: {}", done.error().text());
+  said_("what leases stopped", effect_.save());
+  said_("shadow runs", trials_.save());
 }
 
 void Core::save_uses() {
