@@ -38,11 +38,12 @@ std::string ReleaseCount::text() const {
   return json::write(saved);
 }
 
-Releaser::Releaser(Context& context, Instruments& instruments, Evidence& evidence,
+Releaser::Releaser(Context& context, Instruments& instruments, Evidence& evidence, const ConsentDesk& consents,
                    std::function<void(const Uuid&)> notify, Obstacle obstacle)
     : cx_(context),
       instruments_(instruments),
       evidence_(evidence),
+      desk_(consents),
       notify_(std::move(notify)),
       obstacle_(std::move(obstacle)),
       my_identity_(identity_id(context.config.party)) {
@@ -122,6 +123,7 @@ Result<bool> Releaser::step() {
   for (const auto& s : states) all.push_back(*s);
   const std::string& me = cx_.config.party;
   holds_ = holds();
+  consents_ = desk_.consents();
   for (const auto& s : states) {
     if (s->document->party(me) == nullptr) continue;
     for (const auto& partner : s->document->parties) {
@@ -130,24 +132,32 @@ Result<bool> Releaser::step() {
         if (!s->recallable(me, partner.party)) continue;
         TRY(const bool own, recalls(*s, partner.party, inbox(me), "inbox"));
         TRY(const bool seen, recalls(*s, partner.party, sightings(me), "sightings"));
-        any = any || own || seen;
+        TRY(const bool taken_back, recheck(*s, all, partner.party));
+        any = any || own || seen || taken_back;
+        for (const auto& [giver, other] : givers(states, partner.party)) {
+          TRY(const bool onward, recalls(*s, partner.party, received(other->agreement_id, giver, me),
+                                         "from " + giver + " " + other->agreement_id));
+          any = any || onward;
+        }
         continue;
       }
       TRY(const bool own, batch(*s, all, partner.party, inbox(me), "inbox", me));
       TRY(const bool seen, batch(*s, all, partner.party, sightings(me), "sightings", me));
       any = any || own || seen;
+      TRY(const bool taken_back, recheck(*s, all, partner.party));
+      any = any || taken_back;
       if (!own && !seen) {
         TRY(const bool anew, reconsider(*s, all, partner.party));
         any = any || anew;
       }
       // What others gave us goes on only with their consent; the decision says so object by object.
-      for (const auto& other : states) {
-        for (const auto& giver : other->document->parties) {
-          if (giver.party == me || giver.party == partner.party) continue;
-          TRY(const bool onward, batch(*s, all, partner.party, received(other->agreement_id, giver.party, me),
-                                       "from " + giver.party + " " + other->agreement_id, giver.party));
-          any = any || onward;
-        }
+      for (const auto& [giver, other] : givers(states, partner.party)) {
+        const Uuid source = received(other->agreement_id, giver, me);
+        const std::string source_name = "from " + giver + " " + other->agreement_id;
+        // Both agreements must allow it; a recall always goes.
+        TRY(const bool onward, other->live(giver, me) ? batch(*s, all, partner.party, source, source_name, giver)
+                                                      : recalls(*s, partner.party, source, source_name));
+        any = any || onward;
       }
     }
   }
@@ -172,6 +182,19 @@ Result<std::vector<Planned>> Releaser::plan(const std::vector<std::string_view>&
     agreement::GraphObject o;
     o.originator = cx_.config.party;
     o.committed = cx_.clock.now();
+    // What a partner gave us is the partner's, whoever hands the file in.
+    TRY(const auto held, cx_.store.find(row.id));
+    const bool own = std::ranges::any_of(held, [&](const store::Row& r) {
+      return r.collection == inbox(cx_.config.party) || r.collection == sightings(cx_.config.party);
+    });
+    for (const auto& r : held) {
+      const RowMeta meta = RowMeta::parse(r.meta);
+      if (own || meta.agreement.empty() || r.collection != received(meta.agreement, meta.by, cx_.config.party))
+        continue;
+      o.originator = graph.texts.emplace_back(meta.by);
+      o.received_under = graph.texts.emplace_back(meta.agreement);
+      o.inherited = stix::parse_tlp(meta.tlp).value_or(stix::Tlp::kRed);
+    }
     graph.add(std::move(row), std::string(raw), o);
     graph.note_references(doc.root());
     ++i;
@@ -181,6 +204,8 @@ Result<std::vector<Planned>> Releaser::plan(const std::vector<std::string_view>&
   agreement::Inputs in = inputs(to, all);
   const auto held = holds();
   in.holds = held;
+  const auto consents = desk_.consents();
+  in.consents = consents;
   std::vector<agreement::Decision> decisions = agreement::decide(graph.objects, in);
   std::vector<Planned> out;
   for (size_t k = 0; k < candidates; ++k)

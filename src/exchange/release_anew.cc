@@ -53,6 +53,7 @@ std::string Releaser::fingerprint(const agreement::State& state, const std::stri
     all += '\n';
   }
   for (const auto& h : holds_) all += fmt::format("{} {}\n", h.object_id, h.reason);
+  all += consents_print(to);
   for (const auto& a : approved(cx_, to)) all += a + '\n';
   return sha256_hex(all);
 }
@@ -75,21 +76,17 @@ Result<bool> Releaser::reconsider(const agreement::State& state, const std::vect
     TRY(const auto withheld, cx_.store.all(kWithheldSpace, prefix));
     for (const auto& [key, value] : withheld)
       if (whole || hangs_on_others(value)) a.todo.emplace_back(key.substr(prefix.size()), value);
+    if (whole) CHECK_OK(add_consented(state, to, a.todo));
     a.last = a.todo.size();
     if (a.todo.empty()) return false;
   }
   // The next ones of one source.
-  const std::string& me = cx_.config.party;
   const std::string name = source_of(a.todo.back().second);
-  Source source{name, me};
-  Uuid collection = name == "sightings" ? sightings(me) : inbox(me);
-  if (name.starts_with("from ") && name.size() > 8) {
-    source.originator = name.substr(5, 2);
-    collection = received(name.substr(8), source.originator, me);
-  }
+  const Origin origin = origin_of(name);
+  const Source source{name, origin.originator, false};
   std::vector<store::Row> rows;
   while (!a.todo.empty() && rows.size() < cx_.config.release_batch && source_of(a.todo.back().second) == name) {
-    TRY(std::vector<store::Row> found, cx_.store.find(collection, a.todo.back().first));
+    TRY(std::vector<store::Row> found, cx_.store.find(origin.collection, a.todo.back().first));
     a.todo.pop_back();
     if (found.empty()) continue;
     rows.push_back(*std::ranges::max_element(found, {}, &store::Row::version_time));

@@ -57,6 +57,17 @@ std::string Releaser::sent_id(const agreement::State& state, const std::string& 
   return as.ok() ? *as : id;
 }
 
+namespace {
+
+// What a withdrawn or expired consent leaves behind.
+bool is_consent_code(std::string_view code) {
+  return code == "ORIGINATOR_CONSENT" || code == "CONSENT_EXPIRED" || code == "DERIVED_FROM_CONTROLLED";
+}
+bool lacks_consent(const std::set<std::string_view>& codes) { return std::ranges::any_of(codes, is_consent_code); }
+bool only_consent(const std::set<std::string_view>& codes) { return std::ranges::all_of(codes, is_consent_code); }
+
+}  // namespace
+
 class Releaser::Batch {
  public:
   Batch(Releaser& releaser, const agreement::State& state, const std::string& to, const Source& source, bool again)
@@ -92,7 +103,8 @@ class Releaser::Batch {
   }
   Result<bool> told_as_revoked(size_t i) const;
   Status withhold(size_t i);
-  Status withdraw(size_t i);
+  Status withdraw(size_t i, const std::set<std::string_view>& codes);
+  [[nodiscard]] std::string source_name(size_t i) const;
   Status record();
 
   Releaser& r_;
@@ -139,6 +151,9 @@ Status Releaser::Batch::decide(std::vector<store::Row> rows, const std::vector<a
   CHECK_OK(graph_.complete(cx_, to_, state_.agreement_id));
   agreement::Inputs in = r_.inputs(to_, all);
   in.holds = r_.holds_;
+  // New release needs the agreement that the object came under as well; what went stays while the consent stands.
+  const std::vector<agreement::Consent> usable = source_.sent ? r_.consents_ : r_.live_consents();
+  in.consents = usable;
   decisions_ = agreement::decide(graph_.objects, in);
   return {};
 }
@@ -158,7 +173,7 @@ Result<bool> Releaser::Batch::told_as_revoked(size_t i) const {
 // may share several instruments: an object goes once, by the one that governs it.
 Status Releaser::Batch::choose() {
   std::vector<size_t> stack;
-  for (size_t i = 0; i < candidates_; ++i) {
+  for (size_t i = 0; i < candidates_ && !source_.sent; ++i) {
     if (!goes(i) || decisions_[i].agreement != state_.agreement_id) continue;
     if (again_ || graph_.rows[i].revoked) {
       TRY(const bool told, told_as_revoked(i));
@@ -239,10 +254,11 @@ Status Releaser::Batch::withhold(size_t i) {
   const auto indexed = cx_.store.get(kWithheldSpace, index_key);
   std::set<std::string_view> codes;
   for (const auto& r : d.reasons) codes.insert(r.code);
+  if (source_.sent && !lacks_consent(codes)) return {};  // other reasons take nothing back by themselves
   const std::string entry_text = fmt::format("{}\n{}\n{}", row.version, source_.name, fmt::join(codes, " "));
   if (indexed.ok() && *indexed == entry_text) return {};  // as it was
-  // What a third party controls is lifted by its consent alone, which no act carries yet: to decide all that partners
-  // gave anew each hour would be for nothing.
+  // What a third party controls is lifted by its consent alone, which names it (add_consented): to decide all that
+  // partners gave anew each hour would be for nothing.
   if (!codes.contains("ORIGINATOR_CONSENT"))
     tx_->change.set(kWithheldSpace, index_key, entry_text);
   else if (indexed.ok())
@@ -264,22 +280,38 @@ Status Releaser::Batch::withhold(size_t i) {
   private_list_.push(std::move(entry));
   // What only waits for people takes nothing back: the version that went before was approved.
   if (codes.size() == 1 && codes.contains("REVIEW_REQUIRED")) return {};
-  return withdraw(i);
+  return withdraw(i, codes);
 }
 
 // A newer version that may not go, of something that went before: the recipient gets a tombstone (recall rule,
 // release.md §3 step 12).
-Status Releaser::Batch::withdraw(size_t i) {
+Status Releaser::Batch::withdraw(size_t i, const std::set<std::string_view>& codes) {
   const std::string known_as = r_.sent_id(state_, to_, graph_.rows[i].id);
   TRY(const std::vector<store::Row> before, cx_.store.find(target_, known_as));
   if (before.empty() || before.back().revoked) return {};
-  Sent s{i, agreement::tombstone(graph_.objects[i].raw, known_as, graph_.rows[i].version), {}, {}};
+  // A version that nobody consented to takes nothing back either, while the consent to the one before it stands.
+  if (!source_.sent && only_consent(codes) && !graph_.rows[i].revoked &&
+      r_.consented(source_.originator, to_, before.back()))
+    return {};
+  std::string version = graph_.rows[i].version;
+  if (source_.sent) {  // the very version that went is taken back: its tombstone has to be newer
+    tx_->change.erase(internal::kOnwardSpace, count_key(state_.agreement_id, to_) + " " + graph_.rows[i].id);
+    version = to_text(std::max(manifest_.at, before.back().version_time.cut().plus_us(1000)));
+  }
+  Sent s{i, agreement::tombstone(graph_.objects[i].raw, known_as, version), {}, {}};
   CHECK_OK(s.doc.parse(s.tombstone));
   TRY(s.summary, stix::summarize(s.doc.root()));
   manifest_.objects.push_back(listed_tombstone(s.summary.id, s.summary.version, s.tombstone));
   sent_.push_back(std::move(s));
   ++delta_.reasons["RECALL_TOMBSTONE"];
   return {};
+}
+
+// Where an object that goes was read.
+std::string Releaser::Batch::source_name(size_t i) const {
+  if (i < candidates_) return source_.name;
+  if (graph_.rows[i].collection == inbox(cx_.config.party)) return "inbox";
+  return fmt::format("from {} {}", graph_.objects[i].originator, graph_.objects[i].received_under);
 }
 
 Status Releaser::Batch::write() {
@@ -303,7 +335,10 @@ Status Releaser::Batch::write() {
     } else {
       tx_->change.share(target_, row, meta.text());
     }
-    if (!meta.original.empty()) tx_->change.set("sent-as", count_key(state_.agreement_id, to_) + " " + row.id, l.id);
+    const std::string key = count_key(state_.agreement_id, to_) + " " + row.id;
+    if (!meta.original.empty()) tx_->change.set("sent-as", key, l.id);
+    if (s.tombstone.empty() && r_.hangs_on_consent(graph_.objects[s.index], to_, row.id))
+      tx_->change.set(internal::kOnwardSpace, key, fmt::format("{}\n{}", row.version, source_name(s.index)));
   }
   return private_list_.list().empty() ? Status() : record();
 }

@@ -8,6 +8,17 @@
 
 namespace entente::agreement::internal {
 
+namespace {
+
+bool has_purpose(const Document& doc, const std::string& purpose) {
+  const json::Node* scope = doc.node.find("scope");
+  const json::Node* list = scope == nullptr ? nullptr : scope->find("purposes");
+  return list != nullptr && list->is_array() &&
+         std::ranges::any_of(list->list(), [&](const json::Node& p) { return p.is_string() && p.string() == purpose; });
+}
+
+}  // namespace
+
 Bars::Bars(const Scene& scene) : scene_(scene) {
   for (const Hold& h : scene_.in.holds) holds_.emplace(h.object_id, &h);
 }
@@ -53,7 +64,8 @@ void Bars::originator(size_t i, std::vector<Reason>& out) const {
     if (!o.received_under.empty() && s.document && s.agreement_id == o.received_under) inbound = &s;
   Reason r{"ORIGINATOR_CONSENT", inbound ? inbound->document->agreement_id : std::string(),
            inbound ? inbound->document->hash : std::string(), inbound ? inbound->document->onward_art : std::string(),
-           fmt::format("ask {} for consent to onward release of this version", o.originator)};
+           fmt::format("ask {} for consent to onward release of this version: entente consent ask {} --to {}",
+                       o.originator, printable(scene_.facts[i].id), scene_.in.recipient)};
   if (inbound != nullptr && inbound->document->onward_rule == "never") {
     r.note = "the agreement under which it was received allows no onward release";
     out.push_back(std::move(r));
@@ -63,9 +75,21 @@ void Bars::originator(size_t i, std::vector<Reason>& out) const {
   if (scene_.labels.consent(i, &expired) != nullptr) return;
   if (expired) {
     r.code = "CONSENT_EXPIRED";
-    r.note = fmt::format("the consent of {} has expired: ask for a new one", o.originator);
+    r.note = fmt::format("the consent of {} has expired: ask for a new one: entente consent ask {} --to {}",
+                         o.originator, printable(scene_.facts[i].id), scene_.in.recipient);
   }
   out.push_back(std::move(r));
+}
+
+// A consent may be for one purpose, which the instrument that governs the release has to have.
+std::optional<Reason> Bars::consented_purpose(size_t i, const Rule& rule) const {
+  const GraphObject& o = scene_.graph[i];
+  if (o.originator == scene_.in.me || o.originator == scene_.in.recipient) return std::nullopt;
+  const Consent* c = scene_.labels.consent(i);
+  if (c == nullptr || c->purpose.empty() || has_purpose(*rule.doc, c->purpose)) return std::nullopt;
+  return reason("PURPOSE", rule,
+                fmt::format("{} consented for \"{}\", which is no purpose of this agreement: ask for another",
+                            o.originator, printable(c->purpose)));
 }
 
 // The operator's own rule: people look first.

@@ -3,6 +3,7 @@
 // first.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -18,6 +19,8 @@ class Bars {
   void forbids(size_t i, std::vector<Reason>& out) const;
   void holds(size_t i, std::vector<Reason>& out) const;
   void originator(size_t i, std::vector<Reason>& out) const;
+  // Why the governing rule may not be used for what the originator consented to.
+  [[nodiscard]] std::optional<Reason> consented_purpose(size_t i, const Rule& rule) const;
   void review(size_t i, const Label& label, std::vector<Reason>& out) const;
 
  private:
