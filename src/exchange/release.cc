@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "exchange/admission.h"
 #include "exchange/internal/release_graph.h"
 #include "exchange/names.h"
 #include "exchange/review.h"
