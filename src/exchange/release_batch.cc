@@ -2,6 +2,7 @@
 // from it in one change: objects, manifest, leaf, the private record, the index of what was withheld, the place where
 // we stand.
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -65,6 +66,12 @@ bool is_consent_code(std::string_view code) {
 }
 bool lacks_consent(const std::set<std::string_view>& codes) { return std::ranges::any_of(codes, is_consent_code); }
 bool only_consent(const std::set<std::string_view>& codes) { return std::ranges::all_of(codes, is_consent_code); }
+// What comes with the label of something else.
+bool above_by_origin(const std::set<std::string_view>& codes) {
+  static constexpr std::array<std::string_view, 5> kCodes = {"ABOVE_CEILING", "MARK_UNKNOWN", "AUDIENCE", "PURPOSE",
+                                                             "IEP_CONFLICT"};
+  return std::ranges::any_of(kCodes, [&codes](std::string_view c) { return codes.contains(c); });
+}
 
 }  // namespace
 
@@ -254,7 +261,8 @@ Status Releaser::Batch::withhold(size_t i) {
   const auto indexed = cx_.store.get(kWithheldSpace, index_key);
   std::set<std::string_view> codes;
   for (const auto& r : d.reasons) codes.insert(r.code);
-  if (source_.sent && !lacks_consent(codes)) return {};  // other reasons take nothing back by themselves
+  // Other reasons take nothing back by themselves.
+  if (source_.sent && !lacks_consent(codes) && !(source_.derived && above_by_origin(codes))) return {};
   const std::string entry_text = fmt::format("{}\n{}\n{}", row.version, source_.name, fmt::join(codes, " "));
   if (indexed.ok() && *indexed == entry_text) return {};  // as it was
   // What a third party controls is lifted by its consent alone, which names it (add_consented): to decide all that
@@ -401,6 +409,7 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   if (page.rows.empty()) return false;
   std::string position;
   put_u64(position, static_cast<uint64_t>(page.rows.back().date_added.us));
+  TRY([[maybe_unused]] const bool taken_back, recheck_derived(state, all, to, page.rows));
   return decide_rows(state, all, to, {source_name, originator}, std::move(page.rows), position);
 }
 
