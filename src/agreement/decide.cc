@@ -153,10 +153,7 @@ void Decider::own(size_t i) {
   if (!passed || !d.reasons.empty()) return;
 
   const Rule& rule = *passed->rule;
-  if (auto why = bars_.consented_purpose(i, rule)) {
-    d.reasons.push_back(std::move(*why));
-    return;
-  }
+  if (bars_.purpose(i, rule, d.reasons)) return;
   d.agreement = rule.doc->agreement_id;
   d.agreement_version = rule.doc->hash;
   d.flow = rule.flow->id;

@@ -4,7 +4,6 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
-#include "exchange/admission.h"
 #include "exchange/internal/release_graph.h"
 #include "exchange/names.h"
 #include "exchange/review.h"
@@ -183,19 +182,7 @@ Result<std::vector<Planned>> Releaser::plan(const std::vector<std::string_view>&
     agreement::GraphObject o;
     o.originator = cx_.config.party;
     o.committed = cx_.clock.now();
-    // What a partner gave us is the partner's, whoever hands the file in.
-    TRY(const auto held, cx_.store.find(row.id));
-    const bool own = std::ranges::any_of(held, [&](const store::Row& r) {
-      return r.collection == inbox(cx_.config.party) || r.collection == sightings(cx_.config.party);
-    });
-    for (const auto& r : held) {
-      const RowMeta meta = RowMeta::parse(r.meta);
-      if (own || meta.agreement.empty() || r.collection != received(meta.agreement, meta.by, cx_.config.party))
-        continue;
-      o.originator = graph.texts.emplace_back(meta.by);
-      o.received_under = graph.texts.emplace_back(meta.agreement);
-      o.inherited = stix::parse_tlp(meta.tlp).value_or(stix::Tlp::kRed);
-    }
+    CHECK_OK(whose(row.id, graph.texts, o));
     graph.add(std::move(row), std::string(raw), o);
     graph.note_references(doc.root());
     ++i;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -21,6 +22,9 @@
 #include "json/json.h"
 
 namespace entente::exchange {
+
+// Store space: "AGREEMENT RECIPIENT ID" of what went under a consent -> its version, and the source it came from.
+inline constexpr std::string_view kOnwardSpace = "onward";
 
 struct ReleaseCount {
   uint64_t released = 0, redacted = 0, withheld = 0;
@@ -86,6 +90,8 @@ class Releaser {
     Uuid collection;
   };
   [[nodiscard]] Origin origin_of(std::string_view source_name) const;
+  // Whose an object is that is not in the log: our own, or the partner's that gave us one of this id. Texts are kept.
+  Status whose(const std::string& id, std::deque<std::string>& texts, agreement::GraphObject& o) const;
   [[nodiscard]] bool hangs_on_consent(const agreement::GraphObject& object, const std::string& to,
                                       const std::string& id) const;
   [[nodiscard]] std::vector<std::pair<std::string, std::shared_ptr<const agreement::State>>> givers(

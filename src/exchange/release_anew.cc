@@ -53,8 +53,8 @@ std::string Releaser::fingerprint(const agreement::State& state, const std::stri
     all += '\n';
   }
   for (const auto& h : holds_) all += fmt::format("{} {}\n", h.object_id, h.reason);
-  all += consents_print(to);
   for (const auto& a : approved(cx_, to)) all += a + '\n';
+  all += consents_print(to);
   return sha256_hex(all);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "exchange/admission.h"
+#include "exchange/commits.h"
 #include "exchange/internal/release_graph.h"
 #include "exchange/names.h"
 #include "exchange/release.h"
@@ -22,6 +23,28 @@
 namespace entente::exchange {
 
 using internal::count_key;
+
+namespace {
+
+// What a withdrawn or expired consent leaves behind.
+bool is_consent_code(std::string_view code) {
+  return code == "ORIGINATOR_CONSENT" || code == "CONSENT_EXPIRED" || code == "DERIVED_FROM_CONTROLLED";
+}
+
+// What comes with the label of something else.
+bool above_by_origin(const std::set<std::string_view>& codes) {
+  static constexpr std::array<std::string_view, 5> kCodes = {"ABOVE_CEILING", "MARK_UNKNOWN", "AUDIENCE", "PURPOSE",
+                                                             "IEP_CONFLICT"};
+  return std::ranges::any_of(kCodes, [&codes](std::string_view c) { return codes.contains(c); });
+}
+
+// Nothing keeps it from going but people who have not looked yet.
+bool waits_for_people(const agreement::Decision& d) {
+  return d.verdict == agreement::Verdict::kWithheld && !d.reasons.empty() &&
+         std::ranges::all_of(d.reasons, [](const agreement::Reason& r) { return r.code == "REVIEW_REQUIRED"; });
+}
+
+}  // namespace
 
 Manifest Releaser::begin_manifest(const agreement::State& state, const std::string& to) const {
   Manifest m;
@@ -58,23 +81,6 @@ std::string Releaser::sent_id(const agreement::State& state, const std::string& 
   return as.ok() ? *as : id;
 }
 
-namespace {
-
-// What a withdrawn or expired consent leaves behind.
-bool is_consent_code(std::string_view code) {
-  return code == "ORIGINATOR_CONSENT" || code == "CONSENT_EXPIRED" || code == "DERIVED_FROM_CONTROLLED";
-}
-bool lacks_consent(const std::set<std::string_view>& codes) { return std::ranges::any_of(codes, is_consent_code); }
-bool only_consent(const std::set<std::string_view>& codes) { return std::ranges::all_of(codes, is_consent_code); }
-// What comes with the label of something else.
-bool above_by_origin(const std::set<std::string_view>& codes) {
-  static constexpr std::array<std::string_view, 5> kCodes = {"ABOVE_CEILING", "MARK_UNKNOWN", "AUDIENCE", "PURPOSE",
-                                                             "IEP_CONFLICT"};
-  return std::ranges::any_of(kCodes, [&codes](std::string_view c) { return codes.contains(c); });
-}
-
-}  // namespace
-
 class Releaser::Batch {
  public:
   Batch(Releaser& releaser, const agreement::State& state, const std::string& to, const Source& source, bool again)
@@ -84,7 +90,8 @@ class Releaser::Batch {
         to_(to),
         source_(source),
         again_(again),
-        target_(released(state.agreement_id, cx_.config.party, to)) {}
+        target_(released(state.agreement_id, cx_.config.party, to)),
+        commits_(cx_, state, to) {}
 
   Status decide(std::vector<store::Row> rows, const std::vector<agreement::State>& all);
   Status choose();     // which go, in which order
@@ -108,10 +115,15 @@ class Releaser::Batch {
     return decisions_[i].verdict == agreement::Verdict::kRedacted ? std::string_view(decisions_[i].bytes)
                                                                   : graph_.objects[i].raw;
   }
+  // The name of the source of an object that goes: context may be of another than the batch.
+  [[nodiscard]] std::string came_from(size_t i) const {
+    if (i < candidates_) return source_.name;
+    const agreement::GraphObject& o = graph_.objects[i];
+    return o.originator == cx_.config.party ? "inbox" : fmt::format("from {} {}", o.originator, o.received_under);
+  }
   Result<bool> told_as_revoked(size_t i) const;
   Status withhold(size_t i);
-  Status withdraw(size_t i, const std::set<std::string_view>& codes);
-  [[nodiscard]] std::string source_name(size_t i) const;
+  Status withdraw(size_t i, bool only_consent);
   Status record();
 
   Releaser& r_;
@@ -126,6 +138,7 @@ class Releaser::Batch {
   std::vector<agreement::Decision> decisions_;
   std::vector<size_t> order_;
   std::optional<Evidence::Transaction> tx_;  // from announce() on: it holds the ledgers
+  Commits commits_;
   Manifest manifest_;
   std::vector<Sent> sent_;
   ReleaseCount delta_;
@@ -215,6 +228,14 @@ Status Releaser::Batch::choose() {
 Status Releaser::Batch::announce() {
   tx_.emplace(r_.evidence_.begin());
   manifest_ = r_.begin_manifest(state_, to_);
+  // Where a duty says by when things go, the ledger shows since when they were here (exchange/commits.h).
+  if (!again_) {
+    for (const size_t i : order_)
+      if (i < candidates_) commits_.note(graph_.rows[i], true);
+    for (size_t i = 0; i < candidates_; ++i)
+      if (waits_for_people(decisions_[i])) commits_.note(graph_.rows[i], false);
+    CHECK_OK(commits_.seal(*tx_));
+  }
   for (const size_t i : order_) {
     const auto& d = decisions_[i];
     const bool redacted = d.verdict == agreement::Verdict::kRedacted;
@@ -262,7 +283,8 @@ Status Releaser::Batch::withhold(size_t i) {
   std::set<std::string_view> codes;
   for (const auto& r : d.reasons) codes.insert(r.code);
   // Other reasons take nothing back by themselves.
-  if (source_.sent && !lacks_consent(codes) && !(source_.derived && above_by_origin(codes))) return {};
+  if (source_.sent && std::ranges::none_of(codes, is_consent_code) && !(source_.derived && above_by_origin(codes)))
+    return {};
   const std::string entry_text = fmt::format("{}\n{}\n{}", row.version, source_.name, fmt::join(codes, " "));
   if (indexed.ok() && *indexed == entry_text) return {};  // as it was
   // What a third party controls is lifted by its consent alone, which names it (add_consented): to decide all that
@@ -288,22 +310,21 @@ Status Releaser::Batch::withhold(size_t i) {
   private_list_.push(std::move(entry));
   // What only waits for people takes nothing back: the version that went before was approved.
   if (codes.size() == 1 && codes.contains("REVIEW_REQUIRED")) return {};
-  return withdraw(i, codes);
+  return withdraw(i, std::ranges::all_of(codes, is_consent_code));
 }
 
 // A newer version that may not go, of something that went before: the recipient gets a tombstone (recall rule,
 // release.md §3 step 12).
-Status Releaser::Batch::withdraw(size_t i, const std::set<std::string_view>& codes) {
-  const std::string known_as = r_.sent_id(state_, to_, graph_.rows[i].id);
+Status Releaser::Batch::withdraw(size_t i, bool only_consent) {
+  const store::Row& row = graph_.rows[i];
+  const std::string known_as = r_.sent_id(state_, to_, row.id);
   TRY(const std::vector<store::Row> before, cx_.store.find(target_, known_as));
   if (before.empty() || before.back().revoked) return {};
-  // A version that nobody consented to takes nothing back either, while the consent to the one before it stands.
-  if (!source_.sent && only_consent(codes) && !graph_.rows[i].revoked &&
-      r_.consented(source_.originator, to_, before.back()))
-    return {};
-  std::string version = graph_.rows[i].version;
+  // A version that nobody consented to takes nothing back, while the consent to the one before it stands.
+  if (!source_.sent && only_consent && !row.revoked && r_.consented(source_.originator, to_, before.back())) return {};
+  std::string version = row.version;
   if (source_.sent) {  // the very version that went is taken back: its tombstone has to be newer
-    tx_->change.erase(internal::kOnwardSpace, count_key(state_.agreement_id, to_) + " " + graph_.rows[i].id);
+    tx_->change.erase(kOnwardSpace, count_key(state_.agreement_id, to_) + " " + row.id);
     version = to_text(std::max(manifest_.at, before.back().version_time.cut().plus_us(1000)));
   }
   Sent s{i, agreement::tombstone(graph_.objects[i].raw, known_as, version), {}, {}};
@@ -315,14 +336,9 @@ Status Releaser::Batch::withdraw(size_t i, const std::set<std::string_view>& cod
   return {};
 }
 
-// Where an object that goes was read.
-std::string Releaser::Batch::source_name(size_t i) const {
-  if (i < candidates_) return source_.name;
-  if (graph_.rows[i].collection == inbox(cx_.config.party)) return "inbox";
-  return fmt::format("from {} {}", graph_.objects[i].originator, graph_.objects[i].received_under);
-}
-
 Status Releaser::Batch::write() {
+  if (commits_.wanted())
+    for (const Sent& s : sent_) commits_.open(graph_.rows[s.index], s.index < candidates_, manifest_, *tx_);
   if (!manifest_.objects.empty()) CHECK_OK(r_.seal_manifest(manifest_, target_, *tx_));
   RowMeta meta;
   meta.by = cx_.config.party;
@@ -343,10 +359,10 @@ Status Releaser::Batch::write() {
     } else {
       tx_->change.share(target_, row, meta.text());
     }
-    const std::string key = count_key(state_.agreement_id, to_) + " " + row.id;
-    if (!meta.original.empty()) tx_->change.set("sent-as", key, l.id);
+    if (!meta.original.empty()) tx_->change.set("sent-as", count_key(state_.agreement_id, to_) + " " + row.id, l.id);
     if (s.tombstone.empty() && r_.hangs_on_consent(graph_.objects[s.index], to_, row.id))
-      tx_->change.set(internal::kOnwardSpace, key, fmt::format("{}\n{}", row.version, source_name(s.index)));
+      tx_->change.set(kOnwardSpace, count_key(state_.agreement_id, to_) + " " + row.id,
+                      fmt::format("{}\n{}", row.version, came_from(s.index)));
   }
   return private_list_.list().empty() ? Status() : record();
 }

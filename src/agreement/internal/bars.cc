@@ -8,17 +8,6 @@
 
 namespace entente::agreement::internal {
 
-namespace {
-
-bool has_purpose(const Document& doc, const std::string& purpose) {
-  const json::Node* scope = doc.node.find("scope");
-  const json::Node* list = scope == nullptr ? nullptr : scope->find("purposes");
-  return list != nullptr && list->is_array() &&
-         std::ranges::any_of(list->list(), [&](const json::Node& p) { return p.is_string() && p.string() == purpose; });
-}
-
-}  // namespace
-
 Bars::Bars(const Scene& scene) : scene_(scene) {
   for (const Hold& h : scene_.in.holds) holds_.emplace(h.object_id, &h);
 }
@@ -81,15 +70,26 @@ void Bars::originator(size_t i, std::vector<Reason>& out) const {
   out.push_back(std::move(r));
 }
 
-// A consent may be for one purpose, which the instrument that governs the release has to have.
-std::optional<Reason> Bars::consented_purpose(size_t i, const Rule& rule) const {
+namespace {
+
+bool has_purpose(const Document& doc, const std::string& purpose) {
+  const json::Node* scope = doc.node.find("scope");
+  const json::Node* list = scope == nullptr ? nullptr : scope->find("purposes");
+  return list != nullptr && list->is_array() &&
+         std::ranges::any_of(list->list(), [&](const json::Node& p) { return p.is_string() && p.string() == purpose; });
+}
+
+}  // namespace
+
+bool Bars::purpose(size_t i, const Rule& rule, std::vector<Reason>& out) const {
   const GraphObject& o = scene_.graph[i];
-  if (o.originator == scene_.in.me || o.originator == scene_.in.recipient) return std::nullopt;
+  if (o.originator == scene_.in.me || o.originator == scene_.in.recipient) return false;
   const Consent* c = scene_.labels.consent(i);
-  if (c == nullptr || c->purpose.empty() || has_purpose(*rule.doc, c->purpose)) return std::nullopt;
-  return reason("PURPOSE", rule,
-                fmt::format("{} consented for \"{}\", which is no purpose of this agreement: ask for another",
-                            o.originator, printable(c->purpose)));
+  if (c == nullptr || c->purpose.empty() || has_purpose(*rule.doc, c->purpose)) return false;
+  out.push_back(reason("PURPOSE", rule,
+                       fmt::format("{} consented for \"{}\", which is no purpose of this agreement: ask for another",
+                                   o.originator, printable(c->purpose))));
+  return true;
 }
 
 // The operator's own rule: people look first.

@@ -3,7 +3,6 @@
 // first.
 #pragma once
 
-#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -19,8 +18,8 @@ class Bars {
   void forbids(size_t i, std::vector<Reason>& out) const;
   void holds(size_t i, std::vector<Reason>& out) const;
   void originator(size_t i, std::vector<Reason>& out) const;
-  // Why the governing rule may not be used for what the originator consented to.
-  [[nodiscard]] std::optional<Reason> consented_purpose(size_t i, const Rule& rule) const;
+  // A third party consented for a purpose that the governing instrument does not have.
+  bool purpose(size_t i, const Rule& rule, std::vector<Reason>& out) const;
   void review(size_t i, const Label& label, std::vector<Reason>& out) const;
 
  private:

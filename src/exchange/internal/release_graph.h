@@ -16,9 +16,6 @@ namespace entente::exchange::internal {
 
 constexpr size_t kContextMax = 10'000;  // referenced objects looked up for one batch
 
-// "agreement recipient id" of what went under a consent -> its version, and the source it came from.
-inline constexpr std::string_view kOnwardSpace = "onward";
-
 // Key of what is kept by agreement and recipient.
 [[nodiscard]] std::string count_key(std::string_view agreement_id, std::string_view to);
 

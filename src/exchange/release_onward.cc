@@ -1,4 +1,5 @@
-// What a third party gave goes on under its consent, and comes back when the consent holds no longer.
+// What goes on with its originator's consent (agreement/onward.h), and comes back with it: which rows a consent names,
+// and what went under one that holds no longer.
 #include <algorithm>
 #include <iterator>
 #include <set>
@@ -13,23 +14,6 @@
 namespace entente::exchange {
 
 using internal::count_key;
-using internal::kOnwardSpace;
-
-Releaser::Origin Releaser::origin_of(std::string_view name) const {
-  const std::string& me = cx_.config.party;
-  if (!name.starts_with("from ") || name.size() <= 8) return {me, name == "sightings" ? sightings(me) : inbox(me)};
-  const std::string giver(name.substr(5, 2));
-  return {giver, received(name.substr(8), giver, me)};
-}
-
-// Did it go because a third party consented: it is a third party's, or derived from something?
-bool Releaser::hangs_on_consent(const agreement::GraphObject& object, const std::string& to,
-                                const std::string& id) const {
-  if (object.originator != cx_.config.party) return object.originator != to;
-  if (consents_.empty()) return false;
-  const auto origins = cx_.store.all(kOriginSpace, id + " ");
-  return origins.ok() && !origins->empty();
-}
 
 std::string Releaser::consents_print(const std::string& to) const {
   std::string out;
@@ -110,6 +94,22 @@ Result<bool> Releaser::recheck(const agreement::State& state, const std::vector<
   return any;
 }
 
+Releaser::Origin Releaser::origin_of(std::string_view name) const {
+  const std::string& me = cx_.config.party;
+  if (!name.starts_with("from ") || name.size() <= 8) return {me, name == "sightings" ? sightings(me) : inbox(me)};
+  const std::string giver(name.substr(5, 2));
+  return {giver, received(name.substr(8), giver, me)};
+}
+
+// Did it go because a third party consented: it is a third party's, or derived from something?
+bool Releaser::hangs_on_consent(const agreement::GraphObject& object, const std::string& to,
+                                const std::string& id) const {
+  if (object.originator != cx_.config.party) return object.originator != to;
+  if (consents_.empty()) return false;
+  const auto origins = cx_.store.all(kOriginSpace, id + " ");
+  return origins.ok() && !origins->empty();
+}
+
 // Who has given us something, under which agreements.
 std::vector<std::pair<std::string, std::shared_ptr<const agreement::State>>> Releaser::givers(
     const std::vector<std::shared_ptr<const agreement::State>>& states, const std::string& to) const {
@@ -118,6 +118,23 @@ std::vector<std::pair<std::string, std::shared_ptr<const agreement::State>>> Rel
     for (const auto& giver : s->document->parties)
       if (giver.party != cx_.config.party && giver.party != to) out.emplace_back(giver.party, s);
   return out;
+}
+
+// What a partner gave us is the partner's, whoever hands the file in.
+Status Releaser::whose(const std::string& id, std::deque<std::string>& texts, agreement::GraphObject& o) const {
+  const std::string& me = cx_.config.party;
+  TRY(const auto held, cx_.store.find(id));
+  if (std::ranges::any_of(
+          held, [&](const store::Row& r) { return r.collection == inbox(me) || r.collection == sightings(me); }))
+    return {};
+  for (const auto& r : held) {
+    const RowMeta meta = RowMeta::parse(r.meta);
+    if (meta.agreement.empty() || r.collection != received(meta.agreement, meta.by, me)) continue;
+    o.originator = texts.emplace_back(meta.by);
+    o.received_under = texts.emplace_back(meta.agreement);
+    o.inherited = stix::parse_tlp(meta.tlp).value_or(stix::Tlp::kRed);
+  }
+  return {};
 }
 
 }  // namespace entente::exchange
