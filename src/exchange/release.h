@@ -67,6 +67,7 @@ class Releaser {
   struct Source {
     std::string name, originator;
     bool sent = false;
+    bool derived = false;  // with `sent`: of these it has become known since what they are derived from
   };
   Result<bool> decide_rows(const agreement::State& state, const std::vector<agreement::State>& all,
                            const std::string& to, const Source& source, std::vector<store::Row> rows,
@@ -80,6 +81,9 @@ class Releaser {
                        std::vector<std::pair<std::string, std::string>>& todo) const;
   // Takes back what went under a consent that holds no longer; also while the agreement is not live.
   Result<bool> recheck(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to);
+  // Takes back what went and of which the new rows say that it is derived from something stricter.
+  Result<bool> recheck_derived(const agreement::State& state, const std::vector<agreement::State>& all,
+                               const std::string& to, const std::vector<store::Row>& rows);
   // Consents that hold now, and consents of which the agreement that the object came under is live besides.
   struct Origin {
     std::string originator;

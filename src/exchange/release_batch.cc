@@ -2,6 +2,7 @@
 // from it in one change: objects, manifest, leaf, the private record, the index of what was withheld, the place where
 // we stand.
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -28,6 +29,13 @@ namespace {
 // What a withdrawn or expired consent leaves behind.
 bool is_consent_code(std::string_view code) {
   return code == "ORIGINATOR_CONSENT" || code == "CONSENT_EXPIRED" || code == "DERIVED_FROM_CONTROLLED";
+}
+
+// What comes with the label of something else.
+bool above_by_origin(const std::set<std::string_view>& codes) {
+  static constexpr std::array<std::string_view, 5> kCodes = {"ABOVE_CEILING", "MARK_UNKNOWN", "AUDIENCE", "PURPOSE",
+                                                             "IEP_CONFLICT"};
+  return std::ranges::any_of(kCodes, [&codes](std::string_view c) { return codes.contains(c); });
 }
 
 // Nothing keeps it from going but people who have not looked yet.
@@ -274,8 +282,9 @@ Status Releaser::Batch::withhold(size_t i) {
   const auto indexed = cx_.store.get(kWithheldSpace, index_key);
   std::set<std::string_view> codes;
   for (const auto& r : d.reasons) codes.insert(r.code);
-  if (source_.sent && std::ranges::none_of(codes, is_consent_code))
-    return {};  // others take nothing back by themselves
+  // Other reasons take nothing back by themselves.
+  if (source_.sent && std::ranges::none_of(codes, is_consent_code) && !(source_.derived && above_by_origin(codes)))
+    return {};
   const std::string entry_text = fmt::format("{}\n{}\n{}", row.version, source_.name, fmt::join(codes, " "));
   if (indexed.ok() && *indexed == entry_text) return {};  // as it was
   // What a third party controls is lifted by its consent alone, which names it (add_consented): to decide all that
@@ -416,7 +425,8 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   if (page.rows.empty()) return false;
   std::string position;
   put_u64(position, static_cast<uint64_t>(page.rows.back().date_added.us));
-  return decide_rows(state, all, to, {source_name, originator, false}, std::move(page.rows), position);
+  TRY([[maybe_unused]] const bool taken_back, recheck_derived(state, all, to, page.rows));
+  return decide_rows(state, all, to, {source_name, originator}, std::move(page.rows), position);
 }
 
 Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vector<agreement::State>& all,

@@ -106,6 +106,10 @@ Result<Waiting> approve(Context& cx, const Instruments& instruments, Evidence& e
   w.approved_by.push_back(person);
   CHECK_OK(add_record(tx, cx, instruments, w, person, "approve", {}));
   tx.change.set(kApprovalSpace, approval_key(w), fmt::format("{}", fmt::join(w.approved_by, "\n")));
+  // What was said of earlier versions has been used, or will not be: only the newest waits.
+  TRY(const auto said, cx.store.all(kApprovalSpace, fmt::format("{} {} ", w.to, w.id)));
+  for (const auto& [key, names] : said)
+    if (key != approval_key(w)) tx.change.erase(kApprovalSpace, key);
   auto done = std::move(tx).commit();
   if (!done.ok()) return std::move(done).error();
   return w;
