@@ -12,6 +12,7 @@
 #include "detect/internal/facts.h"
 #include "detect/internal/input.h"
 #include "detect/internal/listed.h"
+#include "detect/internal/memory.h"
 #include "detect/internal/tokens.h"
 #include "json/json.h"
 #include "pattern/normal.h"
@@ -36,7 +37,10 @@ Result<std::string> read_all(const std::string& file) {
   TRY(const auto input, Input::open(file));
   std::string text;
   std::error_code unknown;
-  if (const auto size = std::filesystem::file_size(file, unknown); !unknown && size <= kMaxFile) text.reserve(size);
+  if (const auto size = std::filesystem::file_size(file, unknown); !unknown && size <= kMaxFile) {
+    text.reserve(size);
+    advise_huge(text.data(), size);
+  }
   while (true) {
     TRY(const auto piece, input->read());
     if (piece.empty()) break;

@@ -108,6 +108,7 @@ class TableBuilder {
   // Room for about so many keys in so many octets of values.
   void reserve(size_t keys, size_t octets) {
     pending_.reserve(keys);
+    advise_huge(pending_.data(), keys * sizeof(Pending));
     entries_.reserve(octets);
   }
   void begin_row() { entries_.begin_row(); }
