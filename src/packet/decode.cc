@@ -103,7 +103,7 @@ struct Decoder::State {
     if (!fragments.add(ip, packet.time, datagram, protocol)) return false;
     ++datagrams_seen;
     ++counters.reassembled;
-    ip.fragment = false;
+    ip.fragment = ip.cut = false;
     ip.payload = datagram;
     ip.flow.protocol = protocol;
     // An IPv6 datagram may begin with further extension headers. Another fragment header among them is an attack.
@@ -178,13 +178,12 @@ struct Decoder::State {
     ++counters.quic;
     const Stream* stream = quic_streams.find(flow);
     if (stream == nullptr) return true;  // an acknowledgement
-    const ClientHello hello = read_client_hello_message(stream->contiguous());
+    ClientHello hello = read_client_hello_message(stream->contiguous());
     if (hello.look == Look::kNeedMore && fits) return true;
-    if (hello.look == Look::kFound || hello.look == Look::kFoundEmpty) ++counters.tls_hello;
-    if (hello.look == Look::kFoundEmpty) ++counters.tls_no_sni;
+    hello.hello.quic = true;
+    if (hello.look == Look::kFound || hello.look == Look::kFoundEmpty) client_hello(packet, flow, hello.hello);
     if (hello.look == Look::kMalformed || hello.look == Look::kNotThis) ++counters.tls_malformed;
     if (hello.look == Look::kNeedMore) ++counters.streams_abandoned;
-    if (hello.look == Look::kFound) sink.on_sni(packet, flow, hello.server_name);
     quic_streams.close(flow);
     return true;
   }
@@ -282,6 +281,16 @@ struct Decoder::State {
     return used;
   }
 
+  void client_hello(const Packet& packet, const Flow& flow, const TlsHello& hello) {
+    ++counters.tls_hello;
+    if (hello.server_name.empty()) {
+      ++counters.tls_no_sni;
+    } else {
+      sink.on_sni(packet, flow, hello.server_name);
+    }
+    sink.on_tls(packet, flow, hello);
+  }
+
   // True if it is decided (delivered, or nothing that is read here); false if more octets are needed.
   bool application(const Packet& packet, const Flow& flow, std::string_view bytes) {
     const ClientHello hello = read_client_hello(bytes, scratch);
@@ -289,12 +298,8 @@ struct Decoder::State {
       case Look::kNeedMore:
         return false;
       case Look::kFound:
-        ++counters.tls_hello;
-        sink.on_sni(packet, flow, hello.server_name);
-        return true;
       case Look::kFoundEmpty:
-        ++counters.tls_hello;
-        ++counters.tls_no_sni;
+        client_hello(packet, flow, hello.hello);
         return true;
       case Look::kMalformed:
         ++counters.tls_malformed;

@@ -31,6 +31,7 @@ IpLook read_v4(std::string_view b, IpPacket& out) {
   out.more = (fragment & 0x2000) != 0;
   out.fragment = out.more || out.offset != 0;
   out.id = u16(b, 4);
+  out.cut = total > b.size();
   out.payload = b.substr(0, total).substr(header);  // what is behind is padding of the link
   return IpLook::kIp;
 }
@@ -41,6 +42,7 @@ IpLook read_v6(std::string_view b, IpPacket& out) {
   out.flow.dst = Address::from_octets(b.data() + 24, true);
   const size_t length = u16(b, 4);
   std::string_view rest = b.substr(40);
+  out.cut = length > rest.size();
   if (length != 0) rest = rest.substr(0, length);  // 0: jumbogram or offload
   return read_extensions(u8(b, 6), rest, out);
 }

@@ -1,0 +1,227 @@
+#include "detect/packet_filter.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "detect/internal/hash.h"
+#include "detect/internal/query.h"
+#include "detect/internal/table.h"
+#include "detect/packets.h"
+
+namespace entente::detect {
+namespace {
+
+constexpr size_t kPackets = 64;           // asked for at one time: what they show and its filters' lines stay in the L1
+constexpr size_t kMaxTexts = 256u << 10;  // octets that wait
+constexpr size_t kMaxName = 253;
+
+// Octets that stand for themselves in the host of a URL and in a name.
+bool is_plain(std::string_view host) {
+  return std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+           c == '_';
+  });
+}
+
+}  // namespace
+
+PacketFilter::PacketFilter(const Index& index, packet::Sink& next, Kernel kernel)
+    : table_(index.table()),
+      next_(next),
+      maybes_(maybes(kernel)),
+      v4_seed_(class_seed(KeyClass::kIpv4)),
+      name_seed_(class_seed(KeyClass::kDomain)),
+      texts_(kMaxTexts),
+      texts_size_(kTailPad) {}
+
+uint32_t PacketFilter::keep(std::string_view text) {
+  const size_t at = texts_size_;
+  if (texts_.size() - at < text.size()) texts_.resize(at + text.size());
+  if (!text.empty()) std::memcpy(texts_.data() + at, text.data(), text.size());
+  texts_size_ = at + text.size();
+  return static_cast<uint32_t>(at);
+}
+
+PacketFilter::Event& PacketFilter::add(What what, const packet::Packet& p, const packet::Flow& f) {
+  if (packets_.empty() || packets_.back().number != p.number) packets_.push_back({p.time, p.number, p.link, p.length});
+  if (what == What::kFlow || flows_.empty()) flows_.push_back(f);
+  return events_.emplace_back(Event{.what = what,
+                                    .packet = static_cast<uint32_t>(packets_.size() - 1),
+                                    .flow = static_cast<uint32_t>(flows_.size() - 1)});
+}
+
+void PacketFilter::address(const packet::Address& a) {
+  const auto event = static_cast<uint32_t>(events_.size() - 1);
+  if (a.v6) {
+    v6_.push_back({event, a});
+  } else if (const uint32_t value = a.v4_value(); table_.in_known16(value)) {
+    v4_.emplace_back(event, value);
+    v4_hashes_.push_back(hash_v4(value, v4_seed_));
+  }
+}
+
+void PacketFilter::name(std::string_view name) {
+  Event& e = events_.back();
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (name.empty()) return;
+  // What presentation form escapes, and what is longer than any name, is left to those who look closer.
+  if (name.size() > kMaxName || std::memchr(name.data(), '\\', name.size()) != nullptr) {
+    e.needed = true;
+    return;
+  }
+  const size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) {
+    e.needed = e.needed || table_.shape().single_labels;
+    return;
+  }
+  const size_t above = dot == 0 ? std::string_view::npos : name.rfind('.', dot - 1);
+  const size_t from = above == std::string_view::npos ? 0 : above + 1;
+  const char* end = name.data() + name.size();
+  names_.push_back(static_cast<uint32_t>(events_.size() - 1));
+  name_hashes_.push_back(hash_tail(end, name.size() - from, name_seed_));
+}
+
+void PacketFilter::on_flow(const packet::Packet& p, const packet::Flow& f) {
+  // A flow and what is in it are asked for together.
+  if (packets_.size() >= kPackets || texts_size_ >= kMaxTexts) flush();
+  add(What::kFlow, p, f);
+  address(f.src);
+  address(f.dst);
+}
+
+void PacketFilter::on_dns_question(const packet::Packet& p, const packet::Flow& f, const packet::DnsQuestion& q) {
+  if (q.name.empty()) return;
+  Event& e = add(What::kQuestion, p, f);
+  e.more = static_cast<uint32_t>(questions_.size());
+  e.at = keep(q.name);
+  e.size = static_cast<uint16_t>(q.name.size());
+  questions_.push_back(q);
+  name(text(e.at, e.size));
+}
+
+void PacketFilter::on_dns_answer(const packet::Packet& p, const packet::Flow& f, const packet::DnsAnswer& a) {
+  Event& e = add(What::kAnswer, p, f);
+  e.more = static_cast<uint32_t>(answers_.size());
+  e.at = keep(a.target);
+  e.size = static_cast<uint16_t>(a.target.size());
+  answers_.push_back(a);
+  if (a.type == packet::DnsType::kCname) {
+    name(text(e.at, e.size));
+  } else {
+    address(a.address);
+  }
+}
+
+void PacketFilter::on_sni(const packet::Packet& p, const packet::Flow& f, std::string_view server_name) {
+  Event& e = add(What::kName, p, f);
+  e.at = keep(server_name);
+  e.size = static_cast<uint16_t>(server_name.size());
+  name(text(e.at, e.size));
+}
+
+void PacketFilter::on_tls(const packet::Packet& p, const packet::Flow& f, const packet::TlsHello& hello) {
+  if (!table_.shape().ja3 && !table_.shape().ja4) return;
+  flush();
+  next_.on_tls(p, f, hello);
+}
+
+void PacketFilter::on_http(const packet::Packet& p, const packet::Flow& f, const packet::HttpRequest& r) {
+  if (r.host.size() > kMaxName || r.method.size() + r.target.size() > kMaxTexts) {
+    flush();
+    return next_.on_http(p, f, r);
+  }
+  Event& e = add(What::kHttp, p, f);
+  e.more = static_cast<uint32_t>(requests_.size());
+  e.at = keep(r.host);
+  e.size = static_cast<uint16_t>(r.host.size());
+  requests_.push_back({keep(r.method), static_cast<uint16_t>(r.method.size()), static_cast<uint32_t>(r.target.size())});
+  keep(r.target);
+  // A target in absolute form names a host of its own. Else a URL is of this host, and known only if the host is.
+  const std::string_view host = without_port(text(e.at, e.size));
+  const bool port_is_plain =
+      host.data() + host.size() == text(e.at, e.size).end() || is_plain(text(e.at, e.size).substr(host.size() + 1));
+  if (!r.target.starts_with('/') || !is_plain(host) || !port_is_plain) {
+    e.needed = true;
+  } else if (const auto a = packet::parse_v4(host)) {
+    address(*a);
+  } else {
+    name(host);
+  }
+}
+
+// First everything is fetched, then asked for: of the filters, and of the table for the few to which they say maybe.
+void PacketFilter::ask() {
+  if (table_.keys() == 0) return;
+  for (size_t i = 0; i < v4_.size(); ++i) {
+    table_.addresses4().prefetch(v4_hashes_[i]);
+    table_.prefetch_block4(v4_[i].second);
+  }
+  for (const uint64_t hash : name_hashes_) table_.names().prefetch(hash);
+  yes_.resize(std::max(v4_.size(), names_.size()));
+  maybes_(table_.addresses4(), v4_hashes_.data(), v4_.size(), yes_.data());
+  for (size_t i = 0; i < v4_.size(); ++i) {
+    const auto& [event, address] = v4_[i];
+    if (yes_[i] == 0 && !table_.in_block4(address)) continue;
+    events_[event].needed = events_[event].needed || table_.concerns_v4(address);
+  }
+  for (const V6& v : v6_) events_[v.event].needed = events_[v.event].needed || table_.concerns_v6(v.address);
+  maybes_(table_.names(), name_hashes_.data(), names_.size(), yes_.data());
+  for (size_t i = 0; i < names_.size(); ++i) {
+    Event& e = events_[names_[i]];
+    if (e.needed || (yes_[i] == 0 && !table_.shape().single_labels)) continue;
+    std::string_view whole = text(e.at, e.size);
+    if (e.what == What::kHttp) whole = without_port(whole);
+    if (whole.ends_with('.')) whole.remove_suffix(1);
+    e.needed = table_.concerns_name(whole, false);
+  }
+}
+
+void PacketFilter::tell(const Event& e) {
+  const Seen& seen = packets_[e.packet];
+  const packet::Packet p{.time = seen.time, .number = seen.number, .link = seen.link, .length = seen.length};
+  const packet::Flow& f = flows_[e.flow];
+  switch (e.what) {
+    case What::kFlow:
+      return next_.on_flow(p, f);
+    case What::kQuestion: {
+      packet::DnsQuestion q = questions_[e.more];
+      q.name = text(e.at, e.size);
+      return next_.on_dns_question(p, f, q);
+    }
+    case What::kAnswer: {
+      packet::DnsAnswer a = answers_[e.more];
+      a.question = a.name = {};
+      a.target = text(e.at, e.size);
+      return next_.on_dns_answer(p, f, a);
+    }
+    case What::kName:
+      return next_.on_sni(p, f, text(e.at, e.size));
+    case What::kHttp: {
+      const Request& r = requests_[e.more];
+      return next_.on_http(p, f,
+                           {.method = text(r.at, r.method_size),
+                            .target = text(r.at + r.method_size, r.target_size),
+                            .host = text(e.at, e.size)});
+    }
+  }
+}
+
+void PacketFilter::flush() {
+  ask();
+  for (const Event& e : events_)
+    if (e.needed) tell(e);
+  events_.clear();
+  packets_.clear();
+  flows_.clear();
+  questions_.clear();
+  answers_.clear();
+  requests_.clear();
+  v4_.clear();
+  v4_hashes_.clear();
+  v6_.clear();
+  names_.clear();
+  name_hashes_.clear();
+  texts_size_ = kTailPad;
+}
+
+}  // namespace entente::detect
