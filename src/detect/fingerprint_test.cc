@@ -29,7 +29,9 @@ const std::string kJa4Pattern = "[network-traffic:extensions.'tls-ext'.ja4 = '" 
 
 class Folder {
  public:
-  Folder() : path_(fs::temp_directory_path() / ("entente_fingerprint_" + std::to_string(getpid()) + "_" + std::to_string(++count_))) {
+  Folder()
+      : path_(fs::temp_directory_path() /
+              ("entente_fingerprint_" + std::to_string(getpid()) + "_" + std::to_string(++count_))) {
     fs::create_directories(path_);
   }
   Folder(const Folder&) = delete;

@@ -30,6 +30,7 @@ PacketFilter::PacketFilter(const Index& index, packet::Sink& next, Kernel kernel
       next_(next),
       maybes_(maybes(kernel)),
       v4_seed_(class_seed(KeyClass::kIpv4)),
+      v6_seed_(class_seed(KeyClass::kIpv6)),
       name_seed_(class_seed(KeyClass::kDomain)),
       texts_(kMaxTexts),
       texts_size_(kTailPad) {}
@@ -54,6 +55,7 @@ void PacketFilter::address(const packet::Address& a) {
   const auto event = static_cast<uint32_t>(events_.size() - 1);
   if (a.v6) {
     v6_.push_back({event, a});
+    v6_hashes_.push_back(hash_v6(a.b.data(), v6_seed_));
   } else if (const uint32_t value = a.v4_value(); table_.in_known16(value)) {
     v4_.emplace_back(event, value);
     v4_hashes_.push_back(hash_v4(value, v4_seed_));
@@ -76,9 +78,9 @@ void PacketFilter::name(std::string_view name) {
   }
   const size_t above = dot == 0 ? std::string_view::npos : name.rfind('.', dot - 1);
   const size_t from = above == std::string_view::npos ? 0 : above + 1;
-  const char* end = name.data() + name.size();
-  names_.push_back(static_cast<uint32_t>(events_.size() - 1));
-  name_hashes_.push_back(hash_tail(end, name.size() - from, name_seed_));
+  const auto end = static_cast<uint32_t>(name.data() + name.size() - texts_.data());
+  names_.push_back({static_cast<uint32_t>(events_.size() - 1), end, static_cast<uint32_t>(name.size())});
+  name_hashes_.push_back(hash_tail(texts_.data() + end, name.size() - from, name_seed_));
 }
 
 void PacketFilter::on_flow(const packet::Packet& p, const packet::Flow& f) {
@@ -156,24 +158,46 @@ void PacketFilter::ask() {
     table_.addresses4().prefetch(v4_hashes_[i]);
     table_.prefetch_block4(v4_[i].second);
   }
+  for (const uint64_t hash : v6_hashes_) table_.others().prefetch(hash);
   for (const uint64_t hash : name_hashes_) table_.names().prefetch(hash);
-  yes_.resize(std::max(v4_.size(), names_.size()));
+  yes_.resize(std::max({v4_.size(), v6_.size(), names_.size()}));
   maybes_(table_.addresses4(), v4_hashes_.data(), v4_.size(), yes_.data());
   for (size_t i = 0; i < v4_.size(); ++i) {
     const auto& [event, address] = v4_[i];
-    if (yes_[i] == 0 && !table_.in_block4(address)) continue;
-    events_[event].needed = events_[event].needed || table_.concerns_v4(address);
+    if (yes_[i] != 0 || table_.in_block4(address)) need(event, table_.concerns_v4(address));
   }
-  for (const V6& v : v6_) events_[v.event].needed = events_[v.event].needed || table_.concerns_v6(v.address);
+  maybes_(table_.others(), v6_hashes_.data(), v6_.size(), yes_.data());
+  for (size_t i = 0; i < v6_.size(); ++i)
+    if (yes_[i] != 0 || table_.may_be_in_block6(v6_[i].address)) need(v6_[i].event, table_.concerns_v6(v6_[i].address));
+  ask_names();
+}
+
+// A name is walked from the right, as the table does it. Where keys of everything below a name are rare, most that pass
+// their last two labels ("co.jp") end at the third: asked together, too.
+void PacketFilter::ask_names() {
+  const bool every = table_.shape().single_labels;
   maybes_(table_.names(), name_hashes_.data(), names_.size(), yes_.data());
+  size_t kept = 0;
   for (size_t i = 0; i < names_.size(); ++i) {
-    Event& e = events_[names_[i]];
-    if (e.needed || (yes_[i] == 0 && !table_.shape().single_labels)) continue;
-    std::string_view whole = text(e.at, e.size);
-    if (e.what == What::kHttp) whole = without_port(whole);
-    if (whole.ends_with('.')) whole.remove_suffix(1);
-    e.needed = table_.concerns_name(whole, false);
+    if (yes_[i] == 0 && !every) continue;
+    const Name& n = names_[i];
+    const std::string_view whole = text(n.end - n.size, n.size);
+    size_t dot = whole.rfind('.');
+    if (dot != std::string_view::npos && dot > 0) dot = whole.rfind('.', dot - 1);
+    if (every || table_.has_below() || dot == std::string_view::npos || dot == 0) {
+      need(n.event, table_.concerns_name(whole, false));
+      continue;
+    }
+    dot = whole.rfind('.', dot - 1);
+    const size_t from = dot == std::string_view::npos ? 0 : dot + 1;
+    name_hashes_[kept] = hash_tail(texts_.data() + n.end, n.size - from, name_seed_);
+    table_.names().prefetch(name_hashes_[kept]);
+    names_[kept++] = n;
   }
+  maybes_(table_.names(), name_hashes_.data(), kept, yes_.data());
+  for (size_t i = 0; i < kept; ++i)
+    if (yes_[i] != 0)
+      need(names_[i].event, table_.concerns_name(text(names_[i].end - names_[i].size, names_[i].size), false));
 }
 
 void PacketFilter::tell(const Event& e) {
@@ -219,6 +243,7 @@ void PacketFilter::flush() {
   v4_.clear();
   v4_hashes_.clear();
   v6_.clear();
+  v6_hashes_.clear();
   names_.clear();
   name_hashes_.clear();
   texts_size_ = kTailPad;

@@ -51,6 +51,10 @@ class PacketFilter final : public packet::Sink {
     uint32_t event;
     packet::Address address;
   };
+  struct Name {
+    uint32_t event;
+    uint32_t end, size;  // in the texts; of what of it is not asked for yet, from the left
+  };
   struct Request {
     uint32_t at;  // method and target, one behind the other
     uint16_t method_size;
@@ -63,12 +67,14 @@ class PacketFilter final : public packet::Sink {
   void name(std::string_view text);  // of the event added last, which has it among the texts
   [[nodiscard]] std::string_view text(uint32_t at, size_t size) const { return {texts_.data() + at, size}; }
   void ask();
+  void ask_names();
+  void need(uint32_t event, bool yes) { events_[event].needed = events_[event].needed || yes; }
   void tell(const Event& e);
 
   const Table& table_;
   packet::Sink& next_;
   Maybes maybes_;
-  uint64_t v4_seed_, name_seed_;
+  uint64_t v4_seed_, v6_seed_, name_seed_;
   std::vector<Event> events_;
   std::vector<Seen> packets_;
   std::vector<packet::Flow> flows_;
@@ -76,10 +82,10 @@ class PacketFilter final : public packet::Sink {
   std::vector<packet::DnsAnswer> answers_;
   std::vector<Request> requests_;
   // What is asked: hashes by themselves, and of whom.
-  std::vector<uint64_t> v4_hashes_, name_hashes_;
+  std::vector<uint64_t> v4_hashes_, v6_hashes_, name_hashes_;
   std::vector<std::pair<uint32_t, uint32_t>> v4_;  // event, address
-  std::vector<uint32_t> names_;                    // events
   std::vector<V6> v6_;
+  std::vector<Name> names_;
   std::vector<uint8_t> yes_;
   std::vector<char> texts_;  // as large as it was ever needed
   size_t texts_size_ = 0;

@@ -142,6 +142,7 @@ struct CaptureReader::State {
       return pass(uint64_t{16} + kept, b.size());
     }
     if (b.size() < 16 + size_t{kept}) return size_t{0};
+    if (b.size() > 16 + size_t{kept} + 16) prefetch(b.substr(16 + size_t{kept}, 320));
     const int64_t fraction = f.u32(4);
     deliver(pcap_link, {int64_t{f.u32(0)} * 1'000'000 + (nano ? fraction / 1000 : fraction)}, b.substr(16, kept),
             f.u32(12));

@@ -38,6 +38,18 @@ Result<std::string> read_token(Files& files, const std::string& path) {
   return token;
 }
 
+Result<packet::Capture> capture_of(const SensorConfig& config, const std::string& interface) {
+  packet::CaptureOptions options;
+  options.interface = interface;
+  if (config.capture == "ring") return packet::Capture::open(options);
+  packet::CaptureOptions tap = options;
+  tap.af_xdp = tap.promiscuous = true;  // a mirror port gets what is addressed to others
+  auto capture = packet::Capture::open(tap);
+  if (capture.ok() || config.capture == "af_xdp") return capture;
+  say_info("{}: capture by ring, not by AF_XDP: {}", interface, capture.error().text());
+  return packet::Capture::open(options);
+}
+
 Result<enforce::ProtectedList> protected_list(const SensorConfig& config, Files& files) {
   enforce::ProtectedList lists;
   for (const std::string& path : config.allow_lists) {
@@ -186,17 +198,17 @@ struct Sensor::State {
     uint64_t packets = 0;
     for (const auto& l : listeners) {
       const packet::CaptureStats s = l->capture.stats();
-      json::Node source = json::Node::object().set("interface", l->interface);
+      json::Node source = json::Node::object().set("interface", l->interface).set("capture", l->capture.mode());
       // What was not understood by its own names; of the rest the figures that people ask for.
       json::Node not_read = json::Node::object();
       packet::Counters c;
       uint64_t malformed = 0;
       size_t i = 0;
       for (const auto& name : packet::counter_names()) {
-        const uint64_t n = l->counted[i++].load(std::memory_order_relaxed);
-        c.*name.value = n;
-        if (name.not_read != nullptr && n > 0) not_read.set(name.name, n);
-        if (std::string_view(name.name).ends_with("_malformed")) malformed += n;
+        const uint64_t many = l->counted[i++].load(std::memory_order_relaxed);
+        c.*name.value = many;
+        if (name.not_read != nullptr && many > 0) not_read.set(name.name, many);
+        if (std::string_view(name.name).ends_with("_malformed")) malformed += many;
       }
       packets += c.packets;
       source.set("packets", c.packets).set("lost", s.dropped).set("dns", c.dns).set("tls", c.tls_hello);
@@ -267,9 +279,7 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
   s.core = std::move(core);
   s.ready = s.core.get();
   for (const std::string& interface : config.interfaces) {
-    packet::CaptureOptions options;
-    options.interface = interface;
-    TRY(packet::Capture capture, packet::Capture::open(options));
+    TRY(packet::Capture capture, capture_of(config, interface));
     auto listener = std::make_unique<State::Listener>(std::move(capture));
     listener->interface = interface;
     listener->watch = std::make_unique<Watch>(*s.core, interface);

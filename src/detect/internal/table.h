@@ -66,6 +66,11 @@ class Table {
   void prefetch_block4(uint32_t address) const { ranges4_.prefetch(address); }
   [[nodiscard]] bool in_block4(uint32_t address) const { return lengths4_ != 0 && ranges4_.contains(address); }
 
+  // Beside its filter, others(): is it in a block, or a mapped IPv4 address?
+  [[nodiscard]] bool may_be_in_block6(const packet::Address& address) const {
+    return address.mapped_v4().has_value() || (!lengths6_.empty() && ranges6_.contains(address.b));
+  }
+
   [[nodiscard]] const Entries& entries() const { return entries_; }
   [[nodiscard]] size_t keys() const { return keys_; }
   [[nodiscard]] size_t memory_bytes() const;

@@ -164,7 +164,7 @@ IpLook read_extensions(uint8_t next, std::string_view rest, IpPacket& out) {
 }
 
 IpLook read_ethertype(uint16_t type, std::string_view b, IpPacket& out) {
-  for (size_t i = 0; i < kMaxLayers; ++i) {
+  for (size_t i = 0; i < kMaxLayers && type != kEtherIpv4; ++i) {
     // RFC 1042: an ethertype behind LLC and SNAP.
     if (type <= kMaxLlcLength && b.starts_with(std::string_view("\xaa\xaa\x03\0\0\0", 6)) && b.size() >= 8) {
       type = u16(b, 6);

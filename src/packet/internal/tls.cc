@@ -48,18 +48,18 @@ ClientHello read_body(std::string_view body) {
     return {Look::kMalformed};
   if (rest.empty()) return out;  // before TLS 1.2 extensions could be absent
   if (!take_vector(rest, 2, hello.extensions)) return {Look::kMalformed};
-  std::string_view extensions = hello.extensions;
-  while (extensions.size() >= 4) {
-    const uint16_t type = u16(extensions, 0);
-    extensions.remove_prefix(2);
-    std::string_view data;
-    if (!take_vector(extensions, 2, data)) return {Look::kMalformed};
-    if (type != 0) continue;
-    hello.server_name = read_server_name(data);
-    out.look = hello.server_name.empty() ? Look::kMalformed : Look::kFound;
-    return out;
+  for (size_t at = 0; at + 4 <= hello.extensions.size();) {
+    const size_t length = u16(hello.extensions, at + 2);
+    if (hello.extensions.size() - at - 4 < length) return {Look::kMalformed};
+    if (u16(hello.extensions, at) == 0) {
+      hello.server_name = read_server_name(hello.extensions.substr(at + 4, length));
+      out.look = hello.server_name.empty() ? Look::kMalformed : Look::kFound;
+      return out;
+    }
+    at += 4 + length;
+    if (at + 4 > hello.extensions.size() && at != hello.extensions.size()) return {Look::kMalformed};
   }
-  return extensions.empty() ? out : ClientHello{Look::kMalformed};
+  return hello.extensions.size() < 4 && !hello.extensions.empty() ? ClientHello{Look::kMalformed} : out;
 }
 
 }  // namespace
