@@ -78,7 +78,7 @@ bool Streams::Equal::operator()(const Flow& a, const Flow& b) const noexcept {
 
 // The seed is secret, so that a sender cannot choose ports which all fall into one bucket.
 Streams::Streams(size_t max_streams, Counters& counters)
-    : max_(std::clamp<size_t>(max_streams, 1, UINT16_MAX - 1)),
+    : max_(std::max<size_t>(max_streams, 1)),
       counters_(&counters),
       map_(16, Hash{std::random_device{}() | 1u}) {}
 

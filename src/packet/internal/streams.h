@@ -64,7 +64,7 @@ class Streams {
 
   size_t max_;
   Counters* counters_;
-  std::vector<uint16_t> places_ = std::vector<uint16_t>(kPlaces);
+  std::vector<uint32_t> places_ = std::vector<uint32_t>(kPlaces);
   std::list<Flow> turns_;  // longest untouched first
   std::unordered_map<Flow, Entry, Hash, Equal> map_;
 };
