@@ -212,7 +212,7 @@ class Loader {
       if (std::exchange(first, false)) {
         columns = columns_of(line);
         if (!columns.none()) continue;
-        columns = std::move(announced);
+        columns = std::exchange(announced, {});
       }
       if (columns.none()) {
         const size_t comment = std::min(line.find(" #"), line.find("\t#"));

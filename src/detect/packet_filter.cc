@@ -56,9 +56,12 @@ void PacketFilter::address(const packet::Address& a) {
   if (a.v6) {
     v6_.push_back({event, a});
     v6_hashes_.push_back(hash_v6(a.b.data(), v6_seed_));
+    table_.others().prefetch(v6_hashes_.back());
   } else if (const uint32_t value = a.v4_value(); table_.in_known16(value)) {
     v4_.emplace_back(event, value);
     v4_hashes_.push_back(hash_v4(value, v4_seed_));
+    table_.addresses4().prefetch(v4_hashes_.back());
+    table_.prefetch_block4(value);
   }
 }
 
@@ -81,6 +84,7 @@ void PacketFilter::name(std::string_view name) {
   const auto end = static_cast<uint32_t>(name.data() + name.size() - texts_.data());
   names_.push_back({static_cast<uint32_t>(events_.size() - 1), end, static_cast<uint32_t>(name.size())});
   name_hashes_.push_back(hash_tail(texts_.data() + end, name.size() - from, name_seed_));
+  table_.names().prefetch(name_hashes_.back());
 }
 
 void PacketFilter::on_flow(const packet::Packet& p, const packet::Flow& f) {
@@ -151,21 +155,15 @@ void PacketFilter::on_http(const packet::Packet& p, const packet::Flow& f, const
   }
 }
 
-// First everything is fetched, then asked for: of the filters, and of the table for the few to which they say maybe.
+// What answers was sent for when the value came. Of the table are asked the few to which the filters say maybe.
 void PacketFilter::ask() {
   if (table_.keys() == 0) return;
-  for (size_t i = 0; i < v4_.size(); ++i) {
-    table_.addresses4().prefetch(v4_hashes_[i]);
-    table_.prefetch_block4(v4_[i].second);
-  }
-  for (const uint64_t hash : v6_hashes_) table_.others().prefetch(hash);
-  for (const uint64_t hash : name_hashes_) table_.names().prefetch(hash);
   yes_.resize(std::max({v4_.size(), v6_.size(), names_.size()}));
   maybes_(table_.addresses4(), v4_hashes_.data(), v4_.size(), yes_.data());
-  for (size_t i = 0; i < v4_.size(); ++i) {
-    const auto& [event, address] = v4_[i];
-    if (yes_[i] != 0 || table_.in_block4(address)) need(event, table_.concerns_v4(address));
-  }
+  for (size_t i = 0; i < v4_.size(); ++i)
+    yes_[i] = static_cast<uint8_t>(yes_[i] | (table_.may_be_in_block4(v4_[i].second) ? 1 : 0));
+  for (size_t i = 0; i < v4_.size(); ++i)
+    if (yes_[i] != 0) need(v4_[i].first, table_.concerns_v4(v4_[i].second));
   maybes_(table_.others(), v6_hashes_.data(), v6_.size(), yes_.data());
   for (size_t i = 0; i < v6_.size(); ++i)
     if (yes_[i] != 0 || table_.may_be_in_block6(v6_[i].address)) need(v6_[i].event, table_.concerns_v6(v6_[i].address));

@@ -24,7 +24,11 @@ class Ranges4 {
   Ranges4() = default;
   explicit Ranges4(std::vector<Range4> blocks);
   [[nodiscard]] bool contains(uint32_t address) const;
-  // What contains() will read first.
+  // False for most addresses that contains() is false for, at the cost of one look.
+  [[nodiscard]] bool may_contain(uint32_t address) const {
+    return touched_ ? (touched_[address >> 14] >> (address >> 8 & 63) & 1) != 0 : contains(address);
+  }
+  // What may_contain() will read.
   void prefetch(uint32_t address) const {
     if (touched_) __builtin_prefetch(&touched_[address >> 14]);
   }

@@ -173,7 +173,7 @@ struct Scanner::Work {
       for (unsigned mask = underscores(text + at); mask != 0; mask &= mask - 1) {
         const uint32_t here = at + static_cast<uint32_t>(std::countr_zero(mask));
         if (here >= to) return;
-        if (here < 10 || is_word((text + here)[-11]) || is_word(text[here + 26])) continue;
+        if (here < 10 || (here > 10 && is_word(text[here - 11])) || is_word(text[here + 26])) continue;
         if (table.concerns_ja4({text + here - 10, pattern::kJa4Size})) need(here);
       }
     }

@@ -64,6 +64,9 @@ class Table {
     return (known16_[address >> 22] >> (address >> 16 & 63) & 1) != 0;
   }
   void prefetch_block4(uint32_t address) const { ranges4_.prefetch(address); }
+  [[nodiscard]] bool may_be_in_block4(uint32_t address) const {
+    return lengths4_ != 0 && ranges4_.may_contain(address);
+  }
   [[nodiscard]] bool in_block4(uint32_t address) const { return lengths4_ != 0 && ranges4_.contains(address); }
 
   // Beside its filter, others(): is it in a block, or a mapped IPv4 address?
