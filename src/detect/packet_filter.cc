@@ -1,7 +1,13 @@
 #include "detect/packet_filter.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "detect/internal/hash.h"
 #include "detect/internal/query.h"
@@ -16,11 +22,54 @@ constexpr size_t kMaxTexts = 256u << 10;  // octets that wait
 constexpr size_t kMaxName = 253;
 
 // Octets that stand for themselves in the host of a URL and in a name.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> out{};
+  for (int c = '0'; c <= '9'; ++c) out[static_cast<size_t>(c)] = true;
+  for (int c = 'a'; c <= 'z'; ++c) out[static_cast<size_t>(c)] = out[static_cast<size_t>(c - 32)] = true;
+  for (const char c : {'.', '-', '_'}) out[static_cast<size_t>(c)] = true;
+  return out;
+}();
 bool is_plain(std::string_view host) {
-  return std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-           c == '_';
-  });
+  return std::all_of(host.begin(), host.end(), [](char c) { return kPlain[static_cast<unsigned char>(c)]; });
+}
+
+// Which of the 32 octets before `end` are this one: bit 31 is the last. They must be readable.
+uint32_t last32(const char* end, char which) {
+#if defined(__SSE2__)
+  const auto half = [which](const char* at) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    return static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(which))));
+  };
+  return half(end - 32) | half(end - 16) << 16;
+#else
+  uint32_t out = 0;
+  for (unsigned i = 0; i < 32; ++i) out |= end[static_cast<int>(i) - 32] == which ? 1U << i : 0U;
+  return out;
+#endif
+}
+
+// Where the last two labels of a name begin, and whether there are two. Requires: 32 readable octets before the name.
+struct Tail {
+  size_t from = 0;
+  bool one_label = false;
+};
+Tail tail_of(std::string_view name) {
+  uint32_t dots = last32(name.data() + name.size(), '.');
+  if (name.size() < 32) dots &= ~uint32_t{0} << (32 - name.size());
+  const auto place = [&](uint32_t mask) { return name.size() - 1 - static_cast<size_t>(std::countl_zero(mask)); };
+  if (dots != 0) {
+    const size_t dot = place(dots);
+    if (dot == 0) return {};
+    dots &= ~(uint32_t{1} << (31 - std::countl_zero(dots)));
+    if (dots != 0) return {place(dots) + 1};
+    if (name.size() <= 32) return {};
+    const size_t above = name.rfind('.', dot - 1);
+    return {above == std::string_view::npos ? 0 : above + 1};
+  }
+  const size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return {0, true};
+  const size_t above = dot == 0 ? std::string_view::npos : name.rfind('.', dot - 1);
+  return {above == std::string_view::npos ? 0 : above + 1};
 }
 
 }  // namespace
@@ -74,16 +123,14 @@ void PacketFilter::name(std::string_view name) {
     e.needed = true;
     return;
   }
-  const size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos) {
+  const Tail tail = tail_of(name);
+  if (tail.one_label) {
     e.needed = e.needed || table_.shape().single_labels;
     return;
   }
-  const size_t above = dot == 0 ? std::string_view::npos : name.rfind('.', dot - 1);
-  const size_t from = above == std::string_view::npos ? 0 : above + 1;
   const auto end = static_cast<uint32_t>(name.data() + name.size() - texts_.data());
   names_.push_back({static_cast<uint32_t>(events_.size() - 1), end, static_cast<uint32_t>(name.size())});
-  name_hashes_.push_back(hash_tail(texts_.data() + end, name.size() - from, name_seed_));
+  name_hashes_.push_back(hash_tail(texts_.data() + end, name.size() - tail.from, name_seed_));
   table_.names().prefetch(name_hashes_.back());
 }
 

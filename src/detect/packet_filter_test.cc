@@ -28,7 +28,8 @@ std::string address(Random& r) {
                       : fmt::format("{}.0.{}.{}", 198 + r() % 2, r() % 2, r() % 6);
 }
 std::string name(Random& r) {
-  static const std::vector<std::string> kLabels = {"a", "B", "evil", "www", "xn--mnchen-3ya", "_x", "1"};
+  static const std::vector<std::string> kLabels = {
+      "a", "B", "evil", "www", "xn--mnchen-3ya", "_x", "1", "a-label-that-makes-the-names-long-1"};
   static const std::vector<std::string> kEnds = {"example", "co.jp", "COM", "1"};
   std::string out = pick(r, kEnds);
   for (auto n = r() % 4; n > 0; --n) out = pick(r, kLabels) + "." + out;
