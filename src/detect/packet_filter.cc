@@ -93,22 +93,23 @@ uint32_t PacketFilter::keep(std::string_view text) {
 }
 
 PacketFilter::Event& PacketFilter::add(What what, const packet::Packet& p, const packet::Flow& f) {
-  if (packets_.empty() || packets_.back().number != p.number) packets_.push_back({p.time, p.number, p.link, p.length});
-  if (what == What::kFlow || flows_.empty()) flows_.push_back(f);
-  return events_.emplace_back(Event{.what = what,
-                                    .packet = static_cast<uint32_t>(packets_.size() - 1),
-                                    .flow = static_cast<uint32_t>(flows_.size() - 1)});
+  if (events_.size() == kEvents) flush();
+  if (packets_.empty() || packets_.back().number != p.number) packets_.push({p.time, p.number, p.link, p.length});
+  if (what == What::kFlow || flows_.empty()) flows_.push(f);
+  return events_.push(Event{.what = what,
+                            .packet = static_cast<uint32_t>(packets_.size() - 1),
+                            .flow = static_cast<uint32_t>(flows_.size() - 1)});
 }
 
 void PacketFilter::address(const packet::Address& a) {
   const auto event = static_cast<uint32_t>(events_.size() - 1);
   if (a.v6) {
-    v6_.push_back({event, a});
-    v6_hashes_.push_back(hash_v6(a.b.data(), v6_seed_));
+    v6_.push({event, a});
+    v6_hashes_.push(hash_v6(a.b.data(), v6_seed_));
     table_.others().prefetch(v6_hashes_.back());
   } else if (const uint32_t value = a.v4_value(); table_.in_known16(value)) {
-    v4_.emplace_back(event, value);
-    v4_hashes_.push_back(hash_v4(value, v4_seed_));
+    v4_.push({event, value});
+    v4_hashes_.push(hash_v4(value, v4_seed_));
     table_.addresses4().prefetch(v4_hashes_.back());
     table_.prefetch_block4(value);
   }
@@ -129,8 +130,8 @@ void PacketFilter::name(std::string_view name) {
     return;
   }
   const auto end = static_cast<uint32_t>(name.data() + name.size() - texts_.data());
-  names_.push_back({static_cast<uint32_t>(events_.size() - 1), end, static_cast<uint32_t>(name.size())});
-  name_hashes_.push_back(hash_tail(texts_.data() + end, name.size() - tail.from, name_seed_));
+  names_.push({static_cast<uint32_t>(events_.size() - 1), end, static_cast<uint32_t>(name.size())});
+  name_hashes_.push(hash_tail(texts_.data() + end, name.size() - tail.from, name_seed_));
   table_.names().prefetch(name_hashes_.back());
 }
 
@@ -148,7 +149,7 @@ void PacketFilter::on_dns_question(const packet::Packet& p, const packet::Flow& 
   e.more = static_cast<uint32_t>(questions_.size());
   e.at = keep(q.name);
   e.size = static_cast<uint16_t>(q.name.size());
-  questions_.push_back(q);
+  questions_.push(q);
   name(text(e.at, e.size));
 }
 
@@ -157,7 +158,7 @@ void PacketFilter::on_dns_answer(const packet::Packet& p, const packet::Flow& f,
   e.more = static_cast<uint32_t>(answers_.size());
   e.at = keep(a.target);
   e.size = static_cast<uint16_t>(a.target.size());
-  answers_.push_back(a);
+  answers_.push(a);
   if (a.type == packet::DnsType::kCname) {
     name(text(e.at, e.size));
   } else {
@@ -187,7 +188,7 @@ void PacketFilter::on_http(const packet::Packet& p, const packet::Flow& f, const
   e.more = static_cast<uint32_t>(requests_.size());
   e.at = keep(r.host);
   e.size = static_cast<uint16_t>(r.host.size());
-  requests_.push_back({keep(r.method), static_cast<uint16_t>(r.method.size()), static_cast<uint32_t>(r.target.size())});
+  requests_.push({keep(r.method), static_cast<uint16_t>(r.method.size()), static_cast<uint32_t>(r.target.size())});
   keep(r.target);
   // A target in absolute form names a host of its own. Else a URL is of this host, and known only if the host is.
   const std::string_view host = without_port(text(e.at, e.size));
@@ -205,7 +206,6 @@ void PacketFilter::on_http(const packet::Packet& p, const packet::Flow& f, const
 // What answers was sent for when the value came. Of the table are asked the few to which the filters say maybe.
 void PacketFilter::ask() {
   if (table_.keys() == 0) return;
-  yes_.resize(std::max({v4_.size(), v6_.size(), names_.size()}));
   maybes_(table_.addresses4(), v4_hashes_.data(), v4_.size(), yes_.data());
   for (size_t i = 0; i < v4_.size(); ++i)
     yes_[i] = static_cast<uint8_t>(yes_[i] | (table_.may_be_in_block4(v4_[i].second) ? 1 : 0));
@@ -277,8 +277,8 @@ void PacketFilter::tell(const Event& e) {
 
 void PacketFilter::flush() {
   ask();
-  for (const Event& e : events_)
-    if (e.needed) tell(e);
+  for (size_t i = 0; i < events_.size(); ++i)
+    if (events_[i].needed) tell(events_[i]);
   events_.clear();
   packets_.clear();
   flows_.clear();

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "detect/index.h"
@@ -31,6 +33,25 @@ class PacketFilter final : public packet::Sink {
   void flush();
 
  private:
+  static constexpr size_t kEvents = 1024;  // that wait at most
+  // A vector whose room is there from the beginning: push() asks for nothing. The owner sees to it that it is enough.
+  template <class T>
+  class Batch {
+   public:
+    explicit Batch(size_t room) : items_(std::make_unique<T[]>(room)) {}
+    T& push(const T& item) { return items_[size_++] = item; }
+    void clear() { size_ = 0; }
+    [[nodiscard]] bool empty() const { return size_ == 0; }
+    [[nodiscard]] size_t size() const { return size_; }
+    [[nodiscard]] T& operator[](size_t i) { return items_[i]; }
+    [[nodiscard]] const T& operator[](size_t i) const { return items_[i]; }
+    [[nodiscard]] T& back() { return items_[size_ - 1]; }
+    [[nodiscard]] T* data() { return items_.get(); }
+
+   private:
+    std::unique_ptr<T[]> items_;
+    size_t size_ = 0;
+  };
   enum class What : uint8_t { kFlow, kQuestion, kAnswer, kName, kHttp };
   // One call that waits. Texts are in texts_, each behind padding (kTailPad).
   struct Event {
@@ -75,18 +96,18 @@ class PacketFilter final : public packet::Sink {
   packet::Sink& next_;
   Maybes maybes_;
   uint64_t v4_seed_, v6_seed_, name_seed_;
-  std::vector<Event> events_;
-  std::vector<Seen> packets_;
-  std::vector<packet::Flow> flows_;
-  std::vector<packet::DnsQuestion> questions_;
-  std::vector<packet::DnsAnswer> answers_;
-  std::vector<Request> requests_;
-  // What is asked: hashes by themselves, and of whom.
-  std::vector<uint64_t> v4_hashes_, v6_hashes_, name_hashes_;
-  std::vector<std::pair<uint32_t, uint32_t>> v4_;  // event, address
-  std::vector<V6> v6_;
-  std::vector<Name> names_;
-  std::vector<uint8_t> yes_;
+  Batch<Event> events_{kEvents};
+  Batch<Seen> packets_{kEvents};
+  Batch<packet::Flow> flows_{kEvents};
+  Batch<packet::DnsQuestion> questions_{kEvents};
+  Batch<packet::DnsAnswer> answers_{kEvents};
+  Batch<Request> requests_{kEvents};
+  // What is asked: hashes by themselves, and of whom. An event has two addresses or a name.
+  Batch<uint64_t> v4_hashes_{2 * kEvents}, v6_hashes_{2 * kEvents}, name_hashes_{kEvents};
+  Batch<std::pair<uint32_t, uint32_t>> v4_{2 * kEvents};  // event, address
+  Batch<V6> v6_{2 * kEvents};
+  Batch<Name> names_{kEvents};
+  std::vector<uint8_t> yes_ = std::vector<uint8_t>(2 * kEvents);
   std::vector<char> texts_;  // as large as it was ever needed
   size_t texts_size_ = 0;
 };
