@@ -47,6 +47,7 @@ struct Decoder::State {
   Streams quic_streams;
   Fragments fragments;
   std::string scratch;
+  IpPacket inner;  // of the tunnel at hand
   // Datagrams put together for the packet at hand, which is decoded from them: fragments within fragments go no deeper.
   std::array<std::string, 2> datagrams;
   size_t datagrams_seen = 0;
@@ -76,12 +77,11 @@ struct Decoder::State {
   }
 
   // An IP packet, and those it carries. Each turn takes one tunnel or one datagram off, so the loop ends.
-  void inside(const Packet& packet, IpPacket ip) {
+  void inside(const Packet& packet, IpPacket& ip) {
     const bool cut = packet.length > packet.bytes.size();
     for (size_t depth = 0;; ++depth) {
       if (ip.fragment && !whole(packet, ip)) return;
-      IpPacket inner;
-      const TunnelLook look = transport(packet, ip, cut, inner);
+      const TunnelLook look = transport(packet, ip, cut);
       if (look == TunnelLook::kMalformed) ++counters.tunnel_malformed;
       if (look != TunnelLook::kInner) return;
       if (depth == options.max_tunnels) {
@@ -114,15 +114,16 @@ struct Decoder::State {
     return true;
   }
 
-  // Returns what is in it, if it is a tunnel.
-  TunnelLook transport(const Packet& packet, IpPacket& ip, bool cut, IpPacket& inner) {
-    if (ip.flow.protocol == kUdp) return udp(packet, ip, cut, inner);
+  // If it is a tunnel, what is in it goes to `inner`.
+  TunnelLook transport(const Packet& packet, IpPacket& ip, bool cut) {
+    if (ip.flow.protocol == kUdp) return udp(packet, ip, cut);
     if (ip.flow.protocol == kTcp) {
       tcp(packet, ip);
       return TunnelLook::kNone;
     }
     ++counters.transport_other;
     sink.on_flow(packet, ip.flow);
+    inner = {};
     return is_ip_tunnel(ip.flow.protocol) ? read_ip_tunnel(ip.flow, ip.payload, cut, inner) : TunnelLook::kNone;
   }
 
@@ -132,7 +133,7 @@ struct Decoder::State {
     sink.on_flow(packet, ip.flow);
   }
 
-  TunnelLook udp(const Packet& packet, IpPacket& ip, bool cut, IpPacket& inner) {
+  TunnelLook udp(const Packet& packet, IpPacket& ip, bool cut) {
     const std::string_view b = ip.payload;
     size_t length = b.size() < 8 ? 0 : u16(b, 4);
     if (length == 0) length = b.size();  // RFC 2675 §4
@@ -151,6 +152,7 @@ struct Decoder::State {
       return TunnelLook::kNone;
     }
     // Tunnels first: the reserved bits of VXLAN, which its receivers ignore, can look like a long header.
+    inner = {};
     const TunnelLook tunnel = read_udp_tunnel(ip.flow, payload, cut, inner);
     if (tunnel == TunnelLook::kInner) return tunnel;
     if (!cut && quic(packet, ip.flow, payload)) return TunnelLook::kNone;
