@@ -49,6 +49,14 @@ Listed listed_tombstone(const stix::Summary& summary, std::string_view text) {
   return {std::string(summary.id), std::string(summary.version), sha256_hex(text), {}, "amber+strict", "red", true};
 }
 
+// What a decision gave, in the private log: the leaf of the pair log that says it.
+json::Node given(const Manifest& m) {
+  return json::Node::object()
+      .set("leaf", m.leaf_index)
+      .set("leaf_sha256", sha256_hex(m.leaf))
+      .set("objects", uint64_t{m.objects.size()});
+}
+
 }  // namespace
 
 // The objects of one decision. Raw texts are held in a deque so that views into them stay.
@@ -408,7 +416,14 @@ Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vec
     const auto indexed = cx_.store.get(kWithheldSpace, index_key);
     if (d.verdict != agreement::Verdict::kWithheld) {
       if (indexed.ok()) tx.change.erase(kWithheldSpace, index_key);
-      if (again && indexed.ok()) ++returned;
+      if (again && indexed.ok()) {
+        ++returned;
+        private_list.push(json::Node::object()
+                              .set("id", graph.rows[i].id)
+                              .set("version", graph.rows[i].version)
+                              .set("to", to)
+                              .set("verdict", "no longer withheld"));
+      }
       continue;
     }
     std::set<std::string_view> codes;
@@ -473,20 +488,23 @@ Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vec
       if (!meta.original.empty()) tx.change.set("sent-as", count_key(state.agreement_id, to) + " " + row.id, l.id);
     }
   }
-  if (!private_list.list().empty()) {
-    const std::string salt = random_bytes(32);
+  // Every decision is in the private log: what was withheld by name and reason, what was given by the leaf that says
+  // so.
+  if (!private_list.list().empty() || !m.objects.empty()) {
     json::Node record = json::Node::object();
     record.set("agreement", state.agreement_id)
         .set("agreement_version", state.document->hash)
         .set("at", to_text(m.at))
         .set("to", to);
-    record.set("decisions", std::move(private_list));
+    if (!m.objects.empty()) record.set("given", given(m));
+    const bool listed = !private_list.list().empty();
+    if (listed) record.set("decisions", std::move(private_list));
     const std::string record_text = json::canonical(record);
-    TRY([[maybe_unused]] const auto leaf,
-        tx.add_leaf(kPrivateLog, m.agreement_version, "decision", to, salt, record_text));
-    json::Node opened = json::Node::object();
-    opened.set("salt", base64(salt)).set("record", record_text);
-    tx.change.append("decisions", json::write(opened));
+    const std::string row = listed ? "decisions " + std::to_string(cx_.store.length("decisions")) : std::string();
+    TRY(const auto leaf, tx.add_kept_leaf(kPrivateLog, m.agreement_version, "decision", to, record_text, row));
+    if (listed)
+      tx.change.append("decisions",
+                       json::write(json::Node::object().set("leaf", leaf.index).set("record", record_text)));
   }
   if (!again) tx.change.set("release-cursor", count_key(state.agreement_id, to) + " " + source.name, position);
   if (tx.change.empty()) return true;
@@ -631,6 +649,16 @@ Result<bool> Releaser::recalls(const agreement::State& state, const std::string&
       tx.change.add(target, t.summary, t.text, meta.text());
     }
   }
+  if (!m.objects.empty()) {
+    json::Node record = json::Node::object();
+    record.set("agreement", state.agreement_id)
+        .set("agreement_version", state.document->hash)
+        .set("at", to_text(m.at))
+        .set("given", given(m))
+        .set("to", to);
+    TRY([[maybe_unused]] const auto leaf,
+        tx.add_kept_leaf(kPrivateLog, m.agreement_version, "decision", to, json::canonical(record)));
+  }
   std::string position;
   put_u64(position, static_cast<uint64_t>(page.rows.back().date_added.us));
   tx.change.set("recall-cursor", key, position);
@@ -666,10 +694,10 @@ Result<bool> Releaser::step() {
       }
       TRY(const bool own, batch(*s, all, partner.party, inbox(me), "inbox", me));
       TRY(const bool seen, batch(*s, all, partner.party, sightings(me), "sightings", me));
-      any = any || own || seen;
-      if (!own && !seen) {
+      bool moved = own || seen;
+      if (!moved) {
         TRY(const bool anew, reconsider(*s, all, partner.party));
-        any = any || anew;
+        moved = anew;
       }
       // What others gave us goes on only with their consent; the decision says so object by object.
       for (const auto& other : states) {
@@ -677,9 +705,11 @@ Result<bool> Releaser::step() {
           if (giver.party == me || giver.party == partner.party) continue;
           TRY(const bool onward, batch(*s, all, partner.party, received(other->agreement_id, giver.party, me),
                                        "from " + giver.party + " " + other->agreement_id, giver.party));
-          any = any || onward;
+          moved = moved || onward;
         }
       }
+      any = any || moved;
+      if (!moved && caught_up_) CHECK_OK(caught_up_(*s, partner.party, count_of(s->agreement_id, partner.party)));
     }
   }
   return any;
@@ -717,6 +747,12 @@ Result<std::vector<Planned>> Releaser::plan(const std::vector<std::string_view>&
   for (size_t k = 0; k < candidates; ++k)
     out.push_back({graph.rows[k].id, graph.rows[k].type, std::move(decisions[k])});
   return out;
+}
+
+ReleaseCount Releaser::count_of(const std::string& agreement_id, const std::string& to) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = counts_.find({agreement_id, to});
+  return it == counts_.end() ? ReleaseCount{} : it->second;
 }
 
 std::map<std::pair<std::string, std::string>, ReleaseCount> Releaser::counts() const {
