@@ -319,12 +319,19 @@ Status Mirrors::look_at_age(taxii::Client& client, const std::string& peer, cons
       if (auto c = ledger::open_checkpoint(got.body, ledger_origin(peer, state.agreement_id), k); c.ok())
         head = *std::move(c);
     }
-    if (head && lines.ok() && head->size <= copy.tree.edge.size()) {
-      TRY(const ledger::Hash root, root_at(state.agreement_id, peer, copy, head->size));
-      if (root != head->root)
+    std::optional<Result<ledger::Hash>> root;
+    std::string newest_note;
+    if (head && lines.ok()) {
+      const std::lock_guard lock(copy.mutex);
+      if (head->size <= copy.tree.edge.size()) root = root_at(state.agreement_id, peer, copy, head->size);
+      newest_note = copy.note;
+    }
+    if (root) {
+      if (!root->ok()) return root->error();
+      if (**root != head->root)
         return accuse(state.agreement_id, peer,
                       fmt::format("its cosigned head of {} entries is of another history than its newest", head->size),
-                      copy.note, got.body);
+                      newest_note, got.body);
       for (const auto& c : *lines) at = std::max(at.value_or(c.at), c.at);
     }
   }
