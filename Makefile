@@ -3,7 +3,7 @@ BUILD ?= build/release
 JOBS ?= $(shell n=$$(nproc); echo $$(( n < 8 ? n : 8 )))
 ENTENTE = $(BUILD)/bin/entente
 
-.PHONY: help demo build test bench check asan tsan mutants fuzz format setup clean
+.PHONY: help demo build test soak bench check asan tsan mutants fuzz format setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,11 @@ test: ## install what is needed, build, and run all tests
 	@tools/setup build test
 	@$(MAKE) --no-print-directory compile TESTS=ON
 	@ctest --test-dir $(BUILD) --output-on-failure -j 2 --no-tests=error
+
+soak: ## the long runs (tools/soak): millions of records and cases where `make test` has thousands
+	@tools/setup build test
+	@$(MAKE) --no-print-directory compile TESTS=ON
+	@tools/soak $(BUILD) $(ARGS)
 
 bench: ## figures beside their peers, in one run
 	@tools/setup build bench

@@ -100,6 +100,13 @@ bool initiative_type(std::string_view type) {
   return type == "course-of-action" || type == "report" || type == "attack-pattern" || type == "marking-definition";
 }
 
+bool has_purpose(const Document& doc, const std::string& purpose) {
+  const json::Node* scope = doc.node.find("scope");
+  const json::Node* list = scope == nullptr ? nullptr : scope->find("purposes");
+  return list != nullptr && list->is_array() &&
+         std::ranges::any_of(list->list(), [&](const json::Node& p) { return p.is_string() && p.string() == purpose; });
+}
+
 Reason reason(std::string_view code, const Rule& r, std::string note) {
   return {code, r.doc->agreement_id, r.doc->hash, r.flow->art, std::move(note)};
 }
@@ -302,7 +309,8 @@ void Decider::originator(size_t i, std::vector<Reason>& out) const {
     if (!o.received_under.empty() && s.document && s.agreement_id == o.received_under) inbound = &s;
   Reason r{"ORIGINATOR_CONSENT", inbound ? inbound->document->agreement_id : std::string(),
            inbound ? inbound->document->hash : std::string(), inbound ? inbound->document->onward_art : std::string(),
-           fmt::format("ask {} for consent to onward release of this version", o.originator)};
+           fmt::format("ask {} for consent to onward release of this version: entente consent ask {} --to {}",
+                       o.originator, printable(facts_[i].id), in_.recipient)};
   if (inbound != nullptr && inbound->document->onward_rule == "never") {
     r.note = "the agreement under which it was received allows no onward release";
     out.push_back(std::move(r));
@@ -312,7 +320,8 @@ void Decider::originator(size_t i, std::vector<Reason>& out) const {
   if (labels_.consent(i, &expired) != nullptr) return;
   if (expired) {
     r.code = "CONSENT_EXPIRED";
-    r.note = fmt::format("the consent of {} has expired: ask for a new one", o.originator);
+    r.note = fmt::format("the consent of {} has expired: ask for a new one: entente consent ask {} --to {}",
+                         o.originator, printable(facts_[i].id), in_.recipient);
   }
   out.push_back(std::move(r));
 }
@@ -361,6 +370,15 @@ void Decider::own(size_t i) {
   if (!passed || !d.reasons.empty()) return;
 
   const Rule& rule = *passed->rule;
+  if (const GraphObject& o = graph_[i]; o.originator != in_.me && o.originator != in_.recipient)
+    if (const Consent* c = labels_.consent(i);
+        c != nullptr && !c->purpose.empty() && !has_purpose(*rule.doc, c->purpose)) {
+      d.reasons.push_back(reason("PURPOSE", rule,
+                                 fmt::format("{} consented for \"{}\", which is no purpose of this agreement: ask for "
+                                             "another",
+                                             o.originator, printable(c->purpose))));
+      return;
+    }
   d.agreement = rule.doc->agreement_id;
   d.agreement_version = rule.doc->hash;
   d.flow = rule.flow->id;

@@ -127,6 +127,30 @@ TEST(Hunt, PlainTextAndDefangedForms) {
                                    "joe@mail.example text 2", "198.51.100.0/24 text 2", "2001:db8::7 text 3"));
 }
 
+TEST(Hunt, AnIpv6AddressBehindAWordOrBeforeAColonOrStopIsFound) {
+  const auto index = index_of({"2001:db8::7", "203.0.113.7", "mx.example"});
+  const std::string log =
+      "Received: from x ([IPv6:2001:db8::7]) by y\nsrc:2001:DB8:0::7 dst:10.0.0.1\nfrom 2001:db8::7: refused\n"
+      "it was 2001:db8::7.\nIPv6:::ffff:203.0.113.7\nmx.example:IPv6:2001:db8::7:\nabc:2001:db8::7 2001:db8::7:1 "
+      "zz2001:db8::7\n" +
+      std::string(80, 'x') + ":2001:db8::7\n";
+  for (const bool all : {false, true})
+    EXPECT_THAT(
+        hunted(log, *index, {.parse_all = all}),
+        UnorderedElementsAre("2001:db8::7 text 1", "2001:db8::7 text 2", "2001:db8::7 text 3", "2001:db8::7 text 4",
+                             "203.0.113.7 text 5", "2001:db8::7 text 6", "mx.example text 6", "2001:db8::7 text 8"));
+}
+
+// What stands behind the header in the first block is not scanned as plain text.
+TEST(Hunt, EscapesInTheFirstBlockOfZeekTsvDoNotHide) {
+  const auto index = index_of({"evil.example", "203.0.113.7"});
+  const std::string log =
+      "#separator "
+      "\\x09\n#fields\tts\ta\tb\n#types\ttime\taddr\tstring\n1\t203\\x2e0.113.7\tx\n2\t-\tevil\\x2eexample\n";
+  for (const bool all : {false, true})
+    EXPECT_THAT(hunted(log, *index, {.parse_all = all}), ElementsAre("203.0.113.7 a 4", "evil.example b 5"));
+}
+
 TEST(Hunt, QueryLogsOfBindAndUnbound) {
   const auto index = index_of({"evil.example", "203.0.113.7", "10.0.0.53"});
   const std::string log =

@@ -24,11 +24,12 @@ Exchange::Exchange(Context& context)
                                            if (!r.ok()) return std::move(r).error();
                                            return {};
                                          })),
+      consents_(std::make_unique<ConsentDesk>(context, *instruments_)),
       evidence_(std::make_unique<Evidence>(context)),
       witnessing_(std::make_unique<Witnessing>(context, *instruments_, *evidence_)),
       admission_(std::make_unique<Admission>(context)) {
   const auto notify = [this](const Uuid& collection) { notifier_->notify(collection); };
-  releaser_ = std::make_unique<Releaser>(context, *instruments_, *evidence_, notify,
+  releaser_ = std::make_unique<Releaser>(context, *instruments_, *evidence_, *consents_, notify,
                                          [this](const agreement::State& state, const std::string& to) {
                                            std::string why = mirrors_->obstacle(state.agreement_id, to);
                                            return why.empty() ? witnessing_->obstacle(state) : why;
@@ -101,6 +102,8 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
     say_warn("act {} ({}) of {} is kept without effect: {}", hash.substr(0, 16), printable(act.act.kind),
              printable(act.act.party), ok.error().text());
   }
+  const bool onward = agreement::is_onward(act.act.kind);
+  if (onward && from.empty() && act.act.party == cx_.config.party) CHECK_OK(consents_->may_make(act.act));
   const std::vector<std::string> audience = instruments_->audience(act);
   // Whoever carries an act, its signatures are what counts. A guest of a project and a candidate learn the acts that
   // came before the one that names them, so an agreement need not name this party.
@@ -130,9 +133,12 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
     tx.change.add(acts_for(cx_.config.party, party), summary, object, meta.text());
     wake.push_back(acts_for(cx_.config.party, party));
   }
+  const char* kind = onward ? "consent" : agreement::is_joint(act.act.kind) ? "joint_case" : "act";
+  std::string concerns;  // of the two parties to a consent, the other
+  for (const auto& party : audience)
+    if (onward && party != cx_.config.party) concerns = party;
   TRY([[maybe_unused]] const auto leaf,
-      tx.add_leaf(act.act.agreement_id, act.act.text_version, agreement::is_joint(act.act.kind) ? "joint_case" : "act",
-                  "", random_bytes(32), text));
+      tx.add_leaf(act.act.agreement_id, act.act.text_version, kind, concerns, act_salt(text), text));
   auto outcome = std::move(tx).commit();
   if (!outcome.ok()) return std::move(outcome).error();
   const std::string id = act.act.agreement_id;
@@ -151,7 +157,7 @@ Status Exchange::tell_newcomers(const agreement::SignedAct& act, const std::vect
   for (const auto& party : audience) {
     if (party == cx_.config.party || std::find(before.begin(), before.end(), party) != before.end()) continue;
     for (const auto& a : known) {
-      if (a.act.party == party) continue;
+      if (a.act.party == party || agreement::is_onward(a.act.kind)) continue;
       const std::string object = act_object(a.text(), a.act.hash(), a.act.effective_at);
       TRY(const json::Document doc, json::parse(object));
       TRY(const auto summary, stix::summarize(doc.root()));

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "exchange/admission.h"
+#include "exchange/consents.h"
 #include "exchange/context.h"
 #include "exchange/directory.h"
 #include "exchange/evidence.h"
@@ -65,6 +66,7 @@ class Exchange final : public taxii::Backend {
   Directory& directory() { return *directory_; }
   Instruments& instruments() { return *instruments_; }
   JointDesk& joint() { return *joint_; }
+  ConsentDesk& consents() { return *consents_; }
   Evidence& evidence() { return *evidence_; }
   Releaser& releaser() { return *releaser_; }
   [[nodiscard]] const Renewals& renewals() const { return *renewals_; }
@@ -130,6 +132,7 @@ class Exchange final : public taxii::Backend {
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<Instruments> instruments_;
   std::unique_ptr<JointDesk> joint_;
+  std::unique_ptr<ConsentDesk> consents_;
   std::unique_ptr<Evidence> evidence_;
   std::unique_ptr<Witnessing> witnessing_;
   std::unique_ptr<Mirrors> mirrors_;

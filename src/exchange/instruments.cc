@@ -22,6 +22,7 @@ Status Instruments::load() {
   hashes_.clear();
   histories_.clear();
   joint_.clear();
+  onward_.clear();
   for (uint64_t i = 0; i < n;) {
     TRY(std::vector<std::string> texts, cx_.store.read("acts", i, 1000));
     if (texts.empty())
@@ -37,6 +38,7 @@ Status Instruments::load() {
   for (const auto& [id, acts] : acts_) {
     histories_.insert_or_assign(id, agreement::History(id, acts, cx_.config.pins));
     joint_.insert_or_assign(id, agreement::JointHistory(id, acts));
+    onward_.insert_or_assign(id, agreement::OnwardHistory(id, acts));
   }
   return {};
 }
@@ -45,6 +47,12 @@ agreement::JointHistory Instruments::joint(std::string_view agreement_id) const 
   const std::lock_guard lock(mutex_);
   const auto it = joint_.find(agreement_id);
   return it == joint_.end() ? agreement::JointHistory(agreement_id, {}) : it->second;
+}
+
+agreement::OnwardHistory Instruments::onward(std::string_view agreement_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = onward_.find(agreement_id);
+  return it == onward_.end() ? agreement::OnwardHistory(agreement_id, {}) : it->second;
 }
 
 std::shared_ptr<const agreement::State> Instruments::state(std::string_view agreement_id) const {
@@ -122,6 +130,10 @@ bool Instruments::counts(const agreement::SignedAct& act) const {
 
 std::vector<std::string> Instruments::audience(const agreement::SignedAct& act) const {
   std::set<std::string> parties;
+  if (agreement::is_onward(act.act.kind)) {
+    parties = agreement::onward_parties(act.act);
+    return {parties.begin(), parties.end()};
+  }
   const auto block = [&parties](const json::Node* p) {
     if (p == nullptr || !p->is_object()) return;
     if (const auto code = p->string_at("party"); code.size() == 2) parties.emplace(code);
@@ -150,7 +162,11 @@ void Instruments::learned(agreement::SignedAct act) {
   const bool joint = agreement::is_joint(act.act.kind);
   auto& acts = acts_[id];
   acts.push_back(std::move(act));
-  if (joint) {
+  if (agreement::is_onward(acts.back().act.kind)) {
+    const auto known = onward_.find(id);
+    onward_.insert_or_assign(
+        id, known == onward_.end() ? agreement::OnwardHistory(id, acts) : known->second.with(acts.back()));
+  } else if (joint) {
     joint_.insert_or_assign(id, agreement::JointHistory(id, acts));
   } else {
     histories_.insert_or_assign(id, agreement::History(id, acts, cx_.config.pins));

@@ -55,6 +55,11 @@ Result<std::vector<Holder>> recall_status(Context& cx, Instruments& instruments,
     return r.collection == inbox(me) || r.collection == sightings(me);
   });
   if (!own) return make_error(ErrorKind::kNotFound, "this node published no object with this id", id);
+  return holders_of(cx, instruments, id);
+}
+
+Result<std::vector<Holder>> holders_of(Context& cx, Instruments& instruments, const std::string& id) {
+  const std::string& me = cx.config.party;
   std::vector<Holder> out;
   for (const auto& s : instruments.states()) {
     for (const auto& p : s->document->parties) {

@@ -19,7 +19,10 @@ struct Holder {
   [[nodiscard]] bool withdrawn() const { return answered && refused.empty(); }
 };
 
-// kNotFound: this node never published the object. Not recalled: holders without `sent`.
+// Whoever ever had the object from this node, also one that a partner gave us.
+[[nodiscard]] Result<std::vector<Holder>> holders_of(Context& context, Instruments& instruments, const std::string& id);
+// The same of an object of our own. kNotFound: this node never published the object. Not recalled: holders without
+// `sent`.
 [[nodiscard]] Result<std::vector<Holder>> recall_status(Context& context, Instruments& instruments,
                                                         const std::string& id);
 

@@ -41,6 +41,16 @@ bool hangs_on_others(std::string_view entry) {
   return std::ranges::any_of(kCodes, [entry](std::string_view c) { return entry.find(c) != std::string_view::npos; });
 }
 
+// What a withdrawn or expired consent leaves behind.
+bool is_consent_code(std::string_view code) {
+  return code == "ORIGINATOR_CONSENT" || code == "CONSENT_EXPIRED" || code == "DERIVED_FROM_CONTROLLED";
+}
+bool lacks_consent(const std::set<std::string_view>& codes) { return std::ranges::any_of(codes, is_consent_code); }
+bool only_consent(const std::set<std::string_view>& codes) { return std::ranges::all_of(codes, is_consent_code); }
+
+// "agreement recipient id" of what went under a consent -> its version, and the source it came from.
+constexpr std::string_view kOnwardSpace = "onward";
+
 std::string count_key(std::string_view agreement_id, std::string_view to) {
   return std::string(agreement_id) + " " + std::string(to);
 }
@@ -84,11 +94,12 @@ struct Releaser::Graph {
   }
 };
 
-Releaser::Releaser(Context& context, Instruments& instruments, Evidence& evidence,
+Releaser::Releaser(Context& context, Instruments& instruments, Evidence& evidence, const ConsentDesk& consents,
                    std::function<void(const Uuid&)> notify, Obstacle obstacle)
     : cx_(context),
       instruments_(instruments),
       evidence_(evidence),
+      desk_(consents),
       notify_(std::move(notify)),
       obstacle_(std::move(obstacle)),
       my_identity_(identity_id(context.config.party)) {
@@ -318,6 +329,9 @@ Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vec
   const auto in_base = inputs(to, all);
   agreement::Inputs in = in_base;
   in.holds = holds_;
+  // New release needs the agreement that the object came under as well; what went stays while the consent stands.
+  const std::vector<agreement::Consent> usable = source.sent ? consents_ : live_consents();
+  in.consents = usable;
   const std::vector<agreement::Decision> decisions = agreement::decide(graph.objects, in);
 
   // Context goes along only if something released needs it: exactly the ids that released objects refer to.
@@ -329,7 +343,7 @@ Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vec
   };
   // Two parties may share several instruments: an object goes once, by the one that governs it.
   std::vector<size_t> stack;
-  for (size_t i = 0; i < candidates; ++i) {
+  for (size_t i = 0; i < candidates && !source.sent; ++i) {
     if (!goes(i) || decisions[i].agreement != state.agreement_id) continue;
     if (again) {  // a tombstone of this version went out: it stays withdrawn, only a new version can go
       TRY(const std::vector<store::Row> before, cx_.store.find(target, decisions[i].id));
@@ -428,10 +442,11 @@ Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vec
     }
     std::set<std::string_view> codes;
     for (const auto& r : d.reasons) codes.insert(r.code);
+    if (source.sent && !lacks_consent(codes)) continue;  // other reasons take nothing back by themselves
     const std::string entry_text = fmt::format("{}\n{}\n{}", graph.rows[i].version, source.name, fmt::join(codes, " "));
     if (indexed.ok() && *indexed == entry_text) continue;  // as it was
-    // What a third party controls is lifted by its consent alone, which no act carries yet: to decide all that partners
-    // gave anew each hour would be for nothing.
+    // What a third party controls is lifted by its consent alone, which names it (add_consented): to decide all that
+    // partners gave anew each hour would be for nothing.
     if (!codes.contains("ORIGINATOR_CONSENT"))
       tx.change.set(kWithheldSpace, index_key, entry_text);
     else if (indexed.ok())
@@ -456,7 +471,15 @@ Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vec
     const std::string known_as = sent_id(state, to, graph.rows[i].id);
     TRY(std::vector<store::Row> before, cx_.store.find(target, known_as));
     if (before.empty() || before.back().revoked) continue;
-    Sent s{i, agreement::tombstone(graph.objects[i].raw, known_as, graph.rows[i].version), {}, {}};
+    // A version that nobody consented to takes nothing back either, while the consent to the one before it stands.
+    if (!source.sent && only_consent(codes) && !graph.rows[i].revoked && consented(originator, to, before.back()))
+      continue;
+    std::string version = graph.rows[i].version;
+    if (source.sent) {  // the very version that went is taken back: its tombstone has to be newer
+      tx.change.erase(kOnwardSpace, index_key);
+      version = to_text(std::max(m.at, before.back().version_time.cut().plus_us(1000)));
+    }
+    Sent s{i, agreement::tombstone(graph.objects[i].raw, known_as, version), {}, {}};
     CHECK_OK(s.doc.parse(s.tombstone));
     TRY(s.summary, stix::summarize(s.doc.root()));
     m.objects.push_back(listed_tombstone(s.summary, s.tombstone));
@@ -486,6 +509,13 @@ Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vec
         tx.change.share(target, row, meta.text());
       }
       if (!meta.original.empty()) tx.change.set("sent-as", count_key(state.agreement_id, to) + " " + row.id, l.id);
+      if (s.tombstone.empty() && hangs_on_consent(graph.objects[s.index], to, row.id))
+        tx.change.set(kOnwardSpace, count_key(state.agreement_id, to) + " " + row.id,
+                      fmt::format("{}\n{}", row.version,
+                                  s.index < candidates || row.collection == inbox(cx_.config.party)
+                                      ? s.index < candidates ? source.name : "inbox"
+                                      : fmt::format("from {} {}", graph.objects[s.index].originator,
+                                                    graph.objects[s.index].received_under)));
     }
   }
   // Every decision is in the private log: what was withheld by name and reason, what was given by the leaf that says
@@ -540,6 +570,22 @@ Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vec
   return true;
 }
 
+Releaser::Origin Releaser::origin_of(std::string_view name) const {
+  const std::string& me = cx_.config.party;
+  if (!name.starts_with("from ") || name.size() <= 8) return {me, name == "sightings" ? sightings(me) : inbox(me)};
+  const std::string giver(name.substr(5, 2));
+  return {giver, received(name.substr(8), giver, me)};
+}
+
+// Did it go because a third party consented: it is a third party's, or derived from something?
+bool Releaser::hangs_on_consent(const agreement::GraphObject& object, const std::string& to,
+                                const std::string& id) const {
+  if (object.originator != cx_.config.party) return object.originator != to;
+  if (consents_.empty()) return false;
+  const auto origins = cx_.store.all(kOriginSpace, id + " ");
+  return origins.ok() && !origins->empty();
+}
+
 // All that a decision for this recipient hangs on and that can change, but for time and the objects themselves.
 std::string Releaser::fingerprint(const agreement::State& state, const std::string& to) const {
   std::string all = fmt::format("{}\n{}\n", state.document->hash, obstacle_(state, to));
@@ -554,8 +600,88 @@ std::string Releaser::fingerprint(const agreement::State& state, const std::stri
     all += '\n';
   }
   for (const auto& h : holds_) all += fmt::format("{} {}\n", h.object_id, h.reason);
+  all += consents_print(to);
   for (const auto& a : approved(cx_, to)) all += a + '\n';
   return sha256_hex(all);
+}
+
+std::string Releaser::consents_print(const std::string& to) const {
+  std::string out;
+  const Time now = cx_.clock.now();
+  for (const auto& c : consents_)
+    if (c.recipient == to && c.valid_from <= now && now < c.valid_until)
+      out += fmt::format("{} {} {} {}\n", c.originator, c.agreement, c.object_id, c.version);
+  return out;
+}
+
+std::vector<agreement::Consent> Releaser::live_consents() const {
+  std::vector<agreement::Consent> out;
+  if (consents_.empty()) return out;
+  const auto states = instruments_.states();
+  std::ranges::copy_if(consents_, std::back_inserter(out), [&](const agreement::Consent& c) {
+    return std::ranges::any_of(states, [&](const auto& s) {
+      return s->agreement_id == c.agreement && s->live(c.originator, cx_.config.party);
+    });
+  });
+  return out;
+}
+
+bool Releaser::consented(const std::string& originator, const std::string& to, const store::Row& sent) const {
+  const Time now = cx_.clock.now();
+  const RowMeta meta = RowMeta::parse(sent.meta);
+  const std::string& id = meta.original.empty() ? sent.id : meta.original;
+  return std::ranges::any_of(consents_, [&](const agreement::Consent& c) {
+    return c.originator == originator && c.recipient == to && c.object_id == id && c.version == sent.version &&
+           c.valid_from <= now && now < c.valid_until;
+  });
+}
+
+Status Releaser::add_consented(const agreement::State& state, const std::string& to,
+                               std::vector<std::pair<std::string, std::string>>& todo) const {
+  const Time now = cx_.clock.now();
+  std::set<std::string> seen;
+  for (const auto& c : consents_) {
+    if (c.recipient != to || now < c.valid_from || now >= c.valid_until) continue;
+    TRY(const auto rows, cx_.store.find(received(c.agreement, c.originator, cx_.config.party), c.object_id));
+    if (rows.empty() || !seen.insert(c.object_id).second) continue;
+    const store::Row& newest = *std::ranges::max_element(rows, {}, &store::Row::version_time);
+    TRY(const auto sent,
+        cx_.store.find(released(state.agreement_id, cx_.config.party, to), sent_id(state, to, c.object_id)));
+    if (std::ranges::any_of(sent, [&](const store::Row& r) { return r.version_time >= newest.version_time; })) continue;
+    todo.emplace_back(c.object_id,
+                      fmt::format("{}\nfrom {} {}\nORIGINATOR_CONSENT", newest.version, c.originator, c.agreement));
+  }
+  return {};
+}
+
+Result<bool> Releaser::recheck(const agreement::State& state, const std::vector<agreement::State>& all,
+                               const std::string& to) {
+  const std::string prefix = count_key(state.agreement_id, to) + " ";
+  std::string print = consents_print(to);
+  const auto last = rechecked_.find(prefix);
+  if (last != rechecked_.end() && last->second == print) return false;
+  TRY(const auto sent, cx_.store.all(kOnwardSpace, prefix));
+  std::map<std::string, std::vector<store::Row>> by_source;
+  for (const auto& [key, value] : sent) {
+    const size_t line = value.find('\n');
+    if (line == std::string::npos) continue;
+    const Origin origin = origin_of(value.substr(line + 1));
+    TRY(const auto rows, cx_.store.find(origin.collection, key.substr(prefix.size())));
+    for (const auto& row : rows)
+      if (row.version == std::string_view(value).substr(0, line)) by_source[value.substr(line + 1)].push_back(row);
+  }
+  bool any = false;
+  for (auto& [name, rows] : by_source) {
+    for (size_t at = 0; at < rows.size(); at += cx_.config.release_batch) {
+      std::vector<store::Row> some(
+          rows.begin() + static_cast<std::ptrdiff_t>(at),
+          rows.begin() + static_cast<std::ptrdiff_t>(std::min(rows.size(), at + cx_.config.release_batch)));
+      TRY(const bool done, decide_rows(state, all, to, {name, origin_of(name).originator, true}, std::move(some), {}));
+      any = any || done;
+    }
+  }
+  rechecked_[prefix] = std::move(print);
+  return any;
 }
 
 Result<bool> Releaser::reconsider(const agreement::State& state, const std::vector<agreement::State>& all,
@@ -575,21 +701,17 @@ Result<bool> Releaser::reconsider(const agreement::State& state, const std::vect
     TRY(const auto withheld, cx_.store.all(kWithheldSpace, prefix));
     for (const auto& [key, value] : withheld)
       if (whole || hangs_on_others(value)) a.todo.emplace_back(key.substr(prefix.size()), value);
+    if (whole) CHECK_OK(add_consented(state, to, a.todo));
     a.last = a.todo.size();
     if (a.todo.empty()) return false;
   }
   // The next ones of one source.
-  const std::string& me = cx_.config.party;
   const std::string name = source_of(a.todo.back().second);
-  Source source{name, me};
-  Uuid collection = name == "sightings" ? sightings(me) : inbox(me);
-  if (name.starts_with("from ") && name.size() > 8) {
-    source.originator = name.substr(5, 2);
-    collection = received(name.substr(8), source.originator, me);
-  }
+  const Origin origin = origin_of(name);
+  const Source source{name, origin.originator, false};
   std::vector<store::Row> rows;
   while (!a.todo.empty() && rows.size() < cx_.config.release_batch && source_of(a.todo.back().second) == name) {
-    TRY(std::vector<store::Row> found, cx_.store.find(collection, a.todo.back().first));
+    TRY(std::vector<store::Row> found, cx_.store.find(origin.collection, a.todo.back().first));
     a.todo.pop_back();
     if (found.empty()) continue;
     rows.push_back(*std::ranges::max_element(found, {}, &store::Row::version_time));
@@ -668,6 +790,16 @@ Result<bool> Releaser::recalls(const agreement::State& state, const std::string&
   return true;
 }
 
+// Who has given us something, under which agreements.
+std::vector<std::pair<std::string, std::shared_ptr<const agreement::State>>> Releaser::givers(
+    const std::vector<std::shared_ptr<const agreement::State>>& states, const std::string& to) const {
+  std::vector<std::pair<std::string, std::shared_ptr<const agreement::State>>> out;
+  for (const auto& s : states)
+    for (const auto& giver : s->document->parties)
+      if (giver.party != cx_.config.party && giver.party != to) out.emplace_back(giver.party, s);
+  return out;
+}
+
 Result<bool> Releaser::step() {
   // Nothing is decided, so that nothing is passed over: it waits until the clock is right.
   if (const bool safe = cx_.clock_safe(); safe != clock_was_safe_.exchange(safe) && !safe)
@@ -681,6 +813,7 @@ Result<bool> Releaser::step() {
   for (const auto& s : states) all.push_back(*s);
   const std::string& me = cx_.config.party;
   holds_ = holds();
+  consents_ = desk_.consents();
   for (const auto& s : states) {
     if (s->document->party(me) == nullptr) continue;
     for (const auto& partner : s->document->parties) {
@@ -689,24 +822,31 @@ Result<bool> Releaser::step() {
         if (!s->recallable(me, partner.party)) continue;
         TRY(const bool own, recalls(*s, partner.party, inbox(me), "inbox"));
         TRY(const bool seen, recalls(*s, partner.party, sightings(me), "sightings"));
-        any = any || own || seen;
+        TRY(const bool taken_back, recheck(*s, all, partner.party));
+        any = any || own || seen || taken_back;
+        for (const auto& [giver, other] : givers(states, partner.party)) {
+          TRY(const bool onward, recalls(*s, partner.party, received(other->agreement_id, giver, me),
+                                         "from " + giver + " " + other->agreement_id));
+          any = any || onward;
+        }
         continue;
       }
       TRY(const bool own, batch(*s, all, partner.party, inbox(me), "inbox", me));
       TRY(const bool seen, batch(*s, all, partner.party, sightings(me), "sightings", me));
-      bool moved = own || seen;
-      if (!moved) {
+      TRY(const bool taken_back, recheck(*s, all, partner.party));
+      bool moved = own || seen || taken_back;
+      if (!own && !seen) {
         TRY(const bool anew, reconsider(*s, all, partner.party));
-        moved = anew;
+        moved = moved || anew;
       }
       // What others gave us goes on only with their consent; the decision says so object by object.
-      for (const auto& other : states) {
-        for (const auto& giver : other->document->parties) {
-          if (giver.party == me || giver.party == partner.party) continue;
-          TRY(const bool onward, batch(*s, all, partner.party, received(other->agreement_id, giver.party, me),
-                                       "from " + giver.party + " " + other->agreement_id, giver.party));
-          moved = moved || onward;
-        }
+      for (const auto& [giver, other] : givers(states, partner.party)) {
+        const Uuid source = received(other->agreement_id, giver, me);
+        const std::string source_name = "from " + giver + " " + other->agreement_id;
+        // Both agreements must allow it; a recall always goes.
+        TRY(const bool onward, other->live(giver, me) ? batch(*s, all, partner.party, source, source_name, giver)
+                                                      : recalls(*s, partner.party, source, source_name));
+        moved = moved || onward;
       }
       any = any || moved;
       if (!moved && caught_up_) CHECK_OK(caught_up_(*s, partner.party, count_of(s->agreement_id, partner.party)));
@@ -733,6 +873,19 @@ Result<std::vector<Planned>> Releaser::plan(const std::vector<std::string_view>&
     agreement::GraphObject o;
     o.originator = cx_.config.party;
     o.committed = cx_.clock.now();
+    // What a partner gave us is the partner's, whoever hands the file in.
+    TRY(const auto held, cx_.store.find(row.id));
+    const bool own = std::ranges::any_of(held, [&](const store::Row& r) {
+      return r.collection == inbox(cx_.config.party) || r.collection == sightings(cx_.config.party);
+    });
+    for (const auto& r : held) {
+      const RowMeta meta = RowMeta::parse(r.meta);
+      if (own || meta.agreement.empty() || r.collection != received(meta.agreement, meta.by, cx_.config.party))
+        continue;
+      o.originator = graph.texts.emplace_back(meta.by);
+      o.received_under = graph.texts.emplace_back(meta.agreement);
+      o.inherited = stix::parse_tlp(meta.tlp).value_or(stix::Tlp::kRed);
+    }
     graph.add(std::move(row), std::string(raw), o);
     graph.note_references(doc.root());
     ++i;
@@ -742,6 +895,8 @@ Result<std::vector<Planned>> Releaser::plan(const std::vector<std::string_view>&
   agreement::Inputs in = inputs(to, all);
   const auto held = holds();
   in.holds = held;
+  const auto consents = desk_.consents();
+  in.consents = consents;
   std::vector<agreement::Decision> decisions = agreement::decide(graph.objects, in);
   std::vector<Planned> out;
   for (size_t k = 0; k < candidates; ++k)

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agreement/decide.h"
+#include "exchange/consents.h"
 #include "exchange/context.h"
 #include "exchange/evidence.h"
 #include "exchange/instruments.h"
@@ -35,8 +36,8 @@ class Releaser {
  public:
   // `obstacle`: "" or why nothing but recalls may go to this party under the agreement now, however live it is.
   using Obstacle = std::function<std::string(const agreement::State&, const std::string& to)>;
-  Releaser(Context& context, Instruments& instruments, Evidence& evidence, std::function<void(const Uuid&)> notify,
-           Obstacle obstacle);
+  Releaser(Context& context, Instruments& instruments, Evidence& evidence, const ConsentDesk& consents,
+           std::function<void(const Uuid&)> notify, Obstacle obstacle);
 
   // Called in step() when nothing waits to be decided for this party.
   using CaughtUp = std::function<Status(const agreement::State&, const std::string& to, const ReleaseCount&)>;
@@ -58,9 +59,10 @@ class Releaser {
   Result<bool> batch(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to,
                      const Uuid& source, const std::string& source_name, const std::string& originator);
   // Decides these rows, all of one source. `position`: how far the source has been read with them; "" for rows that
-  // were withheld before and are decided anew.
+  // were decided before: withheld (they may go now), or, `sent`, released under a consent (they may have to come back).
   struct Source {
     std::string name, originator;
+    bool sent = false;
   };
   Result<bool> decide_rows(const agreement::State& state, const std::vector<agreement::State>& all,
                            const std::string& to, const Source& source, std::vector<store::Row> rows,
@@ -69,6 +71,24 @@ class Releaser {
   Result<bool> reconsider(const agreement::State& state, const std::vector<agreement::State>& all,
                           const std::string& to);
   [[nodiscard]] std::string fingerprint(const agreement::State& state, const std::string& to) const;
+  // The rows that a partner gave us and its originator lets go on to this party now, and that have not gone.
+  Status add_consented(const agreement::State& state, const std::string& to,
+                       std::vector<std::pair<std::string, std::string>>& todo) const;
+  // Takes back what went under a consent that holds no longer; also while the agreement is not live.
+  Result<bool> recheck(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to);
+  // Consents that hold now, and consents of which the agreement that the object came under is live besides.
+  struct Origin {
+    std::string originator;
+    Uuid collection;
+  };
+  [[nodiscard]] Origin origin_of(std::string_view source_name) const;
+  [[nodiscard]] bool hangs_on_consent(const agreement::GraphObject& object, const std::string& to,
+                                      const std::string& id) const;
+  [[nodiscard]] std::vector<std::pair<std::string, std::shared_ptr<const agreement::State>>> givers(
+      const std::vector<std::shared_ptr<const agreement::State>>& states, const std::string& to) const;
+  [[nodiscard]] std::string consents_print(const std::string& to) const;
+  [[nodiscard]] std::vector<agreement::Consent> live_consents() const;
+  [[nodiscard]] bool consented(const std::string& originator, const std::string& to, const store::Row& sent) const;
   // Recalls alone, to whoever is or was bound by an agreement that is not live: release.md §3 step 12, "a recall always
   // goes". What else came waits where it is until the agreement is live again.
   Result<bool> recalls(const agreement::State& state, const std::string& to, const Uuid& source,
@@ -87,12 +107,15 @@ class Releaser {
   Context& cx_;
   Instruments& instruments_;
   Evidence& evidence_;
+  const ConsentDesk& desk_;
   std::function<void(const Uuid&)> notify_;
   Obstacle obstacle_;
   CaughtUp caught_up_;
   std::map<std::string, std::string> pseudonym_keys_;
   std::string my_identity_;
-  std::vector<agreement::Hold> holds_;  // as read for the running step
+  std::vector<agreement::Hold> holds_;            // as read for the running step
+  std::vector<agreement::Consent> consents_;      // likewise
+  std::map<std::string, std::string> rechecked_;  // agreement and recipient -> consents_print() of the last recheck
   std::atomic<bool> clock_was_safe_ = true;
   struct Again {  // of one agreement and recipient
     std::string fingerprint;

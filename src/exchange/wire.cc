@@ -218,6 +218,10 @@ Result<Receipt> parse_receipt(const json::Value& object) {
 std::string sign_receipt(const Receipt& r, const SecretKey& key) { return key.sign(receipt_message(r)); }
 bool receipt_signed(const Receipt& r, const PublicKey& key) { return verify(key, receipt_message(r), r.signature); }
 
+std::string act_salt(std::string_view signed_act_text) {
+  return std::string(view(sha256({"entente/act-salt/v1", signed_act_text})));
+}
+
 std::string act_object(std::string_view signed_act_text, std::string_view act_hash, Time at) {
   static const Uuid kSpace = *parse_uuid("2f6a1d0c-7f0e-4a61-9d0a-0b8f8f6d1c11");
   json::Node n = envelope_object(kActType, std::string(kActType) + "--" + name_uuid(kSpace, act_hash).text(), at);

@@ -71,6 +71,9 @@ struct Receipt {
 [[nodiscard]] std::string sign_receipt(const Receipt& r, const SecretKey& key);
 [[nodiscard]] bool receipt_signed(const Receipt& r, const PublicKey& key);
 
+// What the ledger leaf of an act is salted with. Derived from its text, which nobody can guess without its signatures,
+// and which all who are concerned have: so each of them can open the leaf in any party's ledger.
+[[nodiscard]] std::string act_salt(std::string_view signed_act_text);
 [[nodiscard]] std::string act_object(std::string_view signed_act_text, std::string_view act_hash, Time at);
 [[nodiscard]] Result<std::string> parse_act_object(const json::Value& object);  // the signed act's text
 

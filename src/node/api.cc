@@ -10,6 +10,7 @@
 #include "exchange/names.h"
 #include "exchange/recall.h"
 #include "json/node.h"
+#include "node/consent_api.h"
 #include "node/internal/answers.h"
 #include "node/joint_api.h"
 #include "node/ledger_api.h"
@@ -126,7 +127,8 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
   n.set("refused", std::move(refused));
   Node acts = Node::array();
   for (const auto& a : ex.instruments().acts(s.agreement_id)) {
-    if (a.act.kind != "joint_report") acts.push(a.text());  // those are many, and nobody folds by them
+    // Reports are many, and nobody folds by them; consents are shown by their own page.
+    if (a.act.kind != "joint_report" && !agreement::is_onward(a.act.kind)) acts.push(a.text());
   }
   n.set("acts", std::move(acts)).set("collections", std::move(collections));
   Node by_party = Node::object();
@@ -459,6 +461,13 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
             .set("state", code_of(done.state->kind))
             .set("waiting_for", texts(done.state->waiting_for));
       }
+      return with(200, n);
+    }
+    if (path.starts_with("/api/v1/consents") && get) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kLiaison, Role::kAuditor}));
+      if (path == "/api/v1/consents") return with(200, consent_board(ex_));
+      if (path != "/api/v1/consents/terms") return no_such();
+      TRY(const Node n, consent_terms(ex_, query_value(request, "id")));
       return with(200, n);
     }
     if (path == "/api/v1/joint" && get) return with(200, joint_board(ex_));

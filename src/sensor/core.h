@@ -173,6 +173,10 @@ class Core {
   void apply(Time now);
   void resume_hits();
   void sight(const enforce::Lease& lease, const enforce::Prefix& prefix, uint64_t packets);
+  [[nodiscard]] static bool is_address(pattern::AtomKind kind) {
+    using enum pattern::AtomKind;
+    return kind == kIpv4 || kind == kIpv6 || kind == kCidr4 || kind == kCidr6;
+  }
   [[nodiscard]] static std::string tlp_of(const Row& row);  // its TLP marking; "" if none
   void poll_hits();
   void emit(std::string event, json::Node members);

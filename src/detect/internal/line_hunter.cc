@@ -216,6 +216,8 @@ void LineHunter::block(std::string_view text) {
       if (!wide_) ++report_.records;
     } else {
       line(whole);
+      // A header: what is behind it was scanned as something else.
+      if (form != Form::kTsv && tsv_ && begin < text.size()) return block(text.substr(begin));
     }
   }
 }

@@ -129,9 +129,10 @@ struct Scanner::Work {
     while (end - at < kLongest && end < size && is_run(text[end])) ++end;
     run_done = end;
     std::string_view run(text + begin, end - begin);
-    while (run.size() > 2 && run.back() == '.') run.remove_suffix(1);
-    if (run.size() > 45) return;
-    if (const auto address = packet::parse_v6(run); address && table.concerns_v6(*address)) need(at);
+    // Of a word before the address that is cut here no more is known than that it is one.
+    if (at - begin == kLongest) run.remove_prefix(run.find(':') + 1);
+    const auto address = packet::parse_v6(word::v6_of(run));
+    if (address && table.concerns_v6(*address)) need(at);
   }
 
   void digest(const Span& span) {

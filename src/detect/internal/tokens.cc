@@ -54,9 +54,20 @@ std::optional<ObservableKind> judge(std::string_view p, bool single_labels) {
   return ObservableKind::kDomain;
 }
 
-bool is_v6(std::string_view run) {
+std::string_view v6_of(std::string_view run) {
+  constexpr size_t kLongest = 45;
+  const auto is_v6 = [](std::string_view s) { return s.size() <= kLongest && packet::parse_v6(s).has_value(); };
   while (run.size() > 2 && run.back() == '.') run.remove_suffix(1);
-  return run.size() <= 45 && packet::parse_v6(run).has_value();
+  if (is_v6(run)) return run;
+  const auto beyond_hex = [](char c) { return (is_letter(c) && !is_hex(c)) || c == '-' || c == '_'; };
+  for (size_t colon = run.find(':'); colon != std::string_view::npos; colon = run.find(':')) {
+    if (std::none_of(run.begin(), run.begin() + static_cast<std::ptrdiff_t>(colon), beyond_hex)) break;
+    run.remove_prefix(colon + 1);
+  }
+  if (is_v6(run)) return run;
+  if (run.empty() || run.back() != ':') return {};
+  run.remove_suffix(1);
+  return is_v6(run) ? run : std::string_view();
 }
 
 }  // namespace word

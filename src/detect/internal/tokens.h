@@ -42,7 +42,9 @@ enum : unsigned char { kBreak = 0, kWord = 1, kDot = 2, kColon = 4, kOdd = 8 };
 extern const unsigned char kClass[256];
 
 [[nodiscard]] std::optional<ObservableKind> judge(std::string_view piece, bool single_labels);  // without colons
-[[nodiscard]] bool is_v6(std::string_view run);
+// The IPv6 address of a run of letters, digits and ".-_:": the whole of it, or what stands behind words with a colon
+// ("IPv6:2001:db8::7", "src:…") and before stops or a colon that belong to the sentence. Empty: none.
+[[nodiscard]] std::string_view v6_of(std::string_view run);
 [[nodiscard]] inline bool is_scheme_start(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
 
 }  // namespace word
@@ -68,11 +70,11 @@ bool any_word(std::string_view text, bool single_labels, unsigned& oddities, con
       colons += c == word::kColon ? 1 : 0;
     }
     // Most words are names of fields and plain numbers: no dot, not the length of a digest.
-    const std::string_view run = text.substr(begin, i - begin);
+    std::string_view run = text.substr(begin, i - begin);
     if ((seen & (word::kDot | word::kColon)) == 0 && run.size() < 32 && !single_labels) continue;
-    if (colons >= 2 && word::is_v6(run)) {
-      if (found(ObservableKind::kIpv6, run)) return true;
-      continue;
+    if (const std::string_view v6 = colons >= 2 ? word::v6_of(run) : std::string_view(); !v6.empty()) {
+      if (found(ObservableKind::kIpv6, v6)) return true;
+      run = run.substr(0, static_cast<size_t>(v6.data() - run.data()));
     }
     for (size_t at = 0; at <= run.size();) {
       const size_t colon = colons == 0 ? run.size() : std::min(run.find(':', at), run.size());
