@@ -203,7 +203,11 @@ void add_sensor_commands(CLI::App& app, Context& cx) {
   auto file = std::make_shared<std::string>();
   auto* c = s->add_subcommand("run", "run a sensor until SIGTERM or ctrl-C");
   c->add_option("--config", *file, "TOML file; see 'entente sensor example'")->required();
-  c->callback([&cx, file] { finish(cx, run_sensor(*file)); });
+  c->callback([&cx, file] {
+    const Result<int> ended = run_sensor(*file);
+    finish(cx, ended);
+    if (!ended.ok()) cx.status = 2;  // nothing was asked that "no" would answer
+  });
   c = s->add_subcommand("example", "print a commented configuration with every setting");
   c->callback([&cx] {
     std::fputs(sensor::sensor_config_example().c_str(), stdout);

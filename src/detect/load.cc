@@ -161,6 +161,7 @@ class Loader {
     }
     if (!atoms.complete || atoms.any_of.empty()) return compound(i, *parsed);
     builder_.add(i, atoms.any_of);
+    if (options_.each) options_.each(i, atoms.any_of);
     ++out_.indicators;
     return true;
   }

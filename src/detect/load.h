@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ struct LoadOptions {
   // A name of a list also stands for everything below it; its pattern then says so. Not of a public suffix ("co.jp",
   // "github.io"), below which is everybody.
   bool names_and_below = false;
+  // Told of each indicator that single values decide, with those values. Not of compound patterns.
+  std::function<void(const Indicator&, const std::vector<pattern::Atom>&)> each = {};
 };
 
 struct Loaded {

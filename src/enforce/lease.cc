@@ -183,6 +183,7 @@ void LeaseBook::set_state(Lease& lease, LeaseState state) {
 }
 
 void LeaseBook::journal(const json::Node& line) {
+  ++revision_;
   json::append(pending_, line);
   pending_ += '\n';
 }

@@ -117,6 +117,7 @@ class LeaseBook {
   [[nodiscard]] Usage usage(const std::string& partner, Time now);
   [[nodiscard]] size_t count(LeaseState state) const { return counts_[static_cast<size_t>(state)]; }
   [[nodiscard]] size_t damaged_lines() const { return damaged_; }
+  [[nodiscard]] uint64_t revision() const { return revision_; }  // another number after every change but of hits
 
   // Writes what changed since the last flush; `sync` makes it durable. On failure the changes stay queued for the next
   // flush.
@@ -147,7 +148,7 @@ class LeaseBook {
   void forget_grants(Time now);
   void forget_ended();
   std::array<size_t, 4> counts_{};
-  uint64_t next_ = 1;
+  uint64_t next_ = 1, revision_ = 1;
   std::string pending_;
   bool torn_ = false;  // the file may end inside a line
   uint64_t file_bytes_ = 0;

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/files.h"
 #include "base/time.h"
+#include "sensor/exports.h"
 #include "sensor/log_sources.h"
 
 namespace entente::sensor {
@@ -107,7 +108,7 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   SensorConfig c;
   std::optional<Error> error;
   for (const auto& [key, value] : file) {
-    static const std::set<std::string_view> kTables{"node",  "sensor", "logs",      "rpz",
+    static const std::set<std::string_view> kTables{"node",  "sensor", "logs",      "rpz",    "export",
                                                     "guard", "leases", "sightings", "history"};
     if (!kTables.contains(key.str()))
       return invalid(fmt::format("[{}] is no table of a sensor's configuration", printable(key.str(), 40)));
@@ -157,6 +158,16 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   rpz.number("capacity", c.rpz_options.capacity, 1, 10'000'000);
   rpz.finish(error);
   c.rpz_options.hold_us = c.hold_us;
+
+  Reader exports(file, "export");
+  exports.texts("forms", c.export_forms);
+  exports.text("dir", c.export_dir);
+  exports.text("listen", c.export_listen);
+  exports.text("cert", c.export_cert);
+  exports.text("key", c.export_key);
+  exports.text("token_file", c.export_token_file);
+  exports.flag("with_counting", c.export_counting);
+  exports.finish(error);
 
   Reader guard(file, "guard");
   guard.texts("allow_lists", c.allow_lists);
@@ -221,6 +232,13 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   for (const std::string& place : c.log_listen) {
     if (const auto at = parse_listen_at(place); !at.ok()) return at.error().at("[logs] listen");
   }
+  for (const std::string& form : c.export_forms) {
+    if (const auto wish = parse_export_wish(form); !wish.ok()) return wish.error().at("[export] forms");
+  }
+  if (file.contains("export") && c.export_forms.empty())
+    return invalid("[export] forms is missing", {}, "name some of text, csv, zeek, suricata, rpz, nft");
+  if (!c.export_forms.empty() && c.export_dir.empty() && c.export_listen.empty())
+    return invalid("[export] leads nowhere", {}, "name dir, or listen, or both");
   for (const std::string& sender : from) {
     auto prefix = enforce::parse_prefix(sender);
     if (!prefix.ok()) return prefix.error().at("[logs] from");
@@ -232,6 +250,10 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   absolute(c.token_file);
   absolute(c.rpz_key_file);
   absolute(c.rpz_options.file);
+  absolute(c.export_dir);
+  absolute(c.export_cert);
+  absolute(c.export_key);
+  absolute(c.export_token_file);
   absolute(c.state_dir);
   for (std::string& path : c.allow_lists) absolute(path);
   for (std::string& path : c.log_files) absolute(path);
@@ -288,6 +310,16 @@ refresh = "PT5S"                # state of agreements
 #file = ""                      # the zone as a file too, for resolvers that transfer nothing (Knot Resolver)
 #ttl_seconds = 5
 #capacity = 1000000
+
+# What is in force, for other programs: files that are replaced whole, and the same over HTTP(S) with ETags.
+#[export]
+#forms = ["text", "zeek", "suricata", "nft:20000", "csv"]   # also rpz; behind the colon: most values (100000)
+#dir = "/var/lib/entente/exports"   # with manifest.json: what is there, what was left out, until when to use it
+#listen = "127.0.0.1:8480"          # on other addresses with cert, key and token_file only
+#cert = ""
+#key = ""
+#token_file = "export.token"        # a bearer token, or the password of any user; one line, not readable by others
+#with_counting = false              # csv and zeek also with what is only counted
 
 [guard]
 allow_lists = []                # files: one address, range or name a line, or MISP warning lists

@@ -42,6 +42,10 @@ struct SensorConfig {
   bool rpz = false;  // there is such a table: names are blocked at resolvers
   enforce::RpzOptions rpz_options;
   std::string rpz_key_file;  // "hmac-sha256:NAME:BASE64", one line, not readable by others
+  // [export]
+  std::vector<std::string> export_forms;  // exports.h, parse_export_wish; empty: none
+  std::string export_dir, export_listen, export_cert, export_key, export_token_file;
+  bool export_counting = false;
   // [guard]
   enforce::GuardConfig guard;                  // mode: monitor unless the file says block
   std::vector<std::string> allow_lists;        // files: plain or MISP warning lists

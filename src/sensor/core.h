@@ -122,6 +122,14 @@ class Core {
   [[nodiscard]] std::string joint_report();
   void joint_report_lost();  // the node did not get it: all of it is due again
 
+  // What is in force and not protected, for those that hand it on (exports, BGP): nothing if that is still `known`.
+  struct InForce {
+    uint64_t revision = 0;
+    std::vector<enforce::Lease> leases;
+    std::vector<enforce::Prefix> allow;
+  };
+  [[nodiscard]] std::optional<InForce> in_force(uint64_t known) const;
+
   // Figures for status.json.
   [[nodiscard]] json::Node status();
   // For tests.

@@ -15,6 +15,7 @@
 #include "enforce/self.h"
 #include "enforce/xdp.h"
 #include "packet/capture.h"
+#include "sensor/exports.h"
 #include "sensor/log_sources.h"
 #include "sensor/watch.h"
 
@@ -95,6 +96,24 @@ Result<std::unique_ptr<enforce::Rpz>> make_names(const SensorConfig& config, Fil
   return enforce::Rpz::start(std::move(options), files, std::move(is_protected));
 }
 
+Result<std::unique_ptr<Exports>> make_exports(const SensorConfig& config, Core& core, Clock& clock, Files& files) {
+  ExportsOptions options;
+  for (const std::string& form : config.export_forms) {
+    TRY(const ExportWish wish, parse_export_wish(form));
+    options.forms.push_back(wish);
+  }
+  options.dir = config.export_dir;
+  options.listen = config.export_listen;
+  options.cert_file = config.export_cert;
+  options.key_file = config.export_key;
+  options.with_counting = config.export_counting;
+  options.zone = config.rpz_options.zone;
+  options.hold_us = config.hold_us;
+  options.clear_at_stop = config.clear_at_stop;
+  TRY(std::string token, read_token(files, config.export_token_file));
+  return Exports::start(std::move(options), std::move(token), core, clock, files);
+}
+
 }  // namespace
 
 struct Sensor::State {
@@ -124,6 +143,8 @@ struct Sensor::State {
   };
   std::vector<std::unique_ptr<Listener>> listeners;
   std::unique_ptr<LogSources> logs;
+  ExportedNames exported_names;
+  std::unique_ptr<Exports> exports;
   std::thread ticker;
   std::shared_ptr<detect::History> history;
   std::thread historian;  // writes it and asks it
@@ -202,6 +223,7 @@ struct Sensor::State {
     }
     n.set("packets", packets).set("sources", std::move(sources));
     if (logs != nullptr) n.set("logs", logs->status());
+    if (exports != nullptr) n.set("exports", exports->status());
     return n;
   }
 
@@ -259,6 +281,8 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
     s.asks = core.get();
     TRY(s.names, make_names(config, *s.files, [&s](const enforce::Target& t) { return s.asks->protects(t); }));
     core->use_names(*s.names);
+  } else if (!config.export_forms.empty()) {
+    core->use_names(s.exported_names);
   }
   CHECK_OK(core->start());
   s.core = std::move(core);
@@ -282,6 +306,9 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
     options.state_file = config.state_dir + "/logs.json";
     options.lead_us = config.name_ttl_us;
     TRY(s.logs, LogSources::start(std::move(options), *s.core, *s.clock, *s.files));
+  }
+  if (!config.export_forms.empty()) {
+    TRY(s.exports, make_exports(config, *s.core, *s.clock, *s.files));
   }
   s.link = std::make_unique<Link>(config, token, parts.connect, *s.core);
   s.link->start();
@@ -313,6 +340,7 @@ void Sensor::stop() {
   }
   if (s.link != nullptr) s.link->stop();
   s.control.reset();
+  if (s.exports != nullptr) s.exports->stop();
   if (s.core != nullptr) {
     s.write_status();  // before the counters go with the table
     s.core->stop();
