@@ -4,6 +4,7 @@
 
 #include "fuzz/property.h"
 #include "packet/decode.h"
+#include "packet/dnstap.h"
 #include "packet/pcap.h"
 
 using namespace entente;
@@ -57,6 +58,22 @@ Seen read(std::string_view file, size_t piece) {
   return {reader.packets(), reader.skipped(), decoder.counters().bytes, ok};
 }
 
+struct Tapped {
+  uint64_t messages, malformed;
+  bool ok;
+  bool operator==(const Tapped&) const = default;
+};
+
+Tapped read_taps(std::string_view file, size_t piece) {
+  Reader sink;
+  packet::DnstapReader reader([&](const packet::DnstapMessage& m) { (void)packet::decode_dns(m.dns, sink); });
+  bool ok = true;
+  for (size_t at = 0; ok && at < file.size(); at += piece) ok = reader.feed(file.substr(at, piece)).ok();
+  ok = ok && reader.finish().ok();
+  (void)reader.take_reply();
+  return {reader.messages(), reader.malformed(), ok};
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -66,6 +83,10 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const Seen whole = read(text, text.size() + 1);
     const Seen cut = read(text, 7);
     demand(whole.ok == cut.ok && (!whole.ok || whole == cut), "however a capture is cut, it holds the same packets");
+    return 0;
+  }
+  if (how == 't') {
+    demand(read_taps(text, text.size() + 1) == read_taps(text, 7), "however dnstap is cut, it holds the same messages");
     return 0;
   }
   Reader sink;

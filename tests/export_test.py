@@ -95,7 +95,7 @@ def offline(tmp):
     ]}))
     (tmp / "list.txt").write_text("bad.example\n203.0.113.9\nmail@evil.example\n")
     (tmp / "allow.txt").write_text("bank.example\n")
-    files = [tmp / "in.json", tmp / "list.txt", "--allow-list", tmp / "allow.txt"]
+    files = ["--allow-list", tmp / "allow.txt", tmp / "in.json", tmp / "list.txt"]
     r = run("export", "--to", "text", *files)
     lines = [line for line in r.stdout.splitlines() if not line.startswith("#")]
     check("text: every value that may be blocked, no other", r.returncode == 0 and sorted(lines) == sorted(

@@ -44,7 +44,9 @@ int run(int argc, char** argv) {
   add_publish_commands(app, cx);
   add_agreement_commands(app, cx);
   add_joint_commands(app, cx);
+  add_claim_commands(app, cx);
   add_consent_commands(app, cx);
+  add_duty_commands(app, cx);
   add_key_commands(app, cx);
   add_peer_commands(app, cx);
   add_convert_commands(app, cx);

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "detect/compound.h"
+#include "detect/internal/dnstap_hunter.h"
 #include "detect/internal/input.h"
 #include "detect/internal/line_hunter.h"
 #include "detect/internal/table.h"
@@ -245,6 +246,9 @@ Status hunt_input(const std::string& path, const Index& index, const Tell& sink,
   Status status;
   if (packet::looks_like_capture(head)) {
     CaptureHunter hunter(source, index, sink, scan, report);
+    status = pump(hunter, *input, head, told);
+  } else if (packet::looks_like_dnstap(head)) {
+    DnstapHunter hunter(source, index, sink, scan, report);
     status = pump(hunter, *input, head, told);
   } else if (packet::looks_like_flows(head)) {
     FlowHunter hunter(source, index, sink, scan, report);

@@ -1,6 +1,7 @@
 #include "detect/load.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include "base/time.h"
 #include "detect/internal/facts.h"
 #include "detect/internal/input.h"
+#include "detect/internal/listed.h"
 #include "detect/internal/tokens.h"
 #include "json/json.h"
 #include "pattern/normal.h"
@@ -33,6 +35,8 @@ std::string_view trim(std::string_view s) {
 Result<std::string> read_all(const std::string& file) {
   TRY(const auto input, Input::open(file));
   std::string text;
+  std::error_code unknown;
+  if (const auto size = std::filesystem::file_size(file, unknown); !unknown && size <= kMaxFile) text.reserve(size);
   while (true) {
     TRY(const auto piece, input->read());
     if (piece.empty()) break;
@@ -183,6 +187,8 @@ class Loader {
   }
 
   void list(std::string_view text, const std::string& path) {
+    constexpr size_t kLarge = 16u << 20;
+    if (text.size() > kLarge && builder_.size() == 0) builder_.reserve_for_text(text.size());
     std::vector<size_t> columns;
     uint64_t lost = 0;
     bool first = true;
@@ -196,7 +202,9 @@ class Loader {
         if (!columns.empty()) continue;
       }
       if (columns.empty()) {
-        const size_t comment = std::min(line.find(" #"), line.find("\t#"));
+        size_t comment = line.find('#');
+        while (comment != std::string_view::npos && line[comment - 1] != ' ' && line[comment - 1] != '\t')
+          comment = line.find('#', comment + 1);
         if (!value(trim(line.substr(0, comment)))) ++lost;
         continue;
       }
@@ -211,6 +219,12 @@ class Loader {
   }
 
   bool value(std::string_view v) {
+    const auto plain = plain_value(v, scratch_);
+    if (plain && !builder_.full() && !(plain->kind == pattern::AtomKind::kDomain && options_.names_and_below)) {
+      builder_.add_listed(plain->kind, plain->value);
+      ++out_.indicators;
+      return true;
+    }
     auto pattern = pattern_of_value(v, options_);
     if (!pattern.ok()) return false;
     Indicator i{.id = list_id(*pattern), .pattern = *pattern};
@@ -218,6 +232,7 @@ class Loader {
   }
 
   LoadOptions options_;
+  std::string scratch_;
   Loaded out_;
   Builder builder_;
   std::shared_ptr<Compounds> compounds_ = std::make_shared<Compounds>();

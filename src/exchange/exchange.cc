@@ -18,6 +18,7 @@ Exchange::Exchange(Context& context)
       notifier_(std::make_unique<Notifier>(context.post)),
       directory_(std::make_unique<Directory>(context)),
       instruments_(std::make_unique<Instruments>(context)),
+      claims_(std::make_unique<Claims>(context, *instruments_)),
       joint_(std::make_unique<JointDesk>(context, *instruments_,
                                          [this](const std::string& text) -> Status {
                                            auto r = submit_act(text);
@@ -26,6 +27,7 @@ Exchange::Exchange(Context& context)
                                          })),
       consents_(std::make_unique<ConsentDesk>(context, *instruments_)),
       evidence_(std::make_unique<Evidence>(context)),
+      duties_(std::make_unique<DutyWatch>(context, *instruments_, *evidence_)),
       witnessing_(std::make_unique<Witnessing>(context, *instruments_, *evidence_)),
       admission_(std::make_unique<Admission>(context)) {
   const auto notify = [this](const Uuid& collection) { notifier_->notify(collection); };
@@ -228,6 +230,37 @@ Result<Recalled> Exchange::recall(const std::string& id, std::string_view reason
   return out;
 }
 
+Result<Claim> Exchange::claim(const std::string& of, const std::string& agreement, std::string_view reason,
+                              uint64_t hits, const std::string& by) {
+  const std::lock_guard lock(claims_mutex_);
+  auto made = claims_->make(of, agreement, reason, hits, by);
+  if (made.ok()) signal_work();
+  return made;
+}
+
+Result<Claim> Exchange::answer_claim(const std::string& id, bool withdrawn, std::string_view reason,
+                                     const std::string& by) {
+  const std::lock_guard lock(claims_mutex_);
+  if (withdrawn) {
+    TRY(const Claim c, claims_->find(id));
+    if (c.originator == cx_.config.party && c.open()) {
+      TRY(const std::string own, claims_->own_id(c));
+      // First: an answer without the recall would be a promise. Recalled before is as good.
+      if (auto done = recall(own, "false-positive claim of " + c.claimant);
+          !done.ok() && done.error().kind != ErrorKind::kConflict)
+        return std::move(done).error();
+    }
+  }
+  auto answered = claims_->answer(id, withdrawn, reason, by);
+  if (answered.ok()) signal_work();
+  return answered;
+}
+
+Result<std::vector<Claim>> Exchange::claims() {
+  const std::lock_guard lock(claims_mutex_);
+  return claims_->all();
+}
+
 Status Exchange::hold(const std::string& id, bool on) {
   if (!stix::parse_id(id)) return invalid("this is not a STIX id", id);
   store::Change change;
@@ -322,6 +355,7 @@ void Exchange::tick() {
   }
   notifier_->tick(cx_.clock.steady_us());
   joint_->tick();
+  duties_->tick();
   if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());
   if (Status s = private_log_->tick(); !s.ok()) say_error("private log: {}", s.error().text());
   if (Status s = renewals_->tick(); !s.ok()) say_error("renewals: {}", s.error().text());

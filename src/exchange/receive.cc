@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "exchange/admission.h"
+#include "exchange/claims.h"
 #include "exchange/names.h"
 #include "json/node.h"
 
@@ -366,6 +367,7 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
     meta.tlp = listed.tlp;
     meta.pap = listed.pap;
     tx.change.add(into, it.summary, std::string(it.raw), meta.text());
+    note_claim(cx_, tx.change, it.doc.root(), it.summary, meta);
     ++open->taken;
     ++taken;
   }

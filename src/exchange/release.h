@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -18,12 +19,19 @@
 #include "exchange/evidence.h"
 #include "exchange/instruments.h"
 #include "exchange/wire.h"
+#include "json/json.h"
 
 namespace entente::exchange {
+
+// Store space: "AGREEMENT RECIPIENT ID" of what went under a consent -> its version, and the source it came from.
+inline constexpr std::string_view kOnwardSpace = "onward";
 
 struct ReleaseCount {
   uint64_t released = 0, redacted = 0, withheld = 0;
   std::map<std::string, uint64_t> reasons;  // code -> objects withheld or redacted for it
+
+  [[nodiscard]] static ReleaseCount parse(const json::Value& saved);
+  [[nodiscard]] std::string text() const;
 };
 
 // One object of a dry run.
@@ -55,7 +63,7 @@ class Releaser {
   [[nodiscard]] uint64_t pending(const agreement::State& state, std::string_view to) const;
 
  private:
-  struct Graph;
+  class Batch;  // release_batch.cc
   Result<bool> batch(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to,
                      const Uuid& source, const std::string& source_name, const std::string& originator);
   // Decides these rows, all of one source. `position`: how far the source has been read with them; "" for rows that
@@ -82,6 +90,8 @@ class Releaser {
     Uuid collection;
   };
   [[nodiscard]] Origin origin_of(std::string_view source_name) const;
+  // Whose an object is that is not in the log: our own, or the partner's that gave us one of this id. Texts are kept.
+  Status whose(const std::string& id, std::deque<std::string>& texts, agreement::GraphObject& o) const;
   [[nodiscard]] bool hangs_on_consent(const agreement::GraphObject& object, const std::string& to,
                                       const std::string& id) const;
   [[nodiscard]] std::vector<std::pair<std::string, std::shared_ptr<const agreement::State>>> givers(
@@ -98,7 +108,6 @@ class Releaser {
   Status seal_manifest(Manifest& m, const Uuid& target, Evidence::Transaction& tx) const;
   // The id under which the recipient knows an object.
   [[nodiscard]] std::string sent_id(const agreement::State& state, const std::string& to, const std::string& id) const;
-  Status fill_context(Graph& graph, const std::string& to, const std::string& agreement_id) const;
   [[nodiscard]] agreement::Inputs inputs(std::string_view to, const std::vector<agreement::State>& all) const;
   [[nodiscard]] ReleaseCount count_of(const std::string& agreement_id, const std::string& to) const;
   [[nodiscard]] std::vector<agreement::Hold> holds() const;

@@ -10,7 +10,9 @@
 #include "exchange/names.h"
 #include "exchange/recall.h"
 #include "json/node.h"
+#include "node/claims_api.h"
 #include "node/consent_api.h"
+#include "node/duty_api.h"
 #include "node/internal/answers.h"
 #include "node/joint_api.h"
 #include "node/ledger_api.h"
@@ -204,7 +206,7 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
                       .set("days", w.days)
                       .set("opt_out", to_text(w.opt_out))
                       .set("renews", to_text(w.renews)));
-  n.set("renewals", std::move(renewals));
+  n.set("renewals", std::move(renewals)).set("duties", duty_counts(ex));
   Node agreements = Node::array();
   Node release = Node::array();
   Node ledgers = Node::array();
@@ -463,11 +465,30 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       }
       return with(200, n);
     }
+    if (path == "/api/v1/claims" && get) {
+      TRY(const Node n, claim_list(ex_));
+      return with(200, n);
+    }
+    if (path == "/api/v1/claims" && post) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kLiaison, Role::kSensor}));
+      TRY(const Node n, make_claim(ex_, caller.id, request.body));
+      return with(200, n);
+    }
+    if (path == "/api/v1/claims/answer" && post) {
+      CHECK_OK(only({Role::kReleaseOfficer}));
+      TRY(const Node n, answer_claim(ex_, caller.id, request.body));
+      return with(200, n);
+    }
     if (path.starts_with("/api/v1/consents") && get) {
       CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kLiaison, Role::kAuditor}));
       if (path == "/api/v1/consents") return with(200, consent_board(ex_));
       if (path != "/api/v1/consents/terms") return no_such();
       TRY(const Node n, consent_terms(ex_, query_value(request, "id")));
+      return with(200, n);
+    }
+    if ((path == "/api/v1/duties" || path == "/api/v1/score") && get) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kLiaison, Role::kAuditor}));
+      TRY(const Node n, path.ends_with("score") ? score_sheets(ex_, request) : duty_sheets(ex_, request));
       return with(200, n);
     }
     if (path == "/api/v1/joint" && get) return with(200, joint_board(ex_));

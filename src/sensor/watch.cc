@@ -38,6 +38,8 @@ void Watch::look_up(const packet::Packet& packet, const packet::Flow& flow, Obse
     s.via_name = lead.via_name;
     s.dns_ttl_us = lead.dns_ttl_us;
     s.time = packet.time;
+    s.flow = flow_hash(flow);
+    s.client = client_of(kind, text, flow);
     core_.on_seen(s);
   }
 }

@@ -26,8 +26,10 @@ void print_error(const Error& error);
 void add_node_commands(CLI::App& app, Context& cx);       // init, node, backup
 void add_publish_commands(CLI::App& app, Context& cx);    // publish, release, recall, hold
 void add_agreement_commands(CLI::App& app, Context& cx);  // agreement
+void add_claim_commands(CLI::App& app, Context& cx);      // claim
 void add_joint_commands(CLI::App& app, Context& cx);      // joint
 void add_consent_commands(CLI::App& app, Context& cx);    // consent
+void add_duty_commands(CLI::App& app, Context& cx);       // duty, score
 void add_key_commands(CLI::App& app, Context& cx);        // key
 void add_peer_commands(CLI::App& app, Context& cx);       // peer
 void add_ledger_commands(CLI::App& app, Context& cx);     // ledger

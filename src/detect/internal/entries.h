@@ -84,6 +84,7 @@ class Entries {
   [[nodiscard]] size_t memory_bytes() const { return bytes_.capacity() + samples_.capacity() * 4; }
 
   // Building. Rows are begun in order; an atom belongs to the row begun last.
+  void reserve(size_t octets) { bytes_.reserve(octets); }
   void begin_row();
   void end_rows();  // after the last; at() may be asked from then on for all
   uint32_t add(pattern::AtomKind kind, std::string_view octets);

@@ -132,6 +132,11 @@ void Facts::add(const Indicator& i, const Entries& entries, bool with_id) {
   if ((flags & kPattern) != 0) put_text(i.pattern);
 }
 
+void Facts::add_listed() {
+  if (rows_++ % kStep == 0) samples_.push_back(bytes_.size());
+  bytes_.push_back(static_cast<char>(kIdListed));
+}
+
 void Facts::copy(const Facts& from, uint32_t row) {
   if (rows_++ % kStep == 0) samples_.push_back(bytes_.size());
   const size_t begin = from.begin_of(row), end = from.next(begin);

@@ -80,6 +80,7 @@ struct Scanner::Work {
   const char* text = nullptr;
   uint32_t size = 0;
   Form form = Form::kJson;
+  bool exact = false;
   uint32_t run_done = 0, odd_done = 0;
   std::vector<uint32_t>* needed = nullptr;
 
@@ -89,12 +90,9 @@ struct Scanner::Work {
   [[nodiscard]] Setup setup() const {
     Setup s{};
     // NUL is no class of its own and harmless where it does not occur.
-    const unsigned char at = table.shape().emails ? '@' : '\\';
-    if (form == Form::kText) {
-      s.odd[0] = '[', s.odd[1] = '(', s.odd[2] = table.shape().emails ? '@' : '(';
-    } else {
-      s.odd[0] = s.odd[1] = '\\', s.odd[2] = at;
-    }
+    s.odd[0] = s.odd[2] = s.odd[3] = '\\';
+    s.odd[1] = table.shape().emails ? '@' : '\\';
+    if (form == Form::kText || exact) s.odd[2] = '[', s.odd[3] = '(';
     for (unsigned c = 0; c < 128; ++c) {
       const unsigned cls = word::kClass[c];
       const bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
@@ -165,7 +163,17 @@ struct Scanner::Work {
     const char c = text[at], next = text[at + 1];
     if (static_cast<unsigned char>(c) >= 0x80) return need_line(at);
     if (c == '@') return email_at(at);
+    if (c != '\\') {  // a bracket: defanged
+      if (next == '.' || next == ':' || ((next == '@' || next == 'a') && table.shape().emails)) need_line(at);
+      return;
+    }
     switch (form) {
+      case Form::kTsv:
+        if (next == 'x') need_line(at);
+        return;
+      case Form::kText:  // an escape only in an object behind a syslog header
+        if (!ends_like_json(at)) return;
+        [[fallthrough]];
       case Form::kJson:
         // \" \\ and \/ separate words as they stand. Of a control character's escape the letter would be taken for the
         // beginning of the word behind it.
@@ -175,31 +183,33 @@ struct Scanner::Work {
           need_line(at);
         }
         return;
-      case Form::kTsv:
-        if (next == 'x') need_line(at);
-        return;
-      case Form::kText:
-        if (next == '.' || ((next == '@' || next == 'a') && table.shape().emails)) need_line(at);
-        return;
     }
+  }
+
+  [[nodiscard]] bool ends_like_json(uint32_t at) const {
+    const auto* end = static_cast<const char*>(std::memchr(text + at, '\n', size - at));
+    if (end == nullptr) end = text + size;
+    return end[-1] == '}' || (end[-1] == '\r' && end[-2] == '}');
   }
 };
 
 Scanner::Scanner(const Table& table, Kernel kernel) : work_(std::make_unique<Work>(table, kernel)) {}
 Scanner::~Scanner() = default;
 
-void Scanner::scan(std::string_view lines, Form form, std::vector<uint32_t>& ends, std::vector<uint32_t>& needed) {
+void Scanner::scan(std::string_view lines, Form form, bool exact, std::vector<uint32_t>& ends,
+                   std::vector<uint32_t>& needed) {
   Work& w = *work_;
   const char* text = lines.data();
   const size_t size = lines.size();
   w.text = text;
   w.size = static_cast<uint32_t>(size);
   w.form = form;
+  w.exact = exact;
   w.run_done = w.odd_done = 0;
   w.needed = &needed;
   const auto before = static_cast<std::ptrdiff_t>(needed.size());
   const Setup setup = w.setup();
-  const Tokenise tokenise = w.fn.tokenise[form == Form::kJson ? 1 : 0][w.every ? 1 : 0];
+  const Tokenise tokenise = w.fn.tokenise[form == Form::kJson && !exact ? 1 : 0][w.every ? 1 : 0];
   const bool idle = w.table.keys() == 0;
   Carry carry;
   for (size_t at = 0; at < size; at += kPiece) {

@@ -21,7 +21,7 @@ struct Masks {
 };
 
 struct Setup {
-  unsigned char odd[3];        // what raw text cannot judge in this form; repeated where there are fewer
+  unsigned char odd[4];        // what raw text cannot judge in this form; repeated where there are fewer
   unsigned char classes[128];  // kClass* of each ASCII character
 };
 enum : unsigned char {

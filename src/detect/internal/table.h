@@ -65,6 +65,8 @@ class Table {
   [[nodiscard]] const Entries& entries() const { return entries_; }
   [[nodiscard]] size_t keys() const { return keys_; }
   [[nodiscard]] size_t memory_bytes() const;
+  // Of that what a lookup that finds nothing touches: filters, buckets, ranges. The keys are read to confirm a hit.
+  [[nodiscard]] size_t hot_bytes() const { return memory_bytes() - entries_.memory_bytes(); }
 
  private:
   friend class TableBuilder;
@@ -103,10 +105,16 @@ class Table {
 
 class TableBuilder {
  public:
+  // Room for about so many keys in so many octets of values.
+  void reserve(size_t keys, size_t octets) {
+    pending_.reserve(keys);
+    entries_.reserve(octets);
+  }
   void begin_row() { entries_.begin_row(); }
   void end_rows() { entries_.end_rows(); }
   // To the row begun last. False if the atom's value is not one of its kind; then nothing is added.
-  bool add(const pattern::Atom& atom);
+  bool add(const pattern::Atom& atom) { return add(atom.kind, atom.value); }
+  bool add(pattern::AtomKind kind, std::string_view value);
   // The id of the row, so that the row can be found by it.
   void add_id(std::string_view packed);
   // An entry of another table, of whichever kind.
@@ -122,7 +130,7 @@ class TableBuilder {
     KeyClass cls;
   };
   void add_key(pattern::AtomKind kind, KeyClass cls, uint64_t hash, std::string_view octets);
-  bool add_block(const pattern::Atom& atom);
+  bool add_block(std::string_view text);
   void add_block(const packet::Address& address, unsigned bits);
   void add_text(pattern::AtomKind kind, std::string_view text);
   void add_url_host(uint32_t ref);
