@@ -192,6 +192,22 @@ TEST_F(PrivateLogs, APartnerIsToldThatItHasAllAndNotHowMuchIsWithheld) {
   EXPECT_EQ(here->text().find("withheld"), std::string::npos);
 }
 
+// What a hold kept back and then went is withheld no longer, by the leaves and by the number alike.
+TEST_F(PrivateLogs, WhatComesBackIsWithheldNoLonger) {
+  const std::string object = make_indicator("held.example", world.clock.now());
+  const std::string id(*json::find_string(json::parse(object)->root(), "id"));
+  ASSERT_OK(world["JP"].exchange->hold(id, true));
+  ASSERT_OK(world["JP"].publish({object}));
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(withheld_by_leaves(), 1U);
+  ASSERT_OK(world["JP"].exchange->hold(id, false));
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(world["IN"].store->find(received(text.id, "JP", "IN"), id)->size(), 1U);
+  EXPECT_EQ(withheld_by_leaves(), 0U);
+  hour();
+  EXPECT_EQ(world["JP"].exchange->private_log().entitlement(text.id, "IN")->withheld, 0U);
+}
+
 // An inspector is given single private leaves; they were written before the anchor that a witness signed.
 TEST_F(PrivateLogs, OpenedLeavesWereAnchoredBefore) {
   ASSERT_OK(world["JP"].publish({make_indicator("kept.example", world.clock.now(), "red")}));
