@@ -331,7 +331,7 @@ Status DutyWatch::look() {
 }
 
 void DutyWatch::tick() {
-  constexpr int64_t kEveryUs = 30 * kSecondUs;
+  static constexpr int64_t kEveryUs = 30 * kSecondUs;
   {
     const std::lock_guard lock(mutex_);
     const int64_t now = cx_.clock.steady_us();
