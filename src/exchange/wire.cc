@@ -56,9 +56,10 @@ json::Node listing(const std::vector<Listed>& objects) {
 }
 
 json::Node times(const std::vector<Time>& list) {
-  json::Node out = json::Node::array();
-  for (const Time t : list) out.push(t.us);
-  return out;
+  json::Node::List out;
+  out.reserve(list.size());
+  for (const Time t : list) out.emplace_back(t.us);
+  return json::Node(std::move(out));
 }
 
 }  // namespace
