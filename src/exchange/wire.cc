@@ -100,6 +100,13 @@ std::string Manifest::record() const {
   return json::canonical(n);
 }
 
+json::Node given(const Manifest& m) {
+  return json::Node::object()
+      .set("leaf", m.leaf_index)
+      .set("leaf_sha256", sha256_hex(m.leaf))
+      .set("objects", uint64_t{m.objects.size()});
+}
+
 std::string manifest_object(const Manifest& m) {
   json::Node n = envelope_object(kManifestType, m.id, m.at);
   n.set("agreement", m.agreement).set("agreement_version", m.agreement_version).set("from", m.from).set("to", m.to);
