@@ -55,12 +55,14 @@ const Set& compound() {
   return set;
 }
 
-std::vector<std::string> hunted(std::string_view text, const detect::Index& index, bool parse_all,
+enum class Way { kRaw, kExact, kEveryLine };
+std::vector<std::string> hunted(std::string_view text, const detect::Index& index, Way way,
                                 const detect::Compounds* compounds = nullptr) {
   std::vector<std::string> out;
   detect::HuntOptions options;
   options.compounds = compounds;
-  options.parse_all = parse_all;
+  options.parse_all = way == Way::kEveryLine;
+  options.exact = way == Way::kExact;
   options.max_line_bytes = 4096;
   const auto report = detect::hunt_text(
       text, "x", index, [&](const detect::HuntMatch& m) { out.push_back(detect::to_json(m)); }, options);
@@ -74,13 +76,14 @@ std::vector<std::string> hunted(std::string_view text, const detect::Index& inde
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const auto shared = index();
   const auto text = fuzz::text_of(data, size);
-  const auto quick = hunted(text, *shared, false);
-  const auto full = hunted(text, *shared, true);
+  const auto quick = hunted(text, *shared, Way::kRaw);
+  const auto full = hunted(text, *shared, Way::kEveryLine);
   demand(std::includes(full.begin(), full.end(), quick.begin(), quick.end()), "a raw match is a match");
+  demand(hunted(text, *shared, Way::kExact) == full, "exact is what taking every line apart gives");
   // Patterns of several observations may be bound otherwise where more is seen, but not be missed.
   const Set& set = compound();
-  const auto quick_several = hunted(text, *set.index, false, &set.compounds);
-  const auto full_several = hunted(text, *set.index, true, &set.compounds);
+  const auto quick_several = hunted(text, *set.index, Way::kRaw, &set.compounds);
+  const auto full_several = hunted(text, *set.index, Way::kEveryLine, &set.compounds);
   for (const auto& line : quick_several) {
     const bool several = line.find(R"("witness":)") != std::string::npos;
     const std::string id = line.substr(0, line.find(R"(,"pattern":)"));

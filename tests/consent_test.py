@@ -44,9 +44,13 @@ def indicator(name):
             "pattern": f"[domain-name:value = '{name}']", "valid_from": "2026-01-01T00:00:00Z", "object_marking_refs": [nodes.GREEN]}
 
 
-def agree(home, a, b):
+def agree(home, a, b, change=None):
     text = home / f"{pathlib.Path(a.dir).name}-{pathlib.Path(b.dir).name}.json"
     nodes.run("agreement", "new", "--pair", a.dir + "/party.json", "--pair", b.dir + "/party.json", text)
+    if change:
+        document = json.loads(text.read_text())
+        change(document)
+        text.write_text(json.dumps(document))
     agreement = json.loads(text.read_text())["agreement_id"]
     for x, y in ((a, b), (b, a)):
         nodes.run("peer", "add", "--from-dir", y.dir, "--dir", x.dir)

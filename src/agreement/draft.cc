@@ -211,6 +211,13 @@ Node draft_document(const Draft& d) {
                                                   {"act", "release"},
                                                   {"within", "PT24H"},
                                                   {"clock", "committed"},
+                                                  {"hours", "24x7"}}),
+                                          object({{"id", "sla-claim"},
+                                                  {"art", "3(3)"},
+                                                  {"trigger", object({{"request", "false-positive"}})},
+                                                  {"act", "answer"},
+                                                  {"within", "PT24H"},
+                                                  {"clock", "received"},
                                                   {"hours", "24x7"}})}));
   n.set("duration", duration());
   n.set("amendment", object({{"art", "14(3)"}, {"main", "all_parties"}, {"annex_contacts_keys", "unilateral_notice"}}));

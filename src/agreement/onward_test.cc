@@ -340,6 +340,67 @@ TEST(Onward, StepsConcernTwoPartiesAndNobodyElse) {
   EXPECT_THAT(c.Story::at(kAt.plus_us(kHour)).refused, IsEmpty());
 }
 
+// ---- what the decision makes of a consent
+
+// IN decides whether an indicator of JP's, received under `inbound`, goes to AU under an agreement of IN and AU.
+std::vector<std::string> codes_with(const Consent& consent, Node outbound_text) {
+  const Document inbound = sample(sample_node());
+  const Document outbound = sample(std::move(outbound_text));
+  const std::vector<State> states = {testing::in_force(inbound), testing::in_force(outbound)};
+  const std::string raw = std::string(R"({"type":"indicator","spec_version":"2.1","id":")") + kObject +
+                          R"(","created":")" + kVersion + R"(","modified":")" + kVersion +
+                          R"(","pattern":"[domain-name:value = 'a.example']","pattern_type":"stix","valid_from":")" +
+                          kVersion + "\"}";
+  GraphObject object;
+  object.raw = raw;
+  object.originator = "JP";
+  object.received_under = inbound.agreement_id;
+  const std::vector<Consent> consents = {consent};
+  Inputs in;
+  in.me = "IN";
+  in.recipient = "AU";
+  in.at = kAt;
+  in.instruments = states;
+  in.consents = consents;
+  const auto decisions = decide(std::span(&object, 1), in);
+  std::vector<std::string> out;
+  for (const Reason& r : decisions.at(0).reasons) out.emplace_back(r.code);
+  return out;
+}
+constexpr const char* kOutbound = "urn:uuid:00000000-0000-5000-8000-000000000002";
+Node outbound() { return sample_node({"AU", "IN"}, "bilateral", kOutbound); }
+Consent consent() {
+  Consent c{"JP", "AU", kObject, kVersion, kT0, kUntil};
+  c.agreement = sample_node().string_at("agreement_id");
+  c.purpose = "cyber-defence";
+  return c;
+}
+
+TEST(Onward, TheDecisionTakesAConsentForItsAgreementPurposeVersionAndRecipient) {
+  EXPECT_THAT(codes_with(consent(), outbound()), ElementsAre("PERMIT"));
+  Consent c = consent();
+  c.agreement = kOutbound;
+  EXPECT_THAT(codes_with(c, outbound()), ElementsAre("ORIGINATOR_CONSENT")) << "given under another agreement";
+  c = consent();
+  c.version = "2026-01-01T00:00:00.000Z";
+  EXPECT_THAT(codes_with(c, outbound()), ElementsAre("ORIGINATOR_CONSENT"));
+  c = consent();
+  c.recipient = "US";
+  EXPECT_THAT(codes_with(c, outbound()), ElementsAre("ORIGINATOR_CONSENT"));
+  c = consent();
+  c.valid_until = kAt;
+  EXPECT_THAT(codes_with(c, outbound()), ElementsAre("CONSENT_EXPIRED"));
+}
+
+TEST(Onward, AConsentForAPurposeThatTheOtherAgreementLacksOpensNothing) {
+  Node text = outbound();
+  text.set("scope", Node::object()
+                        .set("sectors", texts({"5g"}))
+                        .set("purposes", texts({"vulnerability-mitigation"}))
+                        .set("forbidden_purposes", Node::array()));
+  EXPECT_THAT(codes_with(consent(), text), ElementsAre("PURPOSE"));
+}
+
 // The same steps in any order and in several copies give the same consents; without the holder's request, or without
 // the originator's word, there are none (widen together); any step more of taking away leaves no more than before.
 TEST(Onward, SameStepsSameConsentsInAnyOrder) {

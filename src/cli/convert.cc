@@ -161,7 +161,8 @@ void add_convert_commands(CLI::App& app, Context& cx) {
   c->add_option("--state", ex->state, "the leases of the sensor with this state folder, instead of files");
   c->add_option("--capacity", ex->capacity, "most values; the rest is left out and told (100000)")
       ->check(CLI::Range(size_t{1}, size_t{10'000'000}));
-  c->add_option("--allow-list", ex->allow_lists, "leave out what is protected: plain, or a MISP warning list");
+  c->add_option("--allow-list", ex->allow_lists, "leave out what is protected: plain, or a MISP warning list")
+      ->allow_extra_args(false);  // a file behind it is one to export
   c->add_option("--zone", ex->zone, "rpz: its name (rpz.entente)");
   c->add_flag("--with-counting", ex->with_counting, "csv and zeek: leases that only count, too");
   c->callback([&cx, ex] {

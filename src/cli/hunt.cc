@@ -122,7 +122,7 @@ Result<int> follow(const HuntOptions& o, const detect::Loaded& loaded) {
   PosixFiles files;
   Output out;
   detect::HuntOptions options;
-  options.parse_all = o.fields;
+  options.exact = o.fields;
   options.compounds = loaded.compounds.get();
   // What start() finds comes after the output was cut back: the note is read by a follower that finds nothing.
   {
@@ -243,7 +243,7 @@ Result<int> hunt(Context& cx, const HuntOptions& o) {
   if (!o.history.empty()) return hunt_past(o, loaded);
   if (o.follow) return follow(o, loaded);
   detect::HuntOptions options;
-  options.parse_all = o.fields;
+  options.exact = o.fields;
   options.compounds = loaded.compounds.get();
   options.threads = o.jobs;
   Meter meter;
@@ -284,11 +284,11 @@ void add_hunt_command(CLI::App& app, Context& cx) {
       ->allow_extra_args(false);
   c->add_option(
       "INPUT", h->inputs,
-      "Zeek, Suricata, DNS query logs, JSON lines, text, NetFlow, IPFIX, pcap; gzip and zstd too; folders; '-' "
+      "Zeek, Suricata, DNS query logs, dnstap, JSON lines, text, NetFlow, IPFIX, pcap; gzip and zstd too; folders; '-' "
       "is standard input");
   c->add_option("--history", h->history, "instead of inputs: what a sensor saw (folder `history` of its state)");
   c->add_option("--since", h->since, "with --history: seen at this time or later (2026-11-01, 7d, 12h)");
-  c->add_flag("--fields", h->fields, "take every line apart, not only those in which raw text shows a value");
+  c->add_flag("--fields", h->fields, "exactly what taking every line apart would find, in broken lines too; a little slower");
   c->add_flag("--below", h->below, "a name of a list also stands for all names below it");
   c->add_flag("--follow", h->follow, "go on as the inputs grow and are rotated, until SIGTERM or ctrl-C");
   c->add_option("--state", h->state, "with --follow: file that keeps the positions over restarts");

@@ -1,9 +1,11 @@
 // entente_detect_bench: lookups and hunts against sets of growing size, by the CPU time of this thread (detection.md
-// §1); to be run on one core (taskset).
-//   entente_detect_bench [-n INDICATORS]… [-k scalar|avx2|avx512] [--grep] [--live] LOG…
+// §1); to be run on one core (taskset), but for --two.
+//   entente_detect_bench [-n INDICATORS]… [-k scalar|avx2|avx512] [--fields] [--two] [--text] [--live] [--write-list N
+//   FILE] [-o json] LOG…
 // Hunts the logs, repeated in memory to about 1 GB, with so many indicators (default 10,000, 1,000,000, 10,000,000),
-// of which a few occur in them. --grep: also the time of grep -F -f with 10,000 on the same text. --live: additions to
-// and removals from a changing set beside its background. Every answer is checked before its time is told.
+// of which a few occur in them. --fields: in exact mode too, which must find the same. --two: by two threads at once.
+// --text: the set also read from a list. --live: additions to and removals from a changing set beside its background.
+// --write-list: the first N indicators as a list, for peers. Every answer is checked before its time is told.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +15,7 @@
 #include <fstream>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <unistd.h>
@@ -21,6 +24,7 @@
 #include "detect/internal/facts.h"
 #include "detect/internal/input.h"
 #include "detect/internal/scan.h"
+#include "detect/load.h"
 
 namespace entente::detect {
 namespace {
@@ -78,9 +82,40 @@ Indicator listed(const pattern::Atom& atom) {
 struct Options {
   std::vector<size_t> sizes;
   std::optional<Kernel> kernel;
-  bool grep = false, live = false;
+  bool fields = false, two = false, text = false, live = false, json = false;
+  std::string list;  // to be written
+  size_t list_size = 0;
   std::vector<std::string> logs;
 };
+Options options;
+int wrong = 0;
+
+// A figure, for people or as one JSON object.
+void row(size_t indicators, const char* what, double value, const char* unit, const std::string& note = {}) {
+  if (options.json) {
+    std::printf(R"({"indicators":%zu,"what":"%s","value":%.4g,"unit":"%s","note":"%s"})"
+                "\n",
+                indicators, what, value, unit, note.c_str());
+  } else {
+    std::printf("%9zu indicators  %-34s %8.4g %-10s %s\n", indicators, what, value, unit, note.c_str());
+  }
+  std::fflush(stdout);
+}
+void fail(const char* what) {
+  std::fprintf(stderr, "WRONG: %s\n", what);
+  wrong = 1;
+}
+
+// The occurring ones: a name and an address of the real logs, once or twice in each round.
+const std::pair<AtomKind, const char*> kOccur[] = {{AtomKind::kDomain, "r20swj13mr.microsoft.com"},
+                                                   {AtomKind::kIpv4, "104.16.124.44"}};
+
+void write_list(const std::string& path, size_t n) {
+  std::mt19937_64 r(7);
+  std::ofstream out(path);
+  for (const auto& [kind, text] : kOccur) out << text << '\n';
+  for (size_t i = std::size(kOccur); i < n; ++i) out << random_atom(r).value << '\n';
+}
 
 void lookups(const Index& index) {
   std::mt19937_64 r(9);
@@ -96,68 +131,111 @@ void lookups(const Index& index) {
     for (const auto& text : all) index.match({kind, text, {}}, hits);
     return (cpu_s() - t) / static_cast<double>(all.size()) * 1e9;
   };
-  const double name = time(ObservableKind::kDomain, names), address = time(ObservableKind::kIpv4, addresses);
-  std::printf("  one by one, unseen before: name %.0f ns, address %.0f ns\n", name, address);
+  row(index.indicators(), "name, alone, unseen before", time(ObservableKind::kDomain, names), "ns");
+  row(index.indicators(), "address, alone, unseen before", time(ObservableKind::kIpv4, addresses), "ns");
 }
 
-void bench(size_t n, const std::string& log, const Options& o) {
-  std::mt19937_64 r(7);
-  double t = cpu_s();
-  Builder b;
-  // A name and an address that occur in the real logs, once or twice in each round.
-  for (const auto& [kind, text] :
-       {std::pair{AtomKind::kDomain, "r20swj13mr.microsoft.com"}, {AtomKind::kIpv4, "104.16.124.44"}})
-    b.add(listed({kind, text, {}}), {{kind, text, {}}});
-  const bool ids = n <= 1'000'000;  // an id of each is a SHA-1: left out where only the index is measured
-  for (size_t i = b.size(); i < n; ++i) {
-    const auto atom = random_atom(r);
-    b.add(ids ? listed(atom) : Indicator{.pattern = {}}, {atom});
-  }
-  const double made = cpu_s() - t;
-  t = cpu_s();
-  const auto index = std::move(b).build();
-  std::printf("%zu indicators: added in %.2f s, built in %.2f s; keys %.1f octets each, all %.1f\n", n, made,
-              cpu_s() - t, static_cast<double>(index->key_bytes()) / static_cast<double>(n),
-              static_cast<double>(index->memory_bytes()) / static_cast<double>(n));
-  lookups(*index);
-  if (log.empty()) return;
-  HuntOptions options;
-  options.kernel = o.kernel;
+// Median of five hunts by this thread, GB per second of its CPU time.
+double hunts(size_t n, const std::string& log, const Index& index, bool exact, HuntReport& report) {
+  HuntOptions o;
+  o.kernel = options.kernel;
+  o.exact = exact;
   std::vector<double> rates;
-  HuntReport report;
   for (int i = 0; i < 5; ++i) {
-    t = cpu_s();
-    report = hunt_text(log, "bench", *index, [](const HuntMatch&) {}, options);
+    const double t = cpu_s();
+    report = hunt_text(log, "bench", index, [](const HuntMatch&) {}, o);
     rates.push_back(static_cast<double>(log.size()) / (cpu_s() - t) / 1e9);
   }
   std::sort(rates.begin(), rates.end());
-  const double rate = rates[rates.size() / 2];
-  std::printf("  hunt (%s): %.2f GB/s (%.2f to %.2f), %.2f M lines/s; %.0f MB, %lu of %lu lines parsed, %lu matches\n",
-              name(o.kernel.value_or(kernels().back())), rate, rates.front(), rates.back(),
-              static_cast<double>(report.records) * rate * 1e3 / static_cast<double>(log.size()),
-              static_cast<double>(log.size()) / 1e6, report.parsed, report.records, report.matches);
+  const double rate = rates[2];
+  char note[200];
+  std::snprintf(note, sizeof note, "%s, %.2f to %.2f; %.2f M lines/s; %lu of %lu lines parsed, %lu matches",
+                name(options.kernel.value_or(kernels().back())), rates.front(), rates.back(),
+                static_cast<double>(report.records) * rate * 1e3 / static_cast<double>(log.size()), report.parsed,
+                report.records, report.matches);
+  row(n, exact ? "hunt --fields" : "hunt", rate, "GB/s", note);
+  row(n, exact ? "hunt --fields, lines" : "hunt, lines",
+      static_cast<double>(report.records) * rate * 1e3 / static_cast<double>(log.size()), "M lines/s");
+  return rate;
 }
 
-void grep(const std::string& log) {
-  namespace fs = std::filesystem;
-  const fs::path dir = fs::temp_directory_path() / ("entente_bench_" + std::to_string(::getpid()));
-  fs::create_directories(dir);
-  std::mt19937_64 r(7);
-  std::ofstream list(dir / "list");
-  for (int i = 0; i < 10'000; ++i) list << random_atom(r).value << '\n';
-  list.close();
-  const size_t size = std::min<size_t>(log.size(), 100'000'000);
-  std::ofstream(dir / "log", std::ios::binary).write(log.data(), static_cast<std::streamsize>(size));
-  for (const char* command : {"grep -c -F -f ", "grep -c -F -w -f "}) {
-    const double t = cpu_s(CLOCK_MONOTONIC);
-    const std::string line =
-        std::string("LC_ALL=C ") + command + (dir / "list").string() + " " + (dir / "log").string() + " >/dev/null";
-    const int rc = std::system(line.c_str());
-    std::printf("%s10,000: %.0f MB/s (wall, first %.0f MB%s)\n", command,
-                static_cast<double>(size) / (cpu_s(CLOCK_MONOTONIC) - t) / 1e6, static_cast<double>(size) / 1e6,
-                rc == -1 ? ", could not run" : "");
+// Two threads over the same text: wall time against one, and CPU time of each against one, which leaves out waiting for
+// a core but not for memory.
+void two_threads(size_t n, const std::string& log, const Index& index) {
+  const auto once = [&](double& cpu) {
+    const double t = cpu_s();
+    HuntOptions o;
+    o.kernel = options.kernel;
+    static_cast<void>(hunt_text(log, "bench", index, [](const HuntMatch&) {}, o));
+    cpu = cpu_s() - t;
+  };
+  std::vector<double> by_wall, by_cpu;
+  for (int i = 0; i < 5; ++i) {
+    double alone = 0, first = 0, second = 0;
+    double t = cpu_s(CLOCK_MONOTONIC);
+    once(alone);
+    const double one = cpu_s(CLOCK_MONOTONIC) - t;
+    t = cpu_s(CLOCK_MONOTONIC);
+    {
+      const std::jthread other([&] { once(second); });
+      once(first);
+    }
+    by_wall.push_back(2 * one / (cpu_s(CLOCK_MONOTONIC) - t));
+    by_cpu.push_back(4 * alone / (first + second) / 2);
   }
-  fs::remove_all(dir);
+  std::sort(by_wall.begin(), by_wall.end());
+  std::sort(by_cpu.begin(), by_cpu.end());
+  row(n, "two threads by wall time", by_wall[2], "times", "on an idle machine");
+  row(n, "two threads by CPU time", by_cpu[2], "times");
+}
+
+void from_text(size_t n) {
+  namespace fs = std::filesystem;
+  const fs::path path = fs::temp_directory_path() / ("entente_bench_list_" + std::to_string(::getpid()));
+  write_list(path, n);
+  const double wall = cpu_s(CLOCK_MONOTONIC), cpu = cpu_s(CLOCK_PROCESS_CPUTIME_ID);
+  const auto loaded = load_indicators({path});
+  char note[100];
+  std::snprintf(note, sizeof note, "%.2f s of wall time", cpu_s(CLOCK_MONOTONIC) - wall);
+  row(n, "read and built from a list", cpu_s(CLOCK_PROCESS_CPUTIME_ID) - cpu, "s of CPU", note);
+  if (!loaded.ok() || loaded->indicators != n || loaded->lines_not_understood != 0)
+    fail("the list was not read in full");
+  fs::remove(path);
+}
+
+void bench(size_t n, const std::string& log) {
+  if (options.text) from_text(n);
+  std::mt19937_64 r(7);
+  Builder b;
+  for (const auto& [kind, text] : kOccur) b.add_listed(kind, text);
+  std::vector<pattern::Atom> some;
+  for (size_t i = b.size(); i < n; ++i) {
+    const auto atom = random_atom(r);
+    if (n <= 1'000'000) {
+      b.add(listed(atom), {atom});
+    } else {
+      b.add_listed(atom.kind, atom.value);  // the same without computing 10 million ids only to find them computable
+    }
+  }
+  double t = cpu_s(CLOCK_PROCESS_CPUTIME_ID);
+  const auto index = std::move(b).build();
+  row(n, "built", cpu_s(CLOCK_PROCESS_CPUTIME_ID) - t, "s of CPU");
+  const auto each = [&](size_t octets) { return static_cast<double>(octets) / static_cast<double>(n); };
+  row(n, "memory, everything", each(index->memory_bytes()), "B each");
+  row(n, "memory, hot", each(index->table().hot_bytes()), "B each", "filters and buckets");
+  lookups(*index);
+  if (log.empty()) return;
+  HuntReport raw, exact;
+  static double least = 0;
+  const double rate = hunts(n, log, *index, false, raw);
+  if (least == 0) least = rate;
+  if (rate < least) row(n, "cost against the smallest set", least / rate, "times");
+  if (raw.matches == 0) fail("nothing was found");
+  if (options.fields) {
+    hunts(n, log, *index, true, exact);
+    if (exact.matches != raw.matches) fail("--fields finds something else");
+  }
+  if (options.two) two_threads(n, log, *index);
 }
 
 void live(size_t n) {
@@ -172,11 +250,24 @@ void live(size_t n) {
   for (const auto& [indicator, atom] : all) set.add(indicator, {atom});
   const double added = cpu_s(CLOCK_MONOTONIC) - t;
   set.settle();
-  std::printf(
-      "live: %zu added in %.2f s (%.1f us each, wall, its background beside it), settled after %.2f s; %.1f octets "
-      "each\n",
-      n, added, added / static_cast<double>(n) * 1e6, cpu_s(CLOCK_MONOTONIC) - t,
-      static_cast<double>(set.memory_bytes()) / static_cast<double>(set.size()));
+  char note[160];
+  std::snprintf(note, sizeof note, "wall, its background beside it; settled after %.2f s", cpu_s(CLOCK_MONOTONIC) - t);
+  row(n, "live: added, each", added / static_cast<double>(n) * 1e6, "us", note);
+  row(n, "live: memory", static_cast<double>(set.memory_bytes()) / static_cast<double>(set.size()), "B each");
+  std::vector<std::pair<Indicator, pattern::Atom>> delta;
+  for (int i = 0; i < 1000; ++i) {
+    auto atom = random_atom(r);
+    delta.emplace_back(listed(atom), atom);
+  }
+  t = cpu_s(CLOCK_MONOTONIC);
+  for (const auto& [indicator, atom] : delta) set.add(indicator, {atom});
+  const double took = cpu_s(CLOCK_MONOTONIC) - t;
+  for (const auto& [indicator, atom] : delta) {
+    bool found = atom.kind != AtomKind::kDomain;
+    set.match({ObservableKind::kDomain, atom.value, {}}, Time{1}, [&](const Indicator&, AtomKind) { found = true; });
+    if (!found) fail("an addition was not found");
+  }
+  row(n, "live: 1,000 more, found from then on", took * 1e3, "ms");
   std::vector<double> us;
   for (int i = 0; i < 2000; ++i) {
     const pattern::Atom atom{AtomKind::kDomain, "late" + std::to_string(i) + ".example", {}};
@@ -186,15 +277,16 @@ void live(size_t n) {
     bool found = false;
     set.match({ObservableKind::kDomain, atom.value, {}}, Time{1}, [&](const Indicator&, AtomKind) { found = true; });
     us.push_back((cpu_s(CLOCK_MONOTONIC) - t) * 1e6);
-    if (!found) std::puts("WRONG: an addition was not found");
+    if (!found) fail("an addition was not found");
   }
   std::sort(us.begin(), us.end());
-  std::printf("live: added to found, p50 %.1f us, p99 %.1f us, longest %.1f us\n", us[us.size() / 2],
-              us[us.size() * 99 / 100], us.back());
+  row(n, "live: added to found, p50", us[us.size() / 2], "us");
+  row(n, "live: added to found, p99", us[us.size() * 99 / 100], "us");
+  row(n, "live: added to found, longest", us.back(), "us");
 }
 
 int run(int argc, char** argv) {
-  Options o;
+  Options& o = options;
   for (int i = 1; i < argc; ++i) {
     const std::string_view arg = argv[i];
     if (arg == "-n" && i + 1 < argc) {
@@ -203,13 +295,26 @@ int run(int argc, char** argv) {
       for (const Kernel k : kernels())
         if (std::strcmp(name(k), argv[i + 1]) == 0) o.kernel = k;
       ++i;
-    } else if (arg == "--grep") {
-      o.grep = true;
+    } else if (arg == "--write-list" && i + 2 < argc) {
+      o.list_size = std::strtoull(argv[++i], nullptr, 10);
+      o.list = argv[++i];
+    } else if (arg == "-o" && i + 1 < argc) {
+      o.json = std::strcmp(argv[++i], "json") == 0;
+    } else if (arg == "--fields") {
+      o.fields = true;
+    } else if (arg == "--two") {
+      o.two = true;
+    } else if (arg == "--text") {
+      o.text = true;
     } else if (arg == "--live") {
       o.live = true;
     } else {
       o.logs.emplace_back(arg);
     }
+  }
+  if (!o.list.empty()) {
+    write_list(o.list, o.list_size);
+    return 0;
   }
   if (o.sizes.empty()) o.sizes = {10'000, 1'000'000, 10'000'000};
   std::string once, log;
@@ -222,10 +327,9 @@ int run(int argc, char** argv) {
     for (auto piece = (*input)->read(); piece.ok() && !piece->empty(); piece = (*input)->read()) once += *piece;
   }
   while (!once.empty() && log.size() < 1'000'000'000) log += once;
-  for (const size_t n : o.sizes) bench(n, log, o);
+  for (const size_t n : o.sizes) bench(n, log);
   if (o.live) live(o.sizes.back());
-  if (o.grep && !log.empty()) grep(log);
-  return 0;
+  return wrong;
 }
 
 }  // namespace

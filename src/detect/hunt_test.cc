@@ -276,6 +276,101 @@ RC_GTEST_PROP(Hunt, TheRawScanLosesNothingThatParsingEveryLineFinds, ()) {
   }
 }
 
+// --fields: whatever the lines hold, broken or defanged, it is what taking every line apart gives.
+RC_GTEST_PROP(Hunt, ExactIsTheSameAsTakingEveryLineApart, ()) {
+  static const std::vector<std::string> kAll = {"evil.example",
+                                                "203.0.113.7",
+                                                "2001:db8::7",
+                                                "http://shop.example/a",
+                                                "d41d8cd98f00b204e9800998ecf8427e",
+                                                "joe@mail.example",
+                                                "[domain-name:value LIKE '%.deep.example']",
+                                                "[domain-name:value = 'wpad']",
+                                                "xn--bcher-kva.example"};
+  std::vector<std::string> chosen;
+  for (const auto& v : kAll)
+    if (*rc::gen::arbitrary<bool>()) chosen.push_back(v);
+  if (chosen.empty()) chosen.push_back(kAll[0]);
+  const auto index = index_of(chosen);
+  static const std::vector<std::string> kParts = {"evil.example",
+                                                  "evil[.]example",
+                                                  "evil(.)example",
+                                                  "ev\\u0069l.example",
+                                                  "evil\\x2eexample",
+                                                  "203.0.113.7",
+                                                  "203[.]0.113.7",
+                                                  "2001:db8::7",
+                                                  "2001[:]db8::7",
+                                                  "IPv6:2001:db8::7:",
+                                                  "hxxp://shop[.]example/a",
+                                                  "http:\\/\\/shop.example\\/a",
+                                                  "D41D8CD98F00B204E9800998ECF8427E",
+                                                  "joe@mail.example",
+                                                  "joe[at]mail.example",
+                                                  "joe[@]mail.example",
+                                                  "a.deep.example",
+                                                  "wpad",
+                                                  "b\u00fccher.example",
+                                                  "\xff",
+                                                  "\\n",
+                                                  "\\\"",
+                                                  "\\\\",
+                                                  "\\q",
+                                                  "\"",
+                                                  "\":",
+                                                  "{",
+                                                  "}",
+                                                  "[",
+                                                  "(",
+                                                  " ",
+                                                  "\t",
+                                                  ",",
+                                                  ":",
+                                                  ".",
+                                                  "x",
+                                                  "7",
+                                                  "-",
+                                                  "@cee: ",
+                                                  "#",
+                                                  "\r"};
+  const auto parts = [&](int most) {
+    std::string out;
+    for (int n = *rc::gen::inRange(0, most); n > 0; --n) out += *rc::gen::elementOf(kParts);
+    return out;
+  };
+  std::string log;
+  if (*rc::gen::inRange(0, 3) == 0)
+    log = "#separator \\x09\n#set_separator\t,\n#fields\ta\tb\thost\turi\n#types\tcount\tset[string]\tstring\tstring\n";
+  for (int lines = *rc::gen::inRange(1, 10); lines > 0; --lines) {
+    switch (*rc::gen::inRange(0, 5)) {
+      case 0:
+        log += "{\"" + parts(3) + "\":\"" + parts(5) + "\",\"n\":[\"" + parts(3) + "\"]}";
+        break;
+      case 1:
+        log += "<13>1 host app - {\"" + parts(2) + "\":\"" + parts(5) + "\"}";
+        break;
+      case 2:
+        log += "{" + parts(6) + "}";
+        break;
+      case 3:
+        log += "1\t" + parts(3) + "\t" + parts(3) + "\t/" + parts(2);
+        break;
+      default:
+        log += parts(8);
+    }
+    log += '\n';
+  }
+  const auto slow = hunted(log, *index, {.parse_all = true});
+  for (const Kernel kernel : kernels()) {
+    HuntOptions options;
+    options.exact = true;
+    options.kernel = kernel;
+    const auto fast = hunted(log, *index, options);
+    if (fast != slow) RC_LOG() << name(kernel) << "\n" << log;
+    RC_ASSERT(fast == slow);
+  }
+}
+
 std::string gzipped(const std::string& text) {
   std::string out(compressBound(text.size()) + 100, '\0');
   z_stream z{};

@@ -2,11 +2,14 @@
 
 #include <filesystem>
 #include <fstream>
+#include <random>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include "detect/hunt.h"
+#include "detect/internal/facts.h"
+#include "detect/internal/listed.h"
 
 namespace entente::detect {
 namespace {
@@ -51,6 +54,89 @@ TEST(Load, EachFormOfAListLineIsItsPattern) {
   for (const char* line : {"", "word", "two words.example", "1.2.3.4.5", "300.1.2.3", "/path/only", "http://",
                            "@x.example", "a@", "x.123"})
     EXPECT_FALSE(pattern_of_value(line).ok()) << line;
+}
+
+// Large lists are read without patterns; what is kept must be as if each value had gone through its pattern.
+TEST(Load, PlainValuesAreWhatTheLongWayMakesOfThem) {
+  static const std::vector<std::string> kSeeds = {"198.51.100.7",
+                                                  "198.51.100.07",
+                                                  "1.2.3",
+                                                  "1.2.3.4.5",
+                                                  "300.1.2.3",
+                                                  "evil.example",
+                                                  "a_b.evil-1.example",
+                                                  "-a.example",
+                                                  "a..example",
+                                                  ".example",
+                                                  "example.",
+                                                  "x.123",
+                                                  "x.12a",
+                                                  "1a.2b",
+                                                  "Evil.EXAMPLE",
+                                                  "word",
+                                                  std::string(63, 'a') + ".example",
+                                                  std::string(64, 'a') + ".example",
+                                                  "d41d8cd98f00b204e9800998ecf8427e",
+                                                  "D41D8CD98F00B204E9800998ECF8427E",
+                                                  std::string(40, 'a'),
+                                                  std::string(64, '0'),
+                                                  std::string(128, 'F'),
+                                                  std::string(33, 'a'),
+                                                  "http://Evil.example:80/it's?a=%7e#x",
+                                                  "https://evil.example",
+                                                  "https://198.51.100.7:8443/x",
+                                                  "http://[2001:db8::1]/",
+                                                  "http://",
+                                                  "http://evil.example/a(b)",
+                                                  "http://e\u00fc.example/",
+                                                  "https://u:p@evil.example/../a",
+                                                  "ftp://evil.example/a",
+                                                  "evil.example/a",
+                                                  "Joe@Mail.example",
+                                                  "a@",
+                                                  "@x.example",
+                                                  "a@b@c.example",
+                                                  "joe@mail.example:25",
+                                                  "198.51.100.7:80",
+                                                  "2001:db8::1",
+                                                  "2001:DB8:0::/33",
+                                                  "::ffff:198.51.100.7",
+                                                  "::ffff:0:0/96",
+                                                  "198.51.100.9/24",
+                                                  "198.51.100.9/32",
+                                                  "::/0",
+                                                  "evil.example:80"};
+  std::mt19937 random(7);
+  size_t plain = 0;
+  const auto check = [&](const std::string& text) {
+    std::string scratch;
+    const auto listed = plain_value(text, scratch);
+    if (!listed) return;
+    ++plain;
+    const auto slow = pattern_of_value(text);
+    ASSERT_TRUE(slow.ok()) << text;
+    Builder fast, with_pattern;
+    fast.add_listed(listed->kind, listed->value);
+    with_pattern.add({.id = list_id(*slow), .pattern = *slow},
+                     pattern::equality_atoms(*pattern::Pattern::parse(*slow)).any_of);
+    const auto a = std::move(fast).build(), b = std::move(with_pattern).build();
+    EXPECT_EQ(a->indicator(0).pattern, *slow) << text;
+    EXPECT_EQ(a->indicator(0).id, b->indicator(0).id) << text;
+    EXPECT_EQ(a->key_bytes(), b->key_bytes()) << text;
+    EXPECT_EQ(a->memory_bytes(), b->memory_bytes()) << text;
+  };
+  for (const auto& seed : kSeeds) {
+    check(seed);
+    for (int i = 0; i < 300; ++i) {
+      std::string text = seed;
+      for (auto n = random() % 3; n > 0 && !text.empty(); --n) {
+        static constexpr std::string_view kChars = "a0fGz.-_:/@%#?'([\\ ~\x7f";
+        text[random() % text.size()] = kChars[random() % kChars.size()];
+      }
+      check(text);
+    }
+  }
+  EXPECT_GT(plain, 2000u);
 }
 
 TEST(Load, ANameMayStandForEverythingBelowItAndItsPatternSaysSo) {

@@ -52,9 +52,12 @@ std::vector<pattern::Atom> with(std::vector<pattern::Atom> atoms) {
 }
 // Each shape that changes what the scanner looks out for.
 std::vector<std::shared_ptr<const Index>> shapes() {
-  return {index_of(kPlain), index_of(with({{AtomKind::kEmail, "joe@mail.example", {}}})),
+  return {index_of(kPlain),
+          index_of(with({{AtomKind::kEmail, "joe@mail.example", {}}})),
           index_of(with({{AtomKind::kDomain, "wpad", {}}, {AtomKind::kUrl, "http://intranet/x", {}}})),
           index_of(with({{AtomKind::kUrl, "http://1.2.3/x", {}}})),
+          index_of(with({{AtomKind::kJa4, "t13d1516h2_8daaf6152771_e5627efa2ab1", {}},
+                         {AtomKind::kJa3, "ada70206e40642a3e4461f35503241d5", {}}})),
           index_of({{AtomKind::kDomain, "evil.example", {}}})};
 }
 
@@ -92,6 +95,11 @@ std::string piece(std::mt19937& r) {
       "da39a3ee5e6b4b0d3255bfef95601890afd80709",
       "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
       std::string(120, '0') + "deadbeef",
+      "t13d1516h2_8daaf6152771_e5627efa2ab1",
+      "T13D1516H2_8DAAF6152771_E5627EFA2AB1",
+      "t13d1516h2_8daaf6152771_e5627efa2ab2",
+      "_8daaf6152771_",
+      "ada70206e40642a3e4461f35503241d5",
       "shop.example",
       "http://shop.example/a",
       "joe@mail.example",
@@ -159,7 +167,8 @@ struct Result {
   std::vector<size_t> lines;  // that are needed
   bool operator==(const Result&) const = default;
 };
-Result scan(const Index& index, const std::string& text, Form form, Kernel kernel, size_t align = 0, char pad = '\n') {
+Result scan(const Index& index, const std::string& text, Form form, Kernel kernel, size_t align = 0, char pad = '\n',
+            bool exact = false) {
   // Octets around the text that would make words of it if they were looked at.
   std::vector<char> room(2 * Scanner::kPad + text.size() + 128, pad);
   const auto address = reinterpret_cast<uintptr_t>(room.data() + Scanner::kPad);
@@ -167,7 +176,7 @@ Result scan(const Index& index, const std::string& text, Form form, Kernel kerne
   std::copy(text.begin(), text.end(), at);
   Scanner scanner(index.table(), kernel);
   Result out;
-  scanner.scan({at, text.size()}, form, out.ends, out.needed);
+  scanner.scan({at, text.size()}, form, exact, out.ends, out.needed);
   for (const uint32_t n : out.needed) {
     const auto line = static_cast<size_t>(std::lower_bound(out.ends.begin(), out.ends.end(), n) - out.ends.begin());
     if (out.lines.empty() || out.lines.back() != line) out.lines.push_back(line);
@@ -184,10 +193,12 @@ TEST(Scan, KernelsAgreeOnAnyOctetsAtAnyAlignment) {
     for (int i = 0; i < 700; ++i) {
       const std::string text = lines(r);
       for (const Form form : {Form::kJson, Form::kTsv, Form::kText}) {
-        const Result first = scan(*index, text, form, Kernel::kScalar);
+        const bool exact = r() % 2 == 0;
+        const Result first = scan(*index, text, form, Kernel::kScalar, 0, '\n', exact);
         for (const Kernel kernel : kernels())
-          ASSERT_EQ(scan(*index, text, form, kernel, r() % 64, "\na.7:@"[r() % 6]), first) << name(kernel) << "\n"
-                                                                                           << text;
+          ASSERT_EQ(scan(*index, text, form, kernel, r() % 64, "\na.7:@"[r() % 6], exact), first)
+              << name(kernel) << "\n"
+              << text;
       }
     }
   }

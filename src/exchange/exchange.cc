@@ -20,6 +20,7 @@ Exchange::Exchange(Context& context)
       notifier_(std::make_unique<Notifier>(context.post)),
       directory_(std::make_unique<Directory>(context)),
       instruments_(std::make_unique<Instruments>(context)),
+      claims_(std::make_unique<Claims>(context, *instruments_)),
       joint_(std::make_unique<JointDesk>(context, *instruments_,
                                          [this](const std::string& text) -> Status {
                                            auto r = submit_act(text);
@@ -28,6 +29,7 @@ Exchange::Exchange(Context& context)
                                          })),
       consents_(std::make_unique<ConsentDesk>(context, *instruments_)),
       evidence_(std::make_unique<Evidence>(context)),
+      duties_(std::make_unique<DutyWatch>(context, *instruments_, *evidence_)),
       witnessing_(std::make_unique<Witnessing>(context, *instruments_, *evidence_)),
       admission_(std::make_unique<Admission>(context)) {
   const auto notify = [this](const Uuid& collection) { notifier_->notify(collection); };
@@ -66,6 +68,11 @@ Result<std::unique_ptr<Exchange>> Exchange::open(Context& context) {
   std::vector<std::string> ids;
   for (const auto& s : e->instruments_->states()) ids.push_back(s->agreement_id);
   CHECK_OK(e->evidence_->open(ids));
+  e->private_log_ = std::make_unique<PrivateLog>(context, *e->instruments_, *e->evidence_);  // reads the newest anchors
+  e->releaser_->on_caught_up(
+      [&p = *e->private_log_](const agreement::State& state, const std::string& to, const ReleaseCount& count) {
+        return p.caught_up(state, to, count);
+      });
   e->mirrors_ = std::make_unique<Mirrors>(context, *e->instruments_, *e->evidence_);  // reads conflicts
   // The party's public identity is the first thing in its inbox: released objects may name it as their creator.
   const Uuid own = inbox(context.config.party);
@@ -232,6 +239,37 @@ Result<Recalled> Exchange::recall(const std::string& id, std::string_view reason
   return out;
 }
 
+Result<Claim> Exchange::claim(const std::string& of, const std::string& agreement, std::string_view reason,
+                              uint64_t hits, const std::string& by) {
+  const std::lock_guard lock(claims_mutex_);
+  auto made = claims_->make(of, agreement, reason, hits, by);
+  if (made.ok()) signal_work();
+  return made;
+}
+
+Result<Claim> Exchange::answer_claim(const std::string& id, bool withdrawn, std::string_view reason,
+                                     const std::string& by) {
+  const std::lock_guard lock(claims_mutex_);
+  if (withdrawn) {
+    TRY(const Claim c, claims_->find(id));
+    if (c.originator == cx_.config.party && c.open()) {
+      TRY(const std::string own, claims_->own_id(c));
+      // First: an answer without the recall would be a promise. Recalled before is as good.
+      if (auto done = recall(own, "false-positive claim of " + c.claimant);
+          !done.ok() && done.error().kind != ErrorKind::kConflict)
+        return std::move(done).error();
+    }
+  }
+  auto answered = claims_->answer(id, withdrawn, reason, by);
+  if (answered.ok()) signal_work();
+  return answered;
+}
+
+Result<std::vector<Claim>> Exchange::claims() {
+  const std::lock_guard lock(claims_mutex_);
+  return claims_->all();
+}
+
 Status Exchange::hold(const std::string& id, bool on) {
   if (!stix::parse_id(id)) return invalid("this is not a STIX id", id);
   store::Change change;
@@ -328,7 +366,9 @@ void Exchange::tick() {
   joint_->tick();
   recalls_->tick();
   destruction_->tick();
+  duties_->tick();
   if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());
+  if (Status s = private_log_->tick(); !s.ok()) say_error("private log: {}", s.error().text());
   if (Status s = renewals_->tick(); !s.ok()) say_error("renewals: {}", s.error().text());
 }
 

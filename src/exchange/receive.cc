@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "exchange/admission.h"
+#include "exchange/claims.h"
 #include "exchange/deletion.h"
 #include "exchange/exercise.h"
 #include "exchange/handling.h"
@@ -421,6 +422,7 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
       }
     }
     tx.change.add(into, it.summary, std::string(it.raw), meta.text());
+    note_claim(cx_, tx.change, it.doc.root(), it.summary, meta);
     ++open->taken;
     ++taken;
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -18,12 +19,19 @@
 #include "exchange/evidence.h"
 #include "exchange/instruments.h"
 #include "exchange/wire.h"
+#include "json/json.h"
 
 namespace entente::exchange {
+
+// Store space: "AGREEMENT RECIPIENT ID" of what went under a consent -> its version, and the source it came from.
+inline constexpr std::string_view kOnwardSpace = "onward";
 
 struct ReleaseCount {
   uint64_t released = 0, redacted = 0, withheld = 0;
   std::map<std::string, uint64_t> reasons;  // code -> objects withheld or redacted for it
+
+  [[nodiscard]] static ReleaseCount parse(const json::Value& saved);
+  [[nodiscard]] std::string text() const;
 };
 
 // One object of a dry run.
@@ -39,6 +47,10 @@ class Releaser {
   Releaser(Context& context, Instruments& instruments, Evidence& evidence, const ConsentDesk& consents,
            std::function<void(const Uuid&)> notify, Obstacle obstacle);
 
+  // Called in step() when nothing waits to be decided for this party.
+  using CaughtUp = std::function<Status(const agreement::State&, const std::string& to, const ReleaseCount&)>;
+  void on_caught_up(CaughtUp f) { caught_up_ = std::move(f); }
+
   // Decides at most one batch per agreement, recipient and source; true if there was anything. One caller at a time.
   Result<bool> step();
 
@@ -51,7 +63,7 @@ class Releaser {
   [[nodiscard]] uint64_t pending(const agreement::State& state, std::string_view to) const;
 
  private:
-  struct Graph;
+  class Batch;  // release_batch.cc
   Result<bool> batch(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to,
                      const Uuid& source, const std::string& source_name, const std::string& originator);
   // Decides these rows, all of one source. `position`: how far the source has been read with them; "" for rows that
@@ -59,6 +71,7 @@ class Releaser {
   struct Source {
     std::string name, originator;
     bool sent = false;
+    bool derived = false;  // with `sent`: of these it has become known since what they are derived from
   };
   Result<bool> decide_rows(const agreement::State& state, const std::vector<agreement::State>& all,
                            const std::string& to, const Source& source, std::vector<store::Row> rows,
@@ -72,12 +85,17 @@ class Releaser {
                        std::vector<std::pair<std::string, std::string>>& todo) const;
   // Takes back what went under a consent that holds no longer; also while the agreement is not live.
   Result<bool> recheck(const agreement::State& state, const std::vector<agreement::State>& all, const std::string& to);
+  // Takes back what went and of which the new rows say that it is derived from something stricter.
+  Result<bool> recheck_derived(const agreement::State& state, const std::vector<agreement::State>& all,
+                               const std::string& to, const std::vector<store::Row>& rows);
   // Consents that hold now, and consents of which the agreement that the object came under is live besides.
   struct Origin {
     std::string originator;
     Uuid collection;
   };
   [[nodiscard]] Origin origin_of(std::string_view source_name) const;
+  // Whose an object is that is not in the log: our own, or the partner's that gave us one of this id. Texts are kept.
+  Status whose(const std::string& id, std::deque<std::string>& texts, agreement::GraphObject& o) const;
   [[nodiscard]] bool hangs_on_consent(const agreement::GraphObject& object, const std::string& to,
                                       const std::string& id) const;
   [[nodiscard]] std::vector<std::pair<std::string, std::shared_ptr<const agreement::State>>> givers(
@@ -94,8 +112,8 @@ class Releaser {
   Status seal_manifest(Manifest& m, const Uuid& target, Evidence::Transaction& tx) const;
   // The id under which the recipient knows an object.
   [[nodiscard]] std::string sent_id(const agreement::State& state, const std::string& to, const std::string& id) const;
-  Status fill_context(Graph& graph, const std::string& to, const std::string& agreement_id) const;
   [[nodiscard]] agreement::Inputs inputs(std::string_view to, const std::vector<agreement::State>& all) const;
+  [[nodiscard]] ReleaseCount count_of(const std::string& agreement_id, const std::string& to) const;
   [[nodiscard]] std::vector<agreement::Hold> holds() const;
   Time cursor(const agreement::State& state, std::string_view to, const std::string& source_name) const;
 
@@ -105,6 +123,7 @@ class Releaser {
   const ConsentDesk& desk_;
   std::function<void(const Uuid&)> notify_;
   Obstacle obstacle_;
+  CaughtUp caught_up_;
   std::map<std::string, std::string> pseudonym_keys_;
   std::string my_identity_;
   std::vector<agreement::Hold> holds_;            // as read for the running step

@@ -10,7 +10,9 @@
 #include "exchange/names.h"
 #include "exchange/recall.h"
 #include "json/node.h"
+#include "node/claims_api.h"
 #include "node/consent_api.h"
+#include "node/duty_api.h"
 #include "node/internal/answers.h"
 #include "node/joint_api.h"
 #include "node/ledger_api.h"
@@ -38,6 +40,13 @@ std::string code_of(agreement::StateKind kind) {
 }
 
 Node optional_time(const std::optional<Time>& t) { return t ? Node(to_text(*t)) : Node(); }
+
+// What changes the node by a person's word, whichever it is: leaves of the private log. Not: acts, which are leaves
+// themselves; sensors' reports; what only asks.
+bool is_operator_act(const net::Request& r) {
+  if (r.method == "GET" || r.method == "HEAD") return false;
+  return r.path != "/api/v1/acts" && r.path != "/api/v1/joint/reports" && r.path != "/api/v1/release/plan";
+}
 
 Result<Role> role_in(const Body& b) {
   TRY(const std::string text, b.text("role"));
@@ -201,7 +210,7 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
                       .set("days", w.days)
                       .set("opt_out", to_text(w.opt_out))
                       .set("renews", to_text(w.renews)));
-  n.set("renewals", std::move(renewals));
+  n.set("renewals", std::move(renewals)).set("duties", duty_counts(ex));
   Node agreements = Node::array();
   Node release = Node::array();
   Node ledgers = Node::array();
@@ -230,6 +239,7 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
       const auto m = ex.mirrors().health(s->agreement_id, p.party);
       Node one = Node::object();
       one.set("entries", m.entries).set("verified", m.verified).set("conflict", m.conflict);
+      one.set("cosigned_at", optional_time(m.cosigned_at)).set("stale", m.stale).set("flooded", m.flooded);
       if (m.conflict) one.set("problem", m.problem);
       mirror.set(p.party, std::move(one));
     }
@@ -396,6 +406,10 @@ void Api::handle(const net::Request& request, const net::Reply& reply) {
   const auto role = exchange::parse_role(std::string_view(caller->id).substr(7, space - 7));
   if (!role) return reply(problem(no_such()));
   if (const Status in = in_scope(*caller, request); !in.ok()) return reply(problem(in.error()));
+  if (is_operator_act(request) && *role != Role::kSensor) {  // sensors are no operators
+    if (Status s = ex_.private_log().operator_act(caller->id, request.method, request.path, request.body); !s.ok())
+      return reply(problem(s.error()));
+  }
   net::Response response = answer(request, *caller, *role);
   response.who = caller->id;
   reply(std::move(response));
@@ -456,11 +470,30 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       }
       return with(200, n);
     }
+    if (path == "/api/v1/claims" && get) {
+      TRY(const Node n, claim_list(ex_));
+      return with(200, n);
+    }
+    if (path == "/api/v1/claims" && post) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kLiaison, Role::kSensor}));
+      TRY(const Node n, make_claim(ex_, caller.id, request.body));
+      return with(200, n);
+    }
+    if (path == "/api/v1/claims/answer" && post) {
+      CHECK_OK(only({Role::kReleaseOfficer}));
+      TRY(const Node n, answer_claim(ex_, caller.id, request.body));
+      return with(200, n);
+    }
     if (path.starts_with("/api/v1/consents") && get) {
       CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kLiaison, Role::kAuditor}));
       if (path == "/api/v1/consents") return with(200, consent_board(ex_));
       if (path != "/api/v1/consents/terms") return no_such();
       TRY(const Node n, consent_terms(ex_, query_value(request, "id")));
+      return with(200, n);
+    }
+    if ((path == "/api/v1/duties" || path == "/api/v1/score") && get) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kLiaison, Role::kAuditor}));
+      TRY(const Node n, path.ends_with("score") ? score_sheets(ex_, request) : duty_sheets(ex_, request));
       return with(200, n);
     }
     if (path == "/api/v1/joint" && get) return with(200, joint_board(ex_));

@@ -27,12 +27,16 @@ Core::Core(const SensorConfig& config, Files& files, Clock& clock, enforce::Enfo
       enforcer_(enforcer),
       lists_(std::move(lists)),
       events_(events),
-      guard_(config_.guard, lists_),
+      guard_(config_.guard, lists_, &needed_),
       reconciler_(enforcer_),
       sightings_(files_, config_.state_dir + "/sightings.jsonl",
                  SightingOptions{config_.sighting_interval_us, config_.sighting_tlp, config_.created_by,
-                                 config_.sighting_queue}),
-      rollbacks_(files_, config_.state_dir + "/rollbacks.json") {}
+                                 config_.sighting_queue, 100'000, config_.sighting_grain_us, config_.sighting_digits}),
+      rollbacks_(files_, config_.state_dir + "/rollbacks.json"),
+      uses_(files_, config_.state_dir + "/uses.bin", {.days = config_.clients_days}),
+      trials_(files_, config_.state_dir + "/trials.json", config_.trials),
+      effect_(files_, config_.state_dir + "/effect.json"),
+      disputes_(files_, config_.state_dir + "/disputes.json") {}
 
 Core::~Core() = default;
 
@@ -46,12 +50,18 @@ Status Core::start() {
   CHECK_OK(introduce());
   sightings_.load();
   rollbacks_.load(now);
+  uses_.load();
+  trials_.load();
+  effect_.load();
+  disputes_.load();
   for (const Lease& lease : book_->snapshot(true)) {
     const bool rolled_back =
         lease.ended_by == enforce::ended::kRolledBack && std::ranges::any_of(rollbacks_.all(), [&](const Rollback& r) {
           return r.partner == lease.partner && r.at == lease.ended_at;
         });
-    if (lease.ended_by == enforce::ended::kLifted || rolled_back)
+    const bool harmed = lease.ended_by == enforce::ended::kHarm;
+    if (harmed && !lease.batch.empty()) harmed_[lease.batch].insert(lease.id);
+    if (lease.ended_by == enforce::ended::kLifted || harmed || rolled_back)
       lifted_.insert(lease.indicator + "|" + lease.version + "|" + lease.target.text());
     if (!lease.in_force()) continue;
     // The lists and the mode may be others than when it was granted.
@@ -102,6 +112,7 @@ Status Core::start() {
 void Core::tick() {
   const Lock lock(mutex_);
   const Time now = clock_.now();
+  notice_clock(now);
   const std::vector<Lease> over = book_->expire(now);
   ended(over);
   if (now.us - last_contact_.us <= config_.ttl_us) {
@@ -120,8 +131,10 @@ void Core::tick() {
   refold(now);
   if (each_second && std::exchange(rewrite_due_, false)) rewrite_objects();
   if (each_second) {
+    promote_due(now);
     renew(now);
-    if (auto done = enforcer_.alive(); !done.ok()) say_error("{}: {}", enforcer_.name(), done.error().text());
+    said_(enforcer_.name() + " is kept alive", enforcer_.alive());
+    tell_left_out();
   }
   sightings_.tick(now);
   if (now >= next_hits_) {
@@ -131,10 +144,11 @@ void Core::tick() {
     next_hits_ = now.plus_us(std::max(kSecond, 20 * (clock_.steady_us() - began)));
   }
   apply(now);
-  if (auto done = book_->flush(each_second); !done.ok() && each_second)
-    say_error("lease book: {}", done.error().text());
-  if (each_second) {
-    if (auto done = sightings_.save(); !done.ok()) say_error("sightings: {}", done.error().text());
+  if (const auto done = book_->flush(each_second); each_second) {
+    said_("lease book", done);
+    keep_objects();
+    said_("sightings", sightings_.save());
+    save_effect();
     last_sync_ = now;
   }
 }
@@ -145,6 +159,9 @@ void Core::stop() {
   poll_hits();
   sightings_.finish(now);
   (void)sightings_.save().ok();
+  next_effect_ = Time{0};
+  save_effect();
+  if (auto done = uses_.save(); !done.ok()) say_error("uses: {}", done.error().text());
   emit("stopped", json::Node::object());
   flush_events();
   // A lease keeps the count it had when it is written again.

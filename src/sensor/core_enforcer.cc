@@ -96,6 +96,7 @@ void Core::poll_hits() {
       book_->count(lease->id, more);
       if (enforcer_.drops_before_capture() && lease->state == LeaseState::kActive) sight(*lease, h.prefix, more);
       stopped_by_partner_[lease->partner] += more;
+      count_packets(*lease, more);
     }
   }
 }

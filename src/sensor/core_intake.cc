@@ -1,7 +1,6 @@
 // What comes from the node: agreements, pages of objects, markings, and what is to be protected.
 #include <algorithm>
 
-#include "base/log.h"
 #include "json/json.h"
 #include "sensor/core.h"
 
@@ -24,8 +23,7 @@ void Core::on_instruments(Instruments instruments) {
   const bool was_away = now.us - last_contact_.us > config_.ttl_us / 2;
   last_contact_ = now;
   if (instruments.text() != instruments_.text()) {
-    if (auto done = files_.write_atomic(agreements_path(), instruments.text(), 0600); !done.ok())
-      say_error("agreements cannot be kept: {}", done.error().text());
+    said_("agreements", files_.write_atomic(agreements_path(), instruments.text(), 0600));
   }
   instruments_ = std::move(instruments);
   instruments_known_ = true;
@@ -137,7 +135,8 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
     }
   }
   const Time first_arrived = same_pattern ? row.arrived : arrived;
-  row = Row{source, std::move(in), first_arrived, false};
+  const std::string batch = same_pattern ? row.batch : batch_of(sources_[source].partner, arrived);
+  row = Row{source, std::move(in), first_arrived, batch, false};
   ReceivedIndicator& i = row.indicator;
   if (i.revoked) {
     ++revoked_;
@@ -164,6 +163,9 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
     return;
   }
   row.usable = true;
+  for (const pattern::Atom& atom : i.atoms)
+    if (atom.kind == pattern::AtomKind::kJa3 || atom.kind == pattern::AtomKind::kJa4)
+      fingerprints_.store(true, std::memory_order_release);
   if (!i.atoms.empty()) live_.add(facts, i.atoms);
   // What was there at the start was asked about when it came.
   if (started_ && history_ != nullptr && !same_pattern && !i.atoms.empty()) not_asked_.push_back(tag);

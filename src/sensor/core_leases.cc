@@ -50,7 +50,7 @@ std::optional<Target> name_target(const pattern::Atom& atom) {
 
 }  // namespace
 
-enforce::Proposal Core::proposal(const Row& row, const Target& target, const std::string& via_name, Time) const {
+enforce::Proposal Core::proposal(const Row& row, const Target& target, const std::string& via_name, Time now) const {
   const Source& source = sources_[row.source];
   const ReceivedIndicator& i = row.indicator;
   enforce::Proposal p;
@@ -83,8 +83,12 @@ enforce::Proposal Core::proposal(const Row& row, const Target& target, const std
     p.joint = fmt::format("joint action {} \"{}\" led by {}", order->action.substr(0, 12), order->title, order->lead);
   }
   if (target.kind != enforce::TargetKind::kName) {
-    if (const auto it = names_.find(target.text()); it != names_.end())
-      p.names_on_address.assign(it->second.names.begin(), it->second.names.end());
+    p.names_on_address = uses_.names_on(target.prefix);
+  }
+  if (config_.clients_days > 0) p.impact = uses_.impact_of(target, now);
+  if (const Dispute* d = disputes_.find(i.id, source.agreement)) {
+    if (d->pending()) p.disputed = d->sentence(now);
+    if (d->state == "upheld" && !source.agreement.empty()) p.upheld = d->sentence(now);
   }
   return p;
 }
@@ -140,6 +144,16 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
   enforce::Proposal p = proposal(row, target, via_name ? seen->via_name : "", now);
   p.renewal = renewal;
   p.approved = approved;
+  const TrialKey trial{source.partner, source.agreement, kind_of(target, via_name)};
+  // What drops already goes on, and a joint action has the consent of people.
+  const bool drops = renewal && old->state == LeaseState::kActive;
+  if (config_.guard.mode == enforce::Mode::kBlock && p.live && p.block.allowed && p.joint.empty() && !drops) {
+    if (const Trial* t = trials_.running(trial, now))
+      p.trial = fmt::format("targets of kind {} from {} run in shadow first ({}): they count and drop nothing",
+                            trial.kind, source.partner.empty() ? "our own people" : source.partner, t->name());
+  }
+  // A person has decided about what is in force: that stays decided.
+  if (drops && old->code != "OK" && old->code != "JOINT_ACTION") p.approved = true;
   Verdict v = guard_.check(p, book_->usage(source.partner, now), now);
   if (v.outcome != Outcome::kRefuse && until <= now) {
     v = {Outcome::kRefuse, enforce::Step::kValidity, "BLOCK_TIME_OVER",
@@ -151,6 +165,7 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
     if (refused_once_.size() < kMaxRefusals &&
         refused_once_.insert(fmt::format("{}|{}|{}", i.id, text, v.code)).second) {
       ++refusals_[std::string(v.code)];
+      if (v.code.starts_with("PROTECTED_")) trials_.refused(trial);
       json::Node e = json::Node::object();
       e.set("code", v.code)
           .set("indicator", i.id)
@@ -174,6 +189,7 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
   if (approved && old != nullptr && old->state == LeaseState::kWaiting && state != LeaseState::kWaiting) {
     const uint64_t id = old->id;
     book_->approve(id, state, until, now);
+    effect_.granted(effect_source(*book_->find(id)));
     sync_target(target);
     emit("lease_applied", lease_node(*book_->find(id), now));
     return;
@@ -202,9 +218,15 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
     lease.via_name = seen->via_name;
   }
   lease.end = until;
+  lease.batch = row.batch;
+  if (p.impact) lease.clients_before = p.impact->clients;
   const uint64_t id = book_->grant(std::move(lease), now);
   sync_target(target);
   const Lease* granted = book_->find(id);
+  if (granted != nullptr && granted->in_force()) {
+    effect_.granted(effect_source(*granted));
+    if (granted->code == "SHADOW_FIRST") trials_.granted(trial);
+  }
   if (granted != nullptr)
     emit(state == LeaseState::kWaiting ? "lease_waiting" : "lease_applied", lease_node(*granted, now));
 }

@@ -7,49 +7,38 @@ namespace entente::sensor {
 using enforce::Lease;
 using enforce::Target;
 
-namespace {
-
-constexpr size_t kMaxAddresses = 65'536;  // whose names are remembered
-constexpr size_t kMaxNames = 64;          // of one address; protected ones always
-
-}  // namespace
-
 void Core::on_name(std::string_view name, std::string_view address) {
   const auto canonical = enforce::canonical_name(name);
   const auto prefix = enforce::parse_prefix(address);
   if (!canonical.ok() || !prefix.ok()) return;
-  const std::string key = prefix->text();
   const Lock lock(mutex_);
-  auto it = names_.find(key);
-  if (it == names_.end()) {
-    if (names_.size() >= kMaxAddresses) {
-      names_.erase(names_used_.front());
-      names_used_.pop_front();
-    }
-    names_used_.push_back(key);
-    it = names_.emplace(key, Names{std::prev(names_used_.end()), {}}).first;
-  } else {
-    names_used_.splice(names_used_.end(), names_used_, it->second.used);
-  }
-  std::set<std::string>& names = it->second.names;
-  if (names.contains(*canonical)) return;
-  const bool is_protected = lists_.find_name(*canonical, false).has_value();
-  if (names.size() >= kMaxNames && !is_protected) return;
-  names.insert(*canonical);
-  if (!is_protected || book_->on_target(key).empty()) return;
-  // The address turns out to serve a protected name: lifted first, examined after (safety rule 11).
   const Time now = clock_.now();
-  for (const Lease& lease : book_->end({.target = key}, enforce::ended::kGuard, now)) {
-    ++refusals_["PROTECTED_NAME"];
-    emit("guard_refused",
-         json::Node::object()
-             .set("code", "PROTECTED_NAME")
-             .set("indicator", lease.indicator)
-             .set("target", key)
-             .set("sentence", key + " turned out to serve " + *canonical + ", which is on a protected list"));
-    ended({lease});
+  const bool is_protected = lists_.find_name(*canonical, false).has_value();
+  if (!uses_.add_name(*prefix, *canonical, is_protected, now) || !is_protected) return;
+  // The address turns out to serve a protected name: lifted first, examined after (safety rule 11). Ranges over it too.
+  std::vector<Lease> on_it;
+  const int widest = prefix->v6 ? config_.guard.min_bits6 : config_.guard.min_bits4;
+  for (int bits = prefix->width(); bits >= widest; --bits) {
+    for (const Lease* lease : book_->on_target(prefix->widened(static_cast<uint8_t>(bits)).text()))
+      on_it.push_back(*lease);
   }
-  apply(now);
+  for (const Lease& lease : on_it) {
+    const std::string sentence =
+        prefix->text() + " turned out to serve " + *canonical + ", which is on a protected list";
+    ++refusals_["PROTECTED_NAME"];
+    emit("guard_refused", json::Node::object()
+                              .set("code", "PROTECTED_NAME")
+                              .set("indicator", lease.indicator)
+                              .set("target", lease.target.text())
+                              .set("sentence", sentence));
+    if (lease.state == enforce::LeaseState::kActive) {
+      harm(lease, "protected-name", sentence, now);
+    } else {
+      trials_.refused(trial_key(lease));
+      end({.id = lease.id}, enforce::ended::kGuard, now);
+    }
+  }
+  if (!on_it.empty()) apply(now);
 }
 
 void Core::on_seen(const Seen& seen) {
@@ -78,6 +67,7 @@ void Core::on_seen(const Seen& seen) {
   } else if (fresh && !row.indicator.atoms.empty() && is_address(row.indicator.atoms.front().kind)) {
     propose_addresses(seen.tag, now);
   }
+  count_use(seen, now);
   if (!pending_.empty()) apply(now);
 }
 

@@ -44,6 +44,7 @@ Result<ReceivedObject> read_object(std::string_view raw) {
   i.version = summary.version;
   i.version_time = summary.version_time;
   i.revoked = summary.revoked;
+  i.by = json::find_string(object, "created_by_ref").value_or("");
   i.name = json::find_string(object, "name").value_or("");
   i.valid_from = time_at(object, "valid_from", Time{0});
   i.valid_until = time_at(object, "valid_until", Time{INT64_MAX});

@@ -20,6 +20,7 @@ struct ReceivedIndicator {
   stix::Timestamp version_time;
   bool revoked = false;
   std::string name;
+  std::string by;  // created_by_ref
   std::string pattern;
   std::vector<pattern::Atom> atoms;
   // Of a pattern that no single value decides: evaluated over records (detect/compound.h). `atoms` may be there beside

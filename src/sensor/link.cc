@@ -165,6 +165,42 @@ struct Link::State {
     threads.emplace_back([this, name, source] { pull(name, source); });
   }
 
+  // A node that does not know of claims is not asked again and again.
+  void look_at_claims(Connection& connection) {
+    const auto response = connection->get("/api/v1/claims", "application/json");
+    if (response.ok() && response->status == 200) core.on_claims(response->body);
+  }
+
+  Status hand_in_claims(Connection& connection) {
+    for (const Dispute& d : core.disputes_due()) {
+      const std::string body = json::write(json::Node::object()
+                                               .set("of", d.indicator)
+                                               .set("agreement", d.agreement)
+                                               .set("reason", d.reason)
+                                               .set("hits", d.hits));
+      TRY(const net::Response answer, connection->post("/api/v1/claims", body, "application/json"));
+      const auto document = json::parse(answer.body);
+      const auto text = [&](const char* key) {
+        return document.ok() ? std::string(json::find_string(document->root(), key).value_or("")) : std::string();
+      };
+      if (answer.status == 200 && !text("claim").empty()) {
+        core.dispute_handed_in(d, text("claim"));
+        const std::lock_guard lock(mutex);
+        refresh = true;
+        changed.notify_all();
+      } else if (answer.status >= 400 && answer.status < 500 && answer.status != 401 && answer.status != 429) {
+        core.dispute_handed_in(
+            d, make_error(ErrorKind::kDenied,
+                          text("title").empty() ? "HTTP " + std::to_string(answer.status) : text("title"),
+                          text("description")));
+      } else {
+        return make_error(ErrorKind::kUnavailable,
+                          "the node does not take the claim (HTTP " + std::to_string(answer.status) + ")");
+      }
+    }
+    return {};
+  }
+
   Status look_at_agreements(Connection& connection, bool follow) {
     TRY(const net::Response response, connection->get("/api/v1/agreements", "application/json"));
     if (!follow && response.status == 404) return {};  // another TAXII server: it is of no exercise
@@ -213,6 +249,10 @@ struct Link::State {
       while (!stopped()) {
         // Also where only own collections are followed: which world the node is of is asked first.
         CHECK_OK(look_at_agreements(connection, received));
+        if (received) {
+          CHECK_OK(hand_in_claims(connection));
+          look_at_claims(connection);
+        }
         CHECK_OK(look_for_collections(connection, missing));
         if (steady_clock::now() >= peers_due) {
           protect_partners(connection);

@@ -171,18 +171,7 @@ class Searcher:
 
     def search(self, text):
         known, out = self.known, set()
-        if "." in text:
-            for m in V4.finditer(text):
-                address = address_of(m.group(1))
-                if address is not None:
-                    out.update(known.of_address(address))
-            for m in NAME.finditer(text):
-                name = m.group(2).lower()
-                if len(name) <= 253:
-                    out.update(known.of_name(name, m.group(1) != "*."))
-        if len(text) >= 32:
-            for m in DIGEST.finditer(text):
-                out.update(known.exact.get(("digest", m.group(1).lower()), ()))
+        words = text  # without IPv6 addresses, whose end may look like an IPv4 address
         if ":" in text:
             for m in V6.finditer(text):
                 run = m.group(1).rstrip(".")
@@ -191,6 +180,20 @@ class Searcher:
                     address = address_of(run[:-1].rstrip("."))
                 if address is not None:
                     out.update(known.of_address(address))
+                    words = words[:m.start(1)] + " " * len(m.group(1)) + words[m.end(1):]
+        if "." in words:
+            for m in V4.finditer(words):
+                address = address_of(m.group(1))
+                if address is not None:
+                    out.update(known.of_address(address))
+            for m in NAME.finditer(words):
+                name = m.group(2).lower()
+                if len(name) <= 253:
+                    out.update(known.of_name(name, m.group(1) != "*."))
+        if len(text) >= 32:
+            for m in DIGEST.finditer(text):
+                out.update(known.exact.get(("digest", m.group(1).lower()), ()))
+        if ":" in text:
             for m in URL.finditer(text):
                 out.update(self.url(m.group(0)))
                 if len(m.group(0)) < len(text):

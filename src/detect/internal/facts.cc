@@ -44,6 +44,10 @@ std::string comparison(const pattern::Atom& a) {
       return test("file:hashes.'SHA-512'", " = ", a.value);
     case AtomKind::kEmail:
       return test("email-addr:value", " = ", a.value);
+    case AtomKind::kJa3:
+      return test("network-traffic:extensions.'tls-ext'.ja3", " = ", a.value);
+    case AtomKind::kJa4:
+      return test("network-traffic:extensions.'tls-ext'.ja4", " = ", a.value);
   }
   return {};
 }
@@ -130,6 +134,11 @@ void Facts::add(const Indicator& i, const Entries& entries, bool with_id) {
   if ((flags & kIdUuid) != 0) put(uuid->b);
   if ((flags & (kIdUuid | kIdListed | kIdApart)) == 0) put_text(i.id);
   if ((flags & kPattern) != 0) put_text(i.pattern);
+}
+
+void Facts::add_listed() {
+  if (rows_++ % kStep == 0) samples_.push_back(bytes_.size());
+  bytes_.push_back(static_cast<char>(kIdListed));
 }
 
 void Facts::copy(const Facts& from, uint32_t row) {

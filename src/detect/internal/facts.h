@@ -32,6 +32,7 @@ class Facts {
 
   // Building: once per row, after its atoms were added to `entries`; `with_id`: its id was added to them too.
   void add(const Indicator& indicator, const Entries& entries, bool with_id = false);
+  void add_listed();  // a row of which everything follows from its atoms: plain_pattern() and list_id() of it
   void copy(const Facts& from, uint32_t row);
   void finish();
 

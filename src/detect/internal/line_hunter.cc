@@ -80,6 +80,7 @@ struct Request {
   std::string_view host, uri, uri_name;
   std::string port;
   void member(std::string_view key, const simdjson::dom::element& value) {
+    if (key.size() < 3 || key.size() > 9 || (key[0] != 'h' && key[0] != 'u')) return;
     std::string_view text;
     if (value.get(text) == simdjson::SUCCESS) {
       if (key == "host" || key == "hostname") host = text;
@@ -186,8 +187,7 @@ bool LineHunter::passes(std::string_view text, Form form) const {
       return plain_separators_ && !columns_.empty() && text.front() != '#';
     case Form::kText: {
       const size_t begin = text.front() == ' ' || text.front() == '\t' ? text.find_first_not_of(" \t") : 0;
-      // What ends like JSON may be JSON behind a syslog header, with escapes that raw text does not show.
-      return begin == std::string_view::npos || (text[begin] != '{' && text[begin] != '#' && text.back() != '}');
+      return begin == std::string_view::npos || (text[begin] != '{' && text[begin] != '#');
     }
   }
   return false;
@@ -201,7 +201,7 @@ void LineHunter::block(std::string_view text) {
     for (size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', end + 1))
       ends_.push_back(static_cast<uint32_t>(end));
   } else {
-    scanner_.scan(text, form, ends_, needed_);
+    scanner_.scan(text, form, options_.exact, ends_, needed_);
   }
   uint32_t begin = 0;
   auto next = needed_.begin();
@@ -271,6 +271,7 @@ void LineHunter::line(std::string_view text) {
   told_.clear();
   shown_.clear();
   time_.clear();
+  timed_.reset();
   if (tsv_ && !columns_.empty()) return tsv_line(text);
   const size_t begin = text.find_first_not_of(" \t");
   if (begin != std::string_view::npos && text[begin] == '{') return json_line(text.substr(begin));
@@ -291,18 +292,26 @@ void LineHunter::json_line(std::string_view text) {
     ++(error == simdjson::UTF8_ERROR ? bad_utf8_ : bad_json_);
     return text_line(text);
   }
-  for (const std::string_view name : kTimeNames) {
-    simdjson::dom::element value;
-    if (object.at_key(name).get(value) != simdjson::SUCCESS) continue;
-    time_ = time_text(value);
-    if (!time_.empty()) break;
-  }
+  timed_ = object;
   path_.clear();
   walk(root, 0);
   if (!wanted()) return;
   record_.clear();
   record_walk(root, 0);
   end_record();
+}
+
+// Most lines that are taken apart have no match and need no time.
+const std::string& LineHunter::time() {
+  if (!timed_) return time_;
+  for (const std::string_view name : kTimeNames) {
+    simdjson::dom::element value;
+    if (timed_->at_key(name).get(value) != simdjson::SUCCESS) continue;
+    time_ = time_text(value);
+    if (!time_.empty()) break;
+  }
+  timed_.reset();
+  return time_;
 }
 
 void LineHunter::record_field(std::string_view text) {
@@ -343,7 +352,7 @@ void LineHunter::record_walk(const simdjson::dom::element& e, int depth) {
 
 void LineHunter::end_record() {
   std::optional<Time> time;
-  if (const auto t = parse_time(time_); t.ok()) time = *t;
+  if (const auto t = parse_time(this->time()); t.ok()) time = *t;
   if (lines_ != nullptr) return lines_->on_record(record_, {source_, number_, time});
   report_.matches += scan_->look(record_, {source_, number_, time}, shown_, sink_);
 }
@@ -519,12 +528,12 @@ void LineHunter::look_up(std::string_view field, ObservableKind kind, std::strin
     ++report_.matches;
     sink_({.indicator = indicator.id,
            .pattern = indicator.pattern,
-           .type = name(kind),
+           .type = name(kind, hit.atom),
            .value = std::string(text),
            .source = source_,
            .field = std::string(field),
            .record = number_,
-           .time = time_});
+           .time = time()});
   }
 }
 

@@ -66,6 +66,7 @@ class LineHunter {
   void record_walk(const simdjson::dom::element& e, int depth);
   void record_field(std::string_view text);  // the field is path_
   void end_record();
+  [[nodiscard]] const std::string& time();
   void join_url(std::string_view host, std::string_view uri, std::string_view port, std::string_view uri_field);
   void observe(std::string_view field, std::string_view text);
   void look_up(std::string_view field, ObservableKind kind, std::string_view text, bool only_urls = false);
@@ -97,6 +98,7 @@ class LineHunter {
   simdjson::dom::parser parser_;
   std::string path_;  // of the member that is walked
   std::string time_;
+  std::optional<simdjson::dom::object> timed_;  // the line that says it, if nobody asked yet
   std::vector<Hit> hits_;
   std::vector<std::pair<uint32_t, std::string>> told_;  // (indicator, field) of this record
   std::vector<Shown> shown_;                            // anchors of this record

@@ -1,19 +1,27 @@
 #include "detect/internal/query.h"
 
 #include <algorithm>
+#include <cstring>
 #include <random>
 
+#include "base/bytes.h"
 #include "detect/internal/hash.h"
 #include "pattern/normal.h"
 
 namespace entente::detect {
 namespace {
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = static_cast<char>(c | 0x20);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+// The value of a hex digit; 0x80 and more: none.
+constexpr auto kHexDigits = [] {
+  std::array<unsigned char, 256> out{};
+  for (unsigned c = 0; c < 256; ++c) {
+    const unsigned lower = c | 0x20;
+    out[c] = static_cast<unsigned char>(c >= '0' && c <= '9'                       ? c - '0'
+                                        : lower >= 'a' && lower <= 'f' && c < 0x80 ? lower - 'a' + 10
+                                                                                   : 0x80);
+  }
+  return out;
+}();
 
 // A dot that DNS presentation form escapes is part of its label (RFC 1035 §5.1).
 bool separates(std::string_view name, size_t dot) {
@@ -51,7 +59,8 @@ uint64_t hash_key(KeyClass cls, std::string_view octets) {
 }
 
 uint64_t hash_name(KeyClass cls, std::string_view text) {
-  char padded[kTailPad + 256] = {};
+  char padded[kTailPad + 256];
+  std::memset(padded, 0, kTailPad);
   if (text.size() > 256) text.remove_prefix(text.size() - 256);  // no key is longer
   std::copy(text.begin(), text.end(), padded + kTailPad);
   return hash_tail(padded + kTailPad + text.size(), text.size(), class_seed(cls));
@@ -66,12 +75,14 @@ std::string_view url_host(std::string_view host) {
 
 size_t digest_octets(std::string_view hex, char (&out)[64]) {
   if (hex.size() != 32 && hex.size() != 40 && hex.size() != 64 && hex.size() != 128) return 0;
+  unsigned all = 0;
   for (size_t i = 0; i < hex.size(); i += 2) {
-    const int high = hex_digit(hex[i]), low = hex_digit(hex[i + 1]);
-    if (high < 0 || low < 0) return 0;
+    const unsigned high = kHexDigits[static_cast<unsigned char>(hex[i])],
+                   low = kHexDigits[static_cast<unsigned char>(hex[i + 1])];
+    all |= high | low;
     out[i / 2] = static_cast<char>(high << 4 | low);
   }
-  return hex.size() / 2;
+  return (all & 0x80) != 0 ? 0 : hex.size() / 2;
 }
 
 Query::Query(const Observable& seen, bool below) {
@@ -89,6 +100,14 @@ Query::Query(const Observable& seen, bool below) {
     case ObservableKind::kEmail:
       email(seen.text);
       return;
+    case ObservableKind::kJa4: {
+      if (!pattern::is_ja4(seen.text)) return;
+      const std::string lower = ascii_lower(seen.text);
+      std::copy(lower.begin(), lower.end(), name_);
+      add(KeyClass::kJa4, Accept::kAny, hash_name(KeyClass::kJa4, lower), name_, lower.size());
+      return;
+    }
+    case ObservableKind::kJa3:
     case ObservableKind::kHash: {
       char digest[64];
       const size_t size = digest_octets(seen.text, digest);

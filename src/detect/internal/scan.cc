@@ -1,11 +1,18 @@
 #include "detect/internal/scan.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "detect/internal/maybes.h"
 #include "detect/internal/scan_kernel.h"
 #include "detect/internal/tokens.h"
 #include "packet/address.h"
+#include "pattern/normal.h"
 
 namespace entente::detect {
 namespace {
@@ -22,11 +29,29 @@ Functions functions_of(Kernel kernel) {
 }
 
 bool is_hex(char c) { return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
+
+// Which of 16 octets are underscores that have another 13 octets behind them.
+unsigned underscores(const char* at) {
+#if defined(__SSE2__)
+  const auto is = [](const char* p) {
+    return _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), _mm_set1_epi8('_'));
+  };
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_and_si128(is(at), is(at + 13))));
+#else
+  unsigned out = 0;
+  for (unsigned i = 0; i < 16; ++i) out |= at[i] == '_' && at[i + 13] == '_' ? 1U << i : 0U;
+  return out;
+#endif
+}
+
+bool is_word(char c) { return (word::kClass[static_cast<unsigned char>(c)] & word::kWord) != 0; }
 bool is_run(char c) {
   return (word::kClass[static_cast<unsigned char>(c)] & (word::kWord | word::kDot | word::kColon)) != 0;
 }
 
 }  // namespace
+
+Maybes maybes(Kernel kernel) { return functions_of(kernel).maybes; }
 
 const char* name(Kernel kernel) {
   switch (kernel) {
@@ -80,6 +105,7 @@ struct Scanner::Work {
   const char* text = nullptr;
   uint32_t size = 0;
   Form form = Form::kJson;
+  bool exact = false;
   uint32_t run_done = 0, odd_done = 0;
   std::vector<uint32_t>* needed = nullptr;
 
@@ -89,12 +115,9 @@ struct Scanner::Work {
   [[nodiscard]] Setup setup() const {
     Setup s{};
     // NUL is no class of its own and harmless where it does not occur.
-    const unsigned char at = table.shape().emails ? '@' : '\\';
-    if (form == Form::kText) {
-      s.odd[0] = '[', s.odd[1] = '(', s.odd[2] = table.shape().emails ? '@' : '(';
-    } else {
-      s.odd[0] = s.odd[1] = '\\', s.odd[2] = at;
-    }
+    s.odd[0] = s.odd[2] = s.odd[3] = '\\';
+    s.odd[1] = table.shape().emails ? '@' : '\\';
+    if (form == Form::kText || exact) s.odd[2] = '[', s.odd[3] = '(';
     for (unsigned c = 0; c < 128; ++c) {
       const unsigned cls = word::kClass[c];
       const bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
@@ -118,7 +141,7 @@ struct Scanner::Work {
     while (!piece.empty() && piece.back() == '.') piece.remove_suffix(1);
     if (piece.empty()) return false;
     if (const auto address = packet::parse_v4(piece); address && table.concerns_v4(address->v4_value())) return true;
-    return table.concerns_name(piece, wildcard);
+    return table.concerns_name(piece, wildcard) || table.concerns_ja4(piece);
   }
 
   void colon_at(uint32_t at) {
@@ -139,6 +162,19 @@ struct Scanner::Work {
     const uint64_t hash = hash_tail(text + span.end, span.end - span.begin, digest_seed);
     table.digests().prefetch(hash);
     digests.push_back({hash, span});
+  }
+
+  // A JA4 fingerprint is a word without a dot, which the tokeniser passes over. Its two underscores, 13 apart, are
+  // rare.
+  void ja4_in(uint32_t from, uint32_t to) {
+    for (uint32_t at = from; at < to; at += 16) {
+      for (unsigned mask = underscores(text + at); mask != 0; mask &= mask - 1) {
+        const uint32_t here = at + static_cast<uint32_t>(std::countr_zero(mask));
+        if (here >= to) return;
+        if (here < 10 || (here > 10 && is_word(text[here - 11])) || is_word(text[here + 26])) continue;
+        if (table.concerns_ja4({text + here - 10, pattern::kJa4Size})) need(here);
+      }
+    }
   }
 
   void email_at(uint32_t at) {
@@ -165,7 +201,17 @@ struct Scanner::Work {
     const char c = text[at], next = text[at + 1];
     if (static_cast<unsigned char>(c) >= 0x80) return need_line(at);
     if (c == '@') return email_at(at);
+    if (c != '\\') {  // a bracket: defanged
+      if (next == '.' || next == ':' || ((next == '@' || next == 'a') && table.shape().emails)) need_line(at);
+      return;
+    }
     switch (form) {
+      case Form::kTsv:
+        if (next == 'x') need_line(at);
+        return;
+      case Form::kText:  // an escape only in an object behind a syslog header
+        if (!ends_like_json(at)) return;
+        [[fallthrough]];
       case Form::kJson:
         // \" \\ and \/ separate words as they stand. Of a control character's escape the letter would be taken for the
         // beginning of the word behind it.
@@ -175,31 +221,33 @@ struct Scanner::Work {
           need_line(at);
         }
         return;
-      case Form::kTsv:
-        if (next == 'x') need_line(at);
-        return;
-      case Form::kText:
-        if (next == '.' || ((next == '@' || next == 'a') && table.shape().emails)) need_line(at);
-        return;
     }
+  }
+
+  [[nodiscard]] bool ends_like_json(uint32_t at) const {
+    const auto* end = static_cast<const char*>(std::memchr(text + at, '\n', size - at));
+    if (end == nullptr) end = text + size;
+    return end[-1] == '}' || (end[-1] == '\r' && end[-2] == '}');
   }
 };
 
 Scanner::Scanner(const Table& table, Kernel kernel) : work_(std::make_unique<Work>(table, kernel)) {}
 Scanner::~Scanner() = default;
 
-void Scanner::scan(std::string_view lines, Form form, std::vector<uint32_t>& ends, std::vector<uint32_t>& needed) {
+void Scanner::scan(std::string_view lines, Form form, bool exact, std::vector<uint32_t>& ends,
+                   std::vector<uint32_t>& needed) {
   Work& w = *work_;
   const char* text = lines.data();
   const size_t size = lines.size();
   w.text = text;
   w.size = static_cast<uint32_t>(size);
   w.form = form;
+  w.exact = exact;
   w.run_done = w.odd_done = 0;
   w.needed = &needed;
   const auto before = static_cast<std::ptrdiff_t>(needed.size());
   const Setup setup = w.setup();
-  const Tokenise tokenise = w.fn.tokenise[form == Form::kJson ? 1 : 0][w.every ? 1 : 0];
+  const Tokenise tokenise = w.fn.tokenise[form == Form::kJson && !exact ? 1 : 0][w.every ? 1 : 0];
   const bool idle = w.table.keys() == 0;
   Carry carry;
   for (size_t at = 0; at < size; at += kPiece) {
@@ -227,6 +275,7 @@ void Scanner::scan(std::string_view lines, Form form, std::vector<uint32_t>& end
       if (w.table.digests().maybe(d.hash) && w.table.concerns_digest({text + d.span.begin, d.span.end - d.span.begin}))
         w.need(d.span.begin);
     w.digests.clear();
+    if (w.table.shape().ja4) w.ja4_in(static_cast<uint32_t>(at), static_cast<uint32_t>(std::min(at + kPiece, size)));
     for (size_t i = 0; i < found.colon_count; ++i) w.colon_at(found.colons[i]);
     for (size_t i = 0; i < found.odd_count; ++i) w.odd_at(found.odd[i]);
   }

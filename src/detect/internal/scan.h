@@ -19,7 +19,7 @@ namespace entente::detect {
 enum class Form : uint8_t {
   kJson,  // names of members are passed over; \u and control escapes make a line needed
   kTsv,   // \x does
-  kText   // defanged dots do
+  kText   // defanged dots do, and escapes in lines that end like JSON
 };
 
 class Scanner {
@@ -32,8 +32,10 @@ class Scanner {
   ~Scanner();
 
   // Appends where the lines end (offsets of '\n') and, ascending, one offset or more inside each line that is needed.
-  // Requires: the text ends with '\n', is below 2 GiB and has kPad readable octets on both sides.
-  void scan(std::string_view text, Form form, std::vector<uint32_t>& ends, std::vector<uint32_t>& needed);
+  // `exact`: names of members and defanged values count in JSON and TSV too, as they do where such a line turns out to
+  // be broken and is searched as text. Requires: the text ends with '\n', is below 2 GiB and has kPad readable octets
+  // on both sides.
+  void scan(std::string_view text, Form form, bool exact, std::vector<uint32_t>& ends, std::vector<uint32_t>& needed);
 
  private:
   struct Work;

@@ -42,9 +42,9 @@ struct Avx2 {
     const __m256i letter = in(lower, 'a', 26), digit = in(v, '0', 10);
     const __m256i word = _mm256_or_si256(_mm256_or_si256(letter, digit), _mm256_or_si256(is(v, '-'), is(v, '_')));
     const __m256i hex = _mm256_or_si256(digit, in(lower, 'a', 6));
-    const __m256i odd = _mm256_or_si256(
-        _mm256_or_si256(v, is(v, static_cast<char>(setup.odd[0]))),
-        _mm256_or_si256(is(v, static_cast<char>(setup.odd[1])), is(v, static_cast<char>(setup.odd[2]))));
+    const auto is_odd = [&](size_t i) { return is(v, static_cast<char>(setup.odd[i])); };
+    const __m256i odd = _mm256_or_si256(_mm256_or_si256(v, _mm256_or_si256(is_odd(0), is_odd(1))),
+                                        _mm256_or_si256(is_odd(2), is_odd(3)));
     const __m256i name = _mm256_and_si256(is(v, '"'), is(load32(p + 1), ':'));
     return {mask(word),       mask(is(v, '.')),  mask(letter), mask(hex),
             mask(is(v, ':')), mask(is(v, '\n')), mask(odd),    json ? mask(name) : 0};

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstring>
 #include <span>
+#include <thread>
 
 #include "base/bytes.h"
 #include "detect/internal/tokens.h"
@@ -40,7 +41,10 @@ KeyClass class_of(AtomKind kind) {
     case AtomKind::kSha1:
     case AtomKind::kSha256:
     case AtomKind::kSha512:
+    case AtomKind::kJa3:  // is an MD5, and in text no other than one
       return KeyClass::kHash;
+    case AtomKind::kJa4:
+      return KeyClass::kJa4;
     case AtomKind::kEmail:
       return KeyClass::kEmail;
   }
@@ -109,6 +113,7 @@ const Bloom& Table::filter(KeyClass cls) const {
     case KeyClass::kUrl:
     case KeyClass::kEmail:
     case KeyClass::kId:
+    case KeyClass::kJa4:
       return others_;
   }
   return others_;
@@ -265,20 +270,27 @@ bool Table::concerns_email(std::string_view text) const {
   return others_.maybe(hash) && find(hash, KeyClass::kEmail, *normal) != kNone;
 }
 
+bool Table::concerns_ja4(std::string_view text) const {
+  if (!shape_.ja4 || !pattern::is_ja4(text)) return false;
+  const std::string lower = ascii_lower(text);
+  const uint64_t hash = hash_name(KeyClass::kJa4, lower);
+  return others_.maybe(hash) && find(hash, KeyClass::kJa4, lower) != kNone;
+}
+
 void TableBuilder::add_key(AtomKind kind, KeyClass cls, uint64_t hash, std::string_view octets) {
   pending_.push_back({hash, entries_.add(kind, octets), cls});
 }
 
-bool TableBuilder::add_block(const pattern::Atom& atom) {
-  const size_t slash = atom.value.find('/');
-  const auto parsed = packet::parse_address(std::string_view(atom.value).substr(0, slash));
+bool TableBuilder::add_block(std::string_view text) {
+  const size_t slash = text.find('/');
+  const auto parsed = packet::parse_address(text.substr(0, slash));
   if (!parsed) return false;
   Address address = *parsed;
   unsigned bits = address.v6 ? 128 : 32;
   const unsigned most = bits;
-  if (slash != std::string::npos) {
-    const char* end = atom.value.data() + atom.value.size();
-    const auto [ptr, error] = std::from_chars(atom.value.data() + slash + 1, end, bits);
+  if (slash != std::string_view::npos) {
+    const char* end = text.data() + text.size();
+    const auto [ptr, error] = std::from_chars(text.data() + slash + 1, end, bits);
     if (error != std::errc{} || ptr != end || bits > most) return false;
   }
   // A mapped block is an IPv4 block (RFC 4291 §2.5.5.2).
@@ -342,6 +354,16 @@ void TableBuilder::add_text(AtomKind kind, std::string_view text) {
   if (kind == AtomKind::kUrl && text.find("://") != std::string_view::npos) add_url_host(pending_.back().ref);
 }
 
+void TableBuilder::add_digest(AtomKind kind, std::string_view text, std::string_view octets) {
+  if (kind == AtomKind::kJa3) shape_.ja3 = true;
+  add_key(kind, KeyClass::kHash, hash_name(KeyClass::kHash, text), octets);
+}
+
+void TableBuilder::add_ja4(std::string_view text) {
+  shape_.ja4 = true;
+  add_key(AtomKind::kJa4, KeyClass::kJa4, hash_name(KeyClass::kJa4, text), text);
+}
+
 void TableBuilder::add_id(std::string_view packed) {
   pending_.push_back({hash_key(KeyClass::kId, packed), entries_.add_id(packed), KeyClass::kId});
 }
@@ -359,7 +381,9 @@ void TableBuilder::add(const Entries::Entry& e) {
       return add_block(Address::from_octets(e.octets.data(), cls == KeyClass::kCidr6),
                        static_cast<unsigned char>(e.octets.back()));
     case KeyClass::kHash:
-      return add_key(e.kind, cls, hash_name(cls, hex(e.octets)), e.octets);
+      return add_digest(e.kind, hex(e.octets), e.octets);
+    case KeyClass::kJa4:
+      return add_ja4(e.octets);
     case KeyClass::kDomain:
     case KeyClass::kUrl:
     case KeyClass::kEmail:
@@ -369,11 +393,11 @@ void TableBuilder::add(const Entries::Entry& e) {
   }
 }
 
-bool TableBuilder::add(const pattern::Atom& atom) {
-  switch (atom.kind) {
+bool TableBuilder::add(AtomKind kind, std::string_view value) {
+  switch (kind) {
     case AtomKind::kIpv4:
     case AtomKind::kIpv6: {
-      const auto parsed = packet::parse_address(atom.value);
+      const auto parsed = packet::parse_address(value);
       if (!parsed) return false;
       const Address address = parsed->mapped_v4().value_or(*parsed);
       const auto cls = address.v6 ? KeyClass::kIpv6 : KeyClass::kIpv4;
@@ -382,29 +406,39 @@ bool TableBuilder::add(const pattern::Atom& atom) {
     }
     case AtomKind::kCidr4:
     case AtomKind::kCidr6:
-      return add_block(atom);
+      return add_block(value);
     case AtomKind::kDomain:
     case AtomKind::kDomainTree:
     case AtomKind::kDomainBelow:
-      if (atom.value.empty() || atom.value.size() > 253) return false;
-      add_text(atom.kind, ascii_lower(atom.value));
+      if (value.empty() || value.size() > 253) return false;
+      if (std::any_of(value.begin(), value.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
+        add_text(kind, ascii_lower(value));
+      } else {
+        add_text(kind, value);
+      }
       return true;
     case AtomKind::kUrl:
     case AtomKind::kEmail:
-      if (atom.value.empty() || atom.value.size() > Entries::kMaxText) return false;
-      add_text(atom.kind, atom.value);
+      if (value.empty() || value.size() > Entries::kMaxText) return false;
+      add_text(kind, value);
       return true;
     case AtomKind::kMd5:
     case AtomKind::kSha1:
     case AtomKind::kSha256:
-    case AtomKind::kSha512: {
+    case AtomKind::kSha512:
+    case AtomKind::kJa3: {
       char digest[64];
-      const size_t size = digest_octets(atom.value, digest);
+      const size_t size = digest_octets(value, digest);
       constexpr size_t kSizes[] = {16, 20, 32, 64};
-      if (size != kSizes[static_cast<size_t>(atom.kind) - static_cast<size_t>(AtomKind::kMd5)]) return false;
-      add_key(atom.kind, KeyClass::kHash, hash_name(KeyClass::kHash, atom.value), {digest, size});
+      const auto which = kind == AtomKind::kJa3 ? AtomKind::kMd5 : kind;
+      if (size != kSizes[static_cast<size_t>(which) - static_cast<size_t>(AtomKind::kMd5)]) return false;
+      add_digest(kind, value, {digest, size});
       return true;
     }
+    case AtomKind::kJa4:
+      if (!pattern::is_ja4(value)) return false;
+      add_ja4(ascii_lower(value));
+      return true;
   }
   return false;
 }
@@ -434,7 +468,8 @@ Table TableBuilder::build() && {
   t.addresses4_ = Bloom(addresses4 + names / 8);
   t.digests_ = Bloom(digests);
   t.others_ = Bloom(others);
-  t.bucket_count_ = pending_.size() * 5 / 4 / Table::Bucket::kSlots + 1;  // at most 80 % full
+  // At most 94 % full: what is not there is mostly told by the filters, so that long walks are rare.
+  t.bucket_count_ = pending_.size() * 17 / 16 / Table::Bucket::kSlots + 1;
   t.buckets_ = make_zeroed<Table::Bucket>(t.bucket_count_);
 
   const auto know = [&](uint32_t a) { t.known16_[a >> 22] |= uint64_t{1} << (a >> 16 & 63); };
@@ -451,27 +486,42 @@ Table TableBuilder::build() && {
       return const_cast<Bloom&>(t.filter(p.cls)).add(p.hash);
     each_node(key, [&](std::string_view node) { t.names_.add(hash_name(KeyClass::kDomain, node)); });
   };
-  constexpr size_t kAhead = 16;  // a cache miss each for bucket and filter
-  for (size_t i = 0; i < pending_.size(); ++i) {
-    if (i + kAhead < pending_.size()) {
-      const uint64_t next = pending_[i + kAhead].hash;
-      __builtin_prefetch(&t.buckets_[fold_range(next, t.bucket_count_)], 1);
-      t.filter(pending_[i + kAhead].cls).prefetch(next);
-    }
-    const Pending& p = pending_[i];
+  const auto key_of = [&](const Pending& p) {
     const Entries::Entry e = t.entries_.at(p.ref);
-    const std::string_view key = p.cls == KeyClass::kUrlHost ? url_host(e.octets) : e.octets;
-    if (const uint32_t same = t.find(p.hash, p.cls, key); same != Table::kNone) {
-      if (p.cls != KeyClass::kUrlHost) t.more_.emplace_back(same, p.ref);
-      continue;
+    return p.cls == KeyClass::kUrlHost ? url_host(e.octets) : e.octets;
+  };
+  constexpr size_t kAhead = 16;  // a cache miss each for bucket and filter
+  const auto fill_filters = [&] {
+    for (size_t i = 0; i < pending_.size(); ++i) {
+      if (i + kAhead < pending_.size()) t.filter(pending_[i + kAhead].cls).prefetch(pending_[i + kAhead].hash);
+      enter_filter(pending_[i], key_of(pending_[i]));
     }
-    size_t b = fold_range(p.hash, t.bucket_count_);
-    while (t.buckets_[b].used == Table::Bucket::kSlots) b = b + 1 == t.bucket_count_ ? 0 : b + 1;
-    Table::Bucket& bucket = t.buckets_[b];
-    bucket.tag[bucket.used] = tag_of(p.hash);
-    bucket.ref[bucket.used++] = p.ref;
-    enter_filter(p, key);
-    ++t.keys_;
+  };
+  const auto fill_buckets = [&] {
+    for (size_t i = 0; i < pending_.size(); ++i) {
+      if (i + kAhead < pending_.size())
+        __builtin_prefetch(&t.buckets_[fold_range(pending_[i + kAhead].hash, t.bucket_count_)], 1);
+      const Pending& p = pending_[i];
+      if (const uint32_t same = t.find(p.hash, p.cls, key_of(p)); same != Table::kNone) {
+        if (p.cls != KeyClass::kUrlHost) t.more_.emplace_back(same, p.ref);
+        continue;
+      }
+      size_t b = fold_range(p.hash, t.bucket_count_);
+      while (t.buckets_[b].used == Table::Bucket::kSlots) b = b + 1 == t.bucket_count_ ? 0 : b + 1;
+      Table::Bucket& bucket = t.buckets_[b];
+      bucket.tag[bucket.used] = tag_of(p.hash);
+      bucket.ref[bucket.used++] = p.ref;
+      ++t.keys_;
+    }
+  };
+  // They touch different memory: a large table is built by two threads.
+  constexpr size_t kLarge = 500'000;
+  if (pending_.size() > kLarge) {
+    const std::jthread other(fill_filters);
+    fill_buckets();
+  } else {
+    fill_filters();
+    fill_buckets();
   }
   for (const auto& [first, other] : t.more_) t.entries_.set_shared(first);
   std::sort(t.more_.begin(), t.more_.end());
