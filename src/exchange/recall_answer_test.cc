@@ -1,12 +1,11 @@
 // Recalls down to the enforcers: what sensors say becomes a signed answer of their node, who is gone is late and not
 // forgotten, and whom the object was passed on to is in the answer.
-#include "exchange/recall.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
 #include "exchange/exchange.h"
+#include "exchange/recall.h"
 #include "exchange/two_nodes.h"
 
 namespace entente::exchange {

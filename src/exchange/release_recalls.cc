@@ -5,8 +5,8 @@
 
 #include "base/bytes.h"
 #include "exchange/admission.h"
-#include "exchange/internal/release_graph.h"
 #include "exchange/handling.h"
+#include "exchange/internal/release_graph.h"
 #include "exchange/names.h"
 #include "exchange/release.h"
 #include "json/json.h"
