@@ -22,6 +22,7 @@ namespace {
 
 constexpr int64_t kSecondUs = 1'000'000;
 constexpr int64_t kSoonUs = 2 * 3600 * kSecondUs;
+constexpr int64_t kEveryUs = 30 * kSecondUs;
 constexpr std::string_view kBreachSpace = "sla-breach";
 
 // docs/format/claims.md: a claim that an indicator is wrong, and the answer to one.
@@ -42,7 +43,7 @@ ClaimSaid claim_said(std::string_view raw) {
     out.id = json::find_string(doc->root(), "id").value_or("");
     out.claims = json::find_string(member.value, "claim").value_or("") == "false-positive";
     out.answer = json::find_string(member.value, "answer").value_or("");
-    out.to = json::find_string(member.value, "to").value_or("");
+    out.to = json::find_string(member.value, "answers").value_or("");
     out.claimant = json::find_string(member.value, "claimant").value_or("");
     out.originator = json::find_string(member.value, "originator").value_or("");
   }
@@ -331,7 +332,6 @@ Status DutyWatch::look() {
 }
 
 void DutyWatch::tick() {
-  constexpr int64_t kEveryUs = 30 * kSecondUs;
   {
     const std::lock_guard lock(mutex_);
     const int64_t now = cx_.clock.steady_us();

@@ -51,7 +51,8 @@ class Duties : public ::testing::Test {
     levels.push(level("sla-joint", "answer", Node::object().set("joint_case", true), "PT1H", "received"));
     n.set("service_levels", std::move(levels));
     Node measure = Node::array();
-    measure.push("released_objects").push("sightings_returned");
+    measure.push("released_objects");
+    measure.push("sightings_returned");
     n.set("reciprocity",
           Node::object().set("art", "3(5)").set("measure", measure).set("window", "P30D").set("consequence", "report"));
     ASSERT_OK(world.bring_into_force({"IN", "JP"}, json::canonical(n)));
@@ -245,7 +246,7 @@ TEST_F(Duties, AClaimIsAnsweredOrOverdue) {
     n.set("created", to_text(world.clock.now())).set("modified", to_text(world.clock.now()));
     n.set("content", "see extension").set("object_refs", Node(Node::List{Node(id_of(object))}));
     n.set("object_marking_refs", Node(Node::List{Node(stix::tlp_id(stix::Tlp::kGreen))}));
-    extension.set("extension_type", "property-extension").set("of", id_of(object)).set("agreement", text.id);
+    extension.set("extension_type", "property-extension").set("indicator", id_of(object)).set("agreement", text.id);
     extension.set("claimant", "IN").set("originator", "JP").set("reason", "our mail relay");
     n.set("extensions",
           Node::object().set("extension-definition--7f0a3c52-5d0e-4c1b-9a44-2b8f6f1d0c9e", std::move(extension)));
@@ -258,7 +259,8 @@ TEST_F(Duties, AClaimIsAnsweredOrOverdue) {
   EXPECT_EQ(of("JP", "sla-claim").at(0).obligor, "JP");
   world.clock.advance_us(3 * kHourUs);
   EXPECT_EQ(of("IN", "sla-claim").at(0).state, DutyState::kOverdue);
-  ASSERT_OK(world["JP"].publish({carrier("note", Node::object().set("answer", "withdrawn").set("to", id_of(claim)))}));
+  ASSERT_OK(
+      world["JP"].publish({carrier("note", Node::object().set("answer", "withdrawn").set("answers", id_of(claim)))}));
   ASSERT_OK(world.settle());
   EXPECT_EQ(of("IN", "sla-claim").at(0).state, DutyState::kLate);
   EXPECT_EQ(score_at("JP").parties.at("IN").claims_withdrawn, 1U);
