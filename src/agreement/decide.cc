@@ -5,7 +5,6 @@
 #include "agreement/decide.h"
 
 #include <deque>
-#include <unordered_map>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -13,6 +12,7 @@
 #include "agreement/internal/bars.h"
 #include "agreement/internal/closure.h"
 #include "agreement/internal/facts.h"
+#include "agreement/internal/id_index.h"
 #include "agreement/internal/labels.h"
 #include "agreement/internal/permits.h"
 #include "agreement/internal/plan.h"
@@ -36,7 +36,11 @@ using internal::Rule;
 class Decider {
  public:
   Decider(std::span<const GraphObject> graph, const Inputs& in)
-      : graph_(graph), in_(in), plan_(in), labels_(graph_, in_, facts_, published_ids_) {}
+      : graph_(graph),
+        in_(in),
+        plan_(in),
+        groups_(graph.size() + in.public_ids.size() + 1),
+        labels_(graph_, in_, facts_, published_ids_) {}
   std::vector<Decision> run();
 
  private:
@@ -57,10 +61,11 @@ class Decider {
   std::vector<std::string> texts_;  // of objects that were changed on their own
   std::vector<bool> passed_own_;
   std::vector<Decision> out_;
-  std::unordered_map<std::string_view, int32_t> groups_;
+  internal::IdIndex groups_;
   std::vector<bool> published_;
-  std::unordered_set<std::string_view> published_ids_, victims_;
-  internal::Labels labels_;  // reads facts_ and published_ids_
+  std::unordered_set<std::string_view> published_ids_;
+  std::vector<bool> victims_;  // by group
+  internal::Labels labels_;    // reads facts_ and published_ids_
   const internal::Scene scene_{graph_, in_, facts_, published_ids_, plan_, labels_};
   const internal::Bars bars_{scene_};
   const internal::Permits permits_{scene_};
@@ -74,41 +79,48 @@ json::Document& scratch() {
 
 void Decider::read() {
   auto group = [this](std::string_view id) {
-    auto [it, fresh] = groups_.emplace(id, static_cast<int32_t>(published_.size()));
-    if (fresh) {
-      published_.push_back(false);
-    }
-    return static_cast<size_t>(it->second);
+    const auto g = static_cast<size_t>(groups_.number(id));
+    if (g == published_.size()) published_.push_back(false);
+    return g;
   };
-  groups_.reserve(graph_.size() + in_.public_ids.size() + 1);
   facts_.reserve(graph_.size());
   for (const GraphObject& o : graph_) {
     facts_.push_back(read_facts(o.raw, scratch(), arena_));
     const Facts& f = facts_.back();
     if (!f.valid) continue;
     const size_t g = group(f.id);
+    facts_.back().group = static_cast<int32_t>(g);
     if (f.marking == MarkingKind::kTlp) published_[g] = true;
   }
   for (const std::string& id : in_.public_ids) published_ids_.insert(id);
   if (!in_.my_identity_id.empty()) published_ids_.insert(in_.my_identity_id);
   for (std::string_view id : published_ids_) published_[group(id)] = true;
+  std::string_view last;  // most name the same marking
+  int32_t last_group = -1;
   for (Facts& f : facts_)
-    for (Ref& r : f.refs)
-      if (auto it = groups_.find(r.id); it != groups_.end()) r.group = it->second;
-  labels_.read(published_.size(), groups_);
+    for (Ref& r : f.refs) {
+      if (r.id != last) {
+        last = r.id;
+        last_group = groups_.find(r.id);
+      }
+      r.group = last_group;
+    }
+  labels_.read(published_.size());
 }
 
 // A victim: `roles` says so, a `targets` relationship points at it, or a sighting names it as the place where something
 // was seen. Also links that are not given away count: whoever is a victim stays one. Public authorities are none.
 void Decider::find_victims() {
+  victims_.assign(groups_.size(), false);
   for (const Facts& f : facts_) {
-    if (f.victim_role) victims_.insert(f.id);
+    if (f.victim_role && f.valid) victims_[static_cast<size_t>(f.group)] = true;
     const bool targets = f.type == "relationship" && f.relationship_type == "targets";
     if (!targets && f.type != "sighting") continue;
     for (const Ref& r : f.refs)
-      if (r.property == (targets ? "target_ref" : "where_sighted_refs")) victims_.insert(r.id);
+      if (r.group >= 0 && r.property == (targets ? "target_ref" : "where_sighted_refs"))
+        victims_[static_cast<size_t>(r.group)] = true;
   }
-  for (std::string_view id : published_ids_) victims_.erase(id);
+  for (std::string_view id : published_ids_) victims_[static_cast<size_t>(groups_.find(id))] = false;
 }
 
 std::string_view Decider::key_of(const std::string& agreement) const {
@@ -149,7 +161,7 @@ void Decider::own(size_t i) {
   d.told_tlp = passed->told;
   d.told_pap = label.pap.value_or(rule.doc->actions.default_pap);
   e.key = key_of(rule.doc->agreement_id);
-  internal::OwnContext context{rule.doc, rule.flow->art, in_.my_identity_id, victims_.contains(f.id), true, false};
+  internal::OwnContext context{rule.doc, rule.flow->art, in_.my_identity_id, entries_[i].victim, true, false};
   context.public_creator = scene_.public_creator(f);
   context.anonymous = labels_.attribution(label) == stix::Attribution::kMustNot;
   if (!passed->redact.empty() || touched_by_protection(f, context)) {
@@ -164,8 +176,7 @@ void Decider::own(size_t i) {
       texts_[i] = std::move(change.text);
       e.text = texts_[i];
       changed_facts_.push_back(read_facts(texts_[i], scratch(), arena_));
-      for (Ref& r : changed_facts_.back().refs)
-        if (auto it = groups_.find(r.id); it != groups_.end()) r.group = it->second;
+      for (Ref& r : changed_facts_.back().refs) r.group = groups_.find(r.id);
       e.facts = &changed_facts_.back();
       d.reasons = std::move(change.notes);
     }
@@ -231,7 +242,7 @@ std::vector<Decision> Decider::run() {
     e.facts = e.original = &facts_[i];
     e.text = o.raw;
     e.known = o.known_to_recipient;
-    e.victim = victims_.contains(facts_[i].id);
+    e.victim = facts_[i].valid && victims_[static_cast<size_t>(facts_[i].group)];
     if (e.known)
       e.known_id = !o.sent_id.empty() ? o.sent_id : o.originator == in_.recipient ? facts_[i].id : std::string_view();
     if (in_.clock_safe)

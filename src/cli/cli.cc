@@ -55,6 +55,7 @@ int run(int argc, char** argv) {
   add_sensor_commands(app, cx);
   add_hunt_command(app, cx);
   add_ledger_commands(app, cx);
+  add_witness_commands(app, cx);
   add_access_commands(app, cx);
   add_taxii_commands(app, cx);
   try {

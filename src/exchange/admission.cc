@@ -61,7 +61,8 @@ void note_origin(store::Change& change, const json::Value& object, const stix::S
   if (summary.type != "relationship" || json::find_string(object, "relationship_type") != "derived-from") return;
   const auto source = json::find_string(object, "source_ref");
   if (!source) return;
-  change.set(kOriginSpace, fmt::format("{} {}", *source, summary.id), "");
+  change.set(kOriginSpace, fmt::format("{} {}", *source, summary.id),
+             json::find_string(object, "target_ref").value_or(""));
   change.set(kOriginSpace, "", "");
 }
 

@@ -288,6 +288,8 @@ Status Exchange::remove(const taxii::Caller& caller, const std::string& root, co
   TRY(const store::Page rows, cx_.store.page(a.collection, q));
   if (rows.rows.empty())
     return make_error(ErrorKind::kNotFound, "there is no such object in this collection", object_id);
+  CHECK_OK(private_log_->operator_act(caller.id, "DELETE",
+                                      root + "collections/" + collection_id + "/objects/" + object_id, {}));
   store::Change change;
   for (const auto& r : rows.rows) change.remove(a.collection, r.id, r.version);
   auto done = cx_.store.commit_wait(std::move(change));

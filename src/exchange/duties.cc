@@ -22,6 +22,7 @@ namespace {
 
 constexpr int64_t kSecondUs = 1'000'000;
 constexpr int64_t kSoonUs = 2 * 3600 * kSecondUs;
+constexpr int64_t kEveryUs = 30 * kSecondUs;
 constexpr std::string_view kBreachSpace = "sla-breach";
 
 // docs/format/claims.md: a claim that an indicator is wrong, and the answer to one.
@@ -331,7 +332,6 @@ Status DutyWatch::look() {
 }
 
 void DutyWatch::tick() {
-  constexpr int64_t kEveryUs = 30 * kSecondUs;
   {
     const std::lock_guard lock(mutex_);
     const int64_t now = cx_.clock.steady_us();

@@ -51,7 +51,8 @@ class Duties : public ::testing::Test {
     levels.push(level("sla-joint", "answer", Node::object().set("joint_case", true), "PT1H", "received"));
     n.set("service_levels", std::move(levels));
     Node measure = Node::array();
-    measure.push("released_objects").push("sightings_returned");
+    measure.push("released_objects");
+    measure.push("sightings_returned");
     n.set("reciprocity",
           Node::object().set("art", "3(5)").set("measure", measure).set("window", "P30D").set("consequence", "report"));
     ASSERT_OK(world.bring_into_force({"IN", "JP"}, json::canonical(n)));

@@ -62,6 +62,11 @@ Result<std::unique_ptr<Exchange>> Exchange::open(Context& context) {
   std::vector<std::string> ids;
   for (const auto& s : e->instruments_->states()) ids.push_back(s->agreement_id);
   CHECK_OK(e->evidence_->open(ids));
+  e->private_log_ = std::make_unique<PrivateLog>(context, *e->instruments_, *e->evidence_);  // reads the newest anchors
+  e->releaser_->on_caught_up(
+      [&p = *e->private_log_](const agreement::State& state, const std::string& to, const ReleaseCount& count) {
+        return p.caught_up(state, to, count);
+      });
   e->mirrors_ = std::make_unique<Mirrors>(context, *e->instruments_, *e->evidence_);  // reads conflicts
   // The party's public identity is the first thing in its inbox: released objects may name it as their creator.
   const Uuid own = inbox(context.config.party);
@@ -352,6 +357,7 @@ void Exchange::tick() {
   joint_->tick();
   duties_->tick();
   if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());
+  if (Status s = private_log_->tick(); !s.ok()) say_error("private log: {}", s.error().text());
   if (Status s = renewals_->tick(); !s.ok()) say_error("renewals: {}", s.error().text());
 }
 

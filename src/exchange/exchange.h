@@ -23,6 +23,7 @@
 #include "exchange/joint.h"
 #include "exchange/mirror.h"
 #include "exchange/notifier.h"
+#include "exchange/private_log.h"
 #include "exchange/receive.h"
 #include "exchange/release.h"
 #include "exchange/renewal.h"
@@ -81,6 +82,7 @@ class Exchange final : public taxii::Backend {
   Mirrors& mirrors() { return *mirrors_; }
   Witnessing& witnessing() { return *witnessing_; }
   Feeds& feeds() { return *feeds_; }
+  PrivateLog& private_log() { return *private_log_; }
   Context& context() { return cx_; }
   [[nodiscard]] size_t waiting() const { return notifier_->waiting(); }
 
@@ -145,6 +147,7 @@ class Exchange final : public taxii::Backend {
   std::unique_ptr<DutyWatch> duties_;
   std::unique_ptr<Witnessing> witnessing_;
   std::unique_ptr<Mirrors> mirrors_;
+  std::unique_ptr<PrivateLog> private_log_;
   std::unique_ptr<Admission> admission_;
   std::unique_ptr<Releaser> releaser_;
   std::unique_ptr<Renewals> renewals_;

@@ -2,6 +2,7 @@
 // from it in one change: objects, manifest, leaf, the private record, the index of what was withheld, the place where
 // we stand.
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -28,6 +29,13 @@ namespace {
 // What a withdrawn or expired consent leaves behind.
 bool is_consent_code(std::string_view code) {
   return code == "ORIGINATOR_CONSENT" || code == "CONSENT_EXPIRED" || code == "DERIVED_FROM_CONTROLLED";
+}
+
+// What comes with the label of something else.
+bool above_by_origin(const std::set<std::string_view>& codes) {
+  static constexpr std::array<std::string_view, 5> kCodes = {"ABOVE_CEILING", "MARK_UNKNOWN", "AUDIENCE", "PURPOSE",
+                                                             "IEP_CONFLICT"};
+  return std::ranges::any_of(kCodes, [&codes](std::string_view c) { return codes.contains(c); });
 }
 
 // Nothing keeps it from going but people who have not looked yet.
@@ -262,7 +270,13 @@ Status Releaser::Batch::keep_back() {
     const std::string index_key = count_key(state_.agreement_id, to_) + " " + graph_.rows[i].id;
     if (!cx_.store.get(kWithheldSpace, index_key).ok()) continue;
     tx_->change.erase(kWithheldSpace, index_key);
-    if (again_) ++returned_;
+    if (!again_) continue;
+    ++returned_;
+    private_list_.push(json::Node::object()
+                           .set("id", graph_.rows[i].id)
+                           .set("version", graph_.rows[i].version)
+                           .set("to", to_)
+                           .set("verdict", "no longer withheld"));
   }
   return {};
 }
@@ -274,8 +288,9 @@ Status Releaser::Batch::withhold(size_t i) {
   const auto indexed = cx_.store.get(kWithheldSpace, index_key);
   std::set<std::string_view> codes;
   for (const auto& r : d.reasons) codes.insert(r.code);
-  if (source_.sent && std::ranges::none_of(codes, is_consent_code))
-    return {};  // others take nothing back by themselves
+  // Other reasons take nothing back by themselves.
+  if (source_.sent && std::ranges::none_of(codes, is_consent_code) && !(source_.derived && above_by_origin(codes)))
+    return {};
   const std::string entry_text = fmt::format("{}\n{}\n{}", row.version, source_.name, fmt::join(codes, " "));
   if (indexed.ok() && *indexed == entry_text) return {};  // as it was
   // What a third party controls is lifted by its consent alone, which names it (add_consented): to decide all that
@@ -355,24 +370,24 @@ Status Releaser::Batch::write() {
       tx_->change.set(kOnwardSpace, count_key(state_.agreement_id, to_) + " " + row.id,
                       fmt::format("{}\n{}", row.version, came_from(s.index)));
   }
-  return private_list_.list().empty() ? Status() : record();
+  return private_list_.list().empty() && manifest_.objects.empty() ? Status() : record();
 }
 
-// What was withheld and why, for the private log alone.
+// Every decision is in the private log: what was withheld by name and reason, what was given by the leaf that says so.
 Status Releaser::Batch::record() {
-  const std::string salt = random_bytes(32);
   json::Node record = json::Node::object();
   record.set("agreement", state_.agreement_id)
       .set("agreement_version", state_.document->hash)
       .set("at", to_text(manifest_.at))
       .set("to", to_);
-  record.set("decisions", std::move(private_list_));
+  if (!manifest_.objects.empty()) record.set("given", given(manifest_));
+  const bool listed = !private_list_.list().empty();
+  if (listed) record.set("decisions", std::move(private_list_));
   const std::string text = json::canonical(record);
-  TRY([[maybe_unused]] const auto leaf,
-      tx_->add_leaf(kPrivateLog, manifest_.agreement_version, "decision", to_, salt, text));
-  json::Node opened = json::Node::object();
-  opened.set("salt", base64(salt)).set("record", text);
-  tx_->change.append("decisions", json::write(opened));
+  const std::string row = listed ? "decisions " + std::to_string(cx_.store.length("decisions")) : std::string();
+  TRY(const auto leaf, tx_->add_kept_leaf(kPrivateLog, manifest_.agreement_version, "decision", to_, text, row));
+  if (listed)
+    tx_->change.append("decisions", json::write(json::Node::object().set("leaf", leaf.index).set("record", text)));
   return {};
 }
 
@@ -416,7 +431,8 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   if (page.rows.empty()) return false;
   std::string position;
   put_u64(position, static_cast<uint64_t>(page.rows.back().date_added.us));
-  return decide_rows(state, all, to, {source_name, originator, false}, std::move(page.rows), position);
+  TRY([[maybe_unused]] const bool taken_back, recheck_derived(state, all, to, page.rows));
+  return decide_rows(state, all, to, {source_name, originator}, std::move(page.rows), position);
 }
 
 Result<bool> Releaser::decide_rows(const agreement::State& state, const std::vector<agreement::State>& all,

@@ -9,6 +9,7 @@
 #include "exchange/names.h"
 #include "exchange/release.h"
 #include "json/json.h"
+#include "json/node.h"
 
 namespace entente::exchange {
 
@@ -63,6 +64,16 @@ Result<bool> Releaser::recalls(const agreement::State& state, const std::string&
       meta.original = t.original;
       tx.change.add(target, t.summary, t.text, meta.text());
     }
+  }
+  if (!m.objects.empty()) {
+    json::Node record = json::Node::object();
+    record.set("agreement", state.agreement_id)
+        .set("agreement_version", state.document->hash)
+        .set("at", to_text(m.at))
+        .set("given", given(m))
+        .set("to", to);
+    TRY([[maybe_unused]] const auto leaf,
+        tx.add_kept_leaf(kPrivateLog, m.agreement_version, "decision", to, json::canonical(record)));
   }
   std::string position;
   put_u64(position, static_cast<uint64_t>(page.rows.back().date_added.us));

@@ -56,9 +56,20 @@ json::Node listing(const std::vector<Listed>& objects) {
 }
 
 json::Node times(const std::vector<Time>& list) {
-  json::Node out = json::Node::array();
-  for (const Time t : list) out.push(t.us);
-  return out;
+  json::Node::List out;
+  out.reserve(list.size());
+  for (const Time t : list) out.emplace_back(t.us);
+  return json::Node(std::move(out));
+}
+
+json::Node commitments(const std::vector<Commit>& list) {
+  json::Node::List out;
+  for (const Commit& c : list) {
+    json::Node one = json::Node::object();
+    one.set("first", to_text(c.first)).set("last", to_text(c.last)).set("count", c.count).set("salt", base64(c.salt));
+    out.push_back(std::move(one));
+  }
+  return json::Node(std::move(out));
 }
 
 }  // namespace
@@ -89,18 +100,20 @@ std::string Manifest::record() const {
   return json::canonical(n);
 }
 
+json::Node given(const Manifest& m) {
+  return json::Node::object()
+      .set("leaf", m.leaf_index)
+      .set("leaf_sha256", sha256_hex(m.leaf))
+      .set("objects", uint64_t{m.objects.size()});
+}
+
 std::string manifest_object(const Manifest& m) {
   json::Node n = envelope_object(kManifestType, m.id, m.at);
   n.set("agreement", m.agreement).set("agreement_version", m.agreement_version).set("from", m.from).set("to", m.to);
   n.set("objects", listing(m.objects));
   if (!m.committed.empty()) {
-    json::Node commits = json::Node::array();
-    for (const Commit& c : m.commits) {
-      json::Node one = json::Node::object();
-      one.set("first", to_text(c.first)).set("last", to_text(c.last)).set("count", c.count);
-      commits.push(one.set("salt", base64(c.salt)));
-    }
-    n.set("committed", times(m.committed)).set("commits", std::move(commits));
+    n.set("committed", times(m.committed));
+    n.set("commits", commitments(m.commits));
   }
   n.set("salt", base64(m.salt)).set("object_salt", base64(m.object_salt));
   n.set("leaf_index", static_cast<int64_t>(m.leaf_index))

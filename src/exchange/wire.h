@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "json/json.h"
+#include "json/node.h"
 #include "ledger/leaf.h"
 
 namespace entente::exchange {
@@ -57,6 +58,8 @@ struct Manifest {
 
   [[nodiscard]] std::string record() const;  // JCS text that the leaf commits to
 };
+// What a decision gave, for the private log: the leaf of the pair log that says it.
+[[nodiscard]] json::Node given(const Manifest& m);
 [[nodiscard]] std::string manifest_object(const Manifest& m);
 // Checks shape, and that the leaf commits to the record. The signature is checked by who knows the key:
 // manifest_signed().

@@ -39,6 +39,13 @@ std::string code_of(agreement::StateKind kind) {
 
 Node optional_time(const std::optional<Time>& t) { return t ? Node(to_text(*t)) : Node(); }
 
+// What changes the node by a person's word, whichever it is: leaves of the private log. Not: acts, which are leaves
+// themselves; sensors' reports; what only asks.
+bool is_operator_act(const net::Request& r) {
+  if (r.method == "GET" || r.method == "HEAD") return false;
+  return r.path != "/api/v1/acts" && r.path != "/api/v1/joint/reports" && r.path != "/api/v1/release/plan";
+}
+
 Result<Role> role_in(const Body& b) {
   TRY(const std::string text, b.text("role"));
   const auto role = exchange::parse_role(text);
@@ -228,6 +235,7 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
       const auto m = ex.mirrors().health(s->agreement_id, p.party);
       Node one = Node::object();
       one.set("entries", m.entries).set("verified", m.verified).set("conflict", m.conflict);
+      one.set("cosigned_at", optional_time(m.cosigned_at)).set("stale", m.stale).set("flooded", m.flooded);
       if (m.conflict) one.set("problem", m.problem);
       mirror.set(p.party, std::move(one));
     }
@@ -393,6 +401,10 @@ void Api::handle(const net::Request& request, const net::Reply& reply) {
   const auto role = exchange::parse_role(std::string_view(caller->id).substr(7, space - 7));
   if (!role) return reply(problem(no_such()));
   if (const Status in = in_scope(*caller, request); !in.ok()) return reply(problem(in.error()));
+  if (is_operator_act(request) && *role != Role::kSensor) {  // sensors are no operators
+    if (Status s = ex_.private_log().operator_act(caller->id, request.method, request.path, request.body); !s.ok())
+      return reply(problem(s.error()));
+  }
   net::Response response = answer(request, *caller, *role);
   response.who = caller->id;
   reply(std::move(response));

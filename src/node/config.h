@@ -10,6 +10,11 @@
 
 namespace entente::node {
 
+// A witness that is no party: where it answers, and the key of its TLS certificate ("" = the system's authorities).
+struct NeutralWitness {
+  std::string name, url, spki;
+};
+
 struct NodeConfig {
   std::string dir;
   std::string party;
@@ -29,6 +34,10 @@ struct NodeConfig {
   std::vector<std::string> review_types;  // people look first at objects of these types
   std::string review_from_tlp;            // and at those marked so or stricter
   int review_persons = 2;
+  std::vector<NeutralWitness> witnesses;
+  uint64_t pad_to = 0;  // entries; 0 = no padding
+  int pad_minutes = 10;
+  uint64_t max_partner_entries_per_day = 1'000'000;
 
   [[nodiscard]] std::string key(const std::string& file) const { return dir + "/keys/" + file; }
   [[nodiscard]] std::string data_dir() const { return dir + "/data"; }

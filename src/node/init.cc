@@ -59,7 +59,15 @@ std::string config_text(const InitOptions& o) {
          "# max_tlp = \"amber\"\n"
          "# review_types = [\"report\"]       # people approve these first (entente release review)\n"
          "# review_from_tlp = \"amber\"       # and what is marked so, stricter, or not at all\n"
-         "# review_persons = 2\n";
+         "# review_persons = 2\n\n"
+         "[ledger]\n"
+         "# pad_to = 16            # every pad_minutes the ledgers grow to a multiple of it, traffic or not\n"
+         "# pad_minutes = 10\n"
+         "# max_partner_entries_per_day = 1000000  # of a partner's ledger, copied here; 0 = no limit\n"
+         "# [[witness]]            # a neutral witness that an agreement names in ledger.witnesses\n"
+         "# name = \"osaka-u/witness/1\"\n"
+         "# url = \"https://witness.example\"\n"
+         "# spki = \"…\"            # SHA-256 of its TLS key; without: the system's certificate authorities\n";
 }
 
 Status fill(const InitOptions& o, Clock& clock, InitResult& out) {

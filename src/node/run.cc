@@ -40,6 +40,24 @@ Result<agreement::Pins> own_pins(Files& files, const NodeConfig& config) {
   }
   return pins;
 }
+
+// Leaves of the private log: the configuration in force and the keys in use, when they change.
+Status log_what_it_is(exchange::Exchange& exchange, Files& files, const NodeConfig& c, const SecretKey& node_key,
+                      const SecretKey& log_key, const std::optional<SecretKey>& witness_key) {
+  TRY(const std::string toml, files.read(c.dir + "/entente.toml"));
+  TRY(const std::string certificate, files.read(c.key("tls.crt")));
+  json::Node config = json::Node::object();
+  config.set("toml", toml).set("version", ENTENTE_VERSION).set("commit", ENTENTE_COMMIT);
+  json::Node people = json::Node::array();
+  for (const auto& a : exchange.directory().accounts())
+    people.push(json::Node::object().set("name", a.name).set("role", exchange::to_text(a.role)));
+  config.set("accounts", std::move(people));
+  json::Node keys = json::Node::object();
+  keys.set("node", node_key.public_key().to_hex()).set("log", log_key.public_key().to_hex());
+  if (witness_key) keys.set("witness", witness_key->public_key().to_hex());
+  keys.set("tls_certificate_sha256", sha256_hex(certificate));
+  return exchange.private_log().set_to(config, keys);
+}
 }  // namespace
 
 // In order of construction; destroyed the other way round.
@@ -92,6 +110,9 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config, int listenin
   ec.policy.review_types = config.review_types;
   if (!config.review_from_tlp.empty()) ec.policy.review_from = stix::parse_tlp(config.review_from_tlp);
   ec.policy.review_persons = config.review_persons;
+  ec.pad_to = config.pad_to;
+  ec.max_partner_entries_per_day = config.max_partner_entries_per_day;
+  ec.pad_every_us = int64_t{config.pad_minutes} * 60'000'000;
   TRY(ec.pins, own_pins(s.files, config));
   TRY(const SecretKey node_key, SecretKey::load(config.key("node.pem")));
   TRY(const SecretKey log_key, SecretKey::load(config.key("log.pem")));
@@ -105,6 +126,7 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config, int listenin
       new exchange::Context{ec, node_key, log_key, std::move(pseudonym), s.clock, s.files, s.store, s.metrics,
                             [pool = s.pool.get()](std::function<void()> f) { pool->post(std::move(f)); }, witness_key});
   TRY(s.exchange, exchange::Exchange::open(*s.context));
+  CHECK_OK(log_what_it_is(*s.exchange, s.files, config, node_key, log_key, witness_key));
   taxii::Options to;
   to.cursor_key = std::move(cursor_key);
   to.public_origin = config.public_url;

@@ -142,6 +142,7 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   sensor.text("mode", mode);
   sensor.text("state_dir", c.state_dir);
   sensor.texts("interfaces", c.interfaces);
+  sensor.text("capture", c.capture);
   sensor.texts("collections", c.collections);
   sensor.text("enforcer", c.enforcer);
   sensor.text("xdp_mode", c.xdp_mode);
@@ -256,6 +257,13 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   if (!kModes.contains(c.xdp_mode)) return invalid("[sensor] xdp_mode must be auto, native or generic");
   if ((c.enforcer == "xdp" || c.enforcer == "both") && c.interfaces.empty())
     return invalid("[sensor] enforcer = \"" + c.enforcer + "\" needs interfaces");
+  static const std::set<std::string_view> kCaptures{"ring", "af_xdp", "af_xdp or ring"};
+  if (!kCaptures.contains(c.capture)) return invalid("[sensor] capture must be ring, af_xdp or \"af_xdp or ring\"");
+  if (c.capture == "af_xdp" && (c.enforcer == "xdp" || c.enforcer == "both")) {
+    return invalid("[sensor] capture = \"af_xdp\" takes packets from the interfaces on which enforcer = \"" +
+                       c.enforcer + "\" has to judge them",
+                   {}, "one sensor for a mirror port (af_xdp), another for what it protects; or capture = \"ring\"");
+  }
   if (at_stop != "keep" && at_stop != "clear") return invalid("[sensor] at_stop must be keep or clear");
   c.clear_at_stop = at_stop == "clear";
   if (promote != "rule" && promote != "person") return invalid("[guard] shadow_promote must be rule or person");
@@ -343,6 +351,8 @@ xdp_capacity = 1000000          # addresses per family
 hold = "PT5M"                   # xdp: everything passes when the sensor has been away so long
 at_stop = "keep"                # keep: what is in force holds over a restart | clear
 interfaces = ["eth0"]
+capture = "ring"                # ring: copies of packets, on any interface | af_xdp: takes them off a mirror port, faster |
+                                # "af_xdp or ring": the second where the first cannot
 state_dir = "state"
 collections = ["received"]      # "received": all that came from partners; others of the root by alias or id
 wait_seconds = 30               # long poll

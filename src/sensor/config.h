@@ -24,6 +24,7 @@ struct SensorConfig {
   // [sensor]
   std::string state_dir;
   std::vector<std::string> interfaces;
+  std::string capture = "ring";  // or "af_xdp", "af_xdp or ring"
   // "received" stands for everything that GET /api/v1/agreements lists; others are collections of the root, by alias or
   // id.
   std::vector<std::string> collections{"received"};

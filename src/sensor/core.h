@@ -108,6 +108,8 @@ class Core {
   // if every_record().
   void on_record(const detect::Record& record, const Where& where, const std::vector<detect::Shown>& shown);
   [[nodiscard]] bool has_compounds() const { return compounds_.load(std::memory_order_acquire) > 0; }
+  // Did any indicator ever ask for a TLS fingerprint?
+  [[nodiscard]] bool has_fingerprints() const { return fingerprints_.load(std::memory_order_acquire); }
   [[nodiscard]] bool every_record() const { return unanchored_.load(std::memory_order_acquire) > 0; }
   static constexpr uint32_t kAnchor = 1U << 31;
   static constexpr size_t kMaxUnanchored = 16;  // compound patterns that every record is evaluated for
@@ -276,6 +278,7 @@ class Core {
   uint64_t bound_first_ = 0;
   std::unordered_set<uint32_t> unanchored_tags_;
   std::atomic<size_t> unanchored_{0}, compounds_{0};
+  std::atomic<bool> fingerprints_{false};
 
   mutable std::mutex mutex_;
   Instruments instruments_;

@@ -149,6 +149,9 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
     return;
   }
   row.usable = true;
+  for (const pattern::Atom& atom : i.atoms)
+    if (atom.kind == pattern::AtomKind::kJa3 || atom.kind == pattern::AtomKind::kJa4)
+      fingerprints_.store(true, std::memory_order_release);
   if (!i.atoms.empty()) live_.add(facts, i.atoms);
   // What was there at the start was asked about when it came.
   if (started_ && history_ != nullptr && !same_pattern && !i.atoms.empty()) not_asked_.push_back(tag);

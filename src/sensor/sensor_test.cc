@@ -244,6 +244,9 @@ TEST(Sensor, configuration_errors_are_said_with_their_place) {
         "[node]\nurl=\"http://127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\nmodus=\"block\"\n", "[node\n",
         "[node]\nurl=\"http://127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\n[logs]\nlisten=[\"udp:514\"]\n",
         "[node]\nurl=\"http://127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\n[logs]\nfrom=[\"here\"]\n",
+        "[node]\nurl=\"http://127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\ncapture=\"xdp\"\n",
+        "[node]\nurl=\"http://"
+        "127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\ninterfaces=[\"a\"]\nenforcer=\"xdp\"\ncapture=\"af_xdp\"\n",
         "[guard]\nprotected=[\"a b\"]\n[node]\nurl=\"http://x\"\n[sensor]\nstate_dir=\"s\"\n"}) {
     EXPECT_FALSE(parse_sensor_config(bad, "/x").ok()) << bad;
   }
@@ -321,6 +324,8 @@ void end_to_end(const std::string& enforcer) {
       EXPECT_GE(status.find("dropped_packets")->integer(), 2);
       EXPECT_GE(status.find("detections")->integer(),
                 enforcer == "nft" ? 2 : 1);  // what XDP drops is counted, not captured
+      EXPECT_THAT(sensor.status_text(), testing::HasSubstr(R"("interface":"here0","capture":"ring","packets":)"));
+      EXPECT_THAT(sensor.status_text(), testing::HasSubstr(R"("not_read":{"link_unknown":)"));  // ARP
       node.finish();
       sensor.stop();
       while (!TestNet::receive(here).empty()) continue;                  // the answer of the resolver
@@ -352,6 +357,35 @@ void end_to_end(const std::string& enforcer) {
       for (const char* event :
            {"started", "lease_applied", "detection", "lease_ended", "indicator_revoked", "stopped"}) {
         EXPECT_THAT(*events, testing::HasSubstr("\"event\":\"" + std::string(event) + "\""));
+      }
+    }();
+    return ::testing::Test::HasFailure() ? 1 : 0;
+  });
+  if (code == kNoNamespace) GTEST_SKIP() << "network namespaces are not permitted here (needs root and ip)";
+  EXPECT_EQ(code, 0);
+}
+
+TEST(Sensor, af_xdp_is_refused_where_it_would_cut_the_host_off) {
+  const int code = in_namespace([&](TestNet&) {
+    [&] {
+      const Folder folder;
+      Treaty treaty = treaty_now();
+      SensorConfig config = config_in(folder);
+      config.interfaces = {"here0"};
+      config.enforcer = "none";
+      for (const char* capture : {"af_xdp", "af_xdp or ring"}) {
+        config.capture = capture;
+        FakeNode node(treaty);
+        Sensor::Parts parts;
+        parts.connect = node.connect();
+        auto sensor = Sensor::start(config, std::move(parts));
+        ASSERT_EQ(sensor.ok(), config.capture != "af_xdp");
+        if (sensor.ok()) {
+          EXPECT_THAT((*sensor)->status_text(), testing::HasSubstr(R"("capture":"ring")"));
+        } else {
+          EXPECT_THAT(sensor.error().text(), testing::HasSubstr("mirror ports"));
+        }
+        node.finish();
       }
     }();
     return ::testing::Test::HasFailure() ? 1 : 0;

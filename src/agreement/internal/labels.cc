@@ -17,11 +17,11 @@ Labels::Labels(std::span<const GraphObject> graph, const Inputs& in, const std::
   for (const Consent& c : in_.consents) consents_.emplace(c.object_id, &c);
 }
 
-void Labels::read(size_t groups, const std::unordered_map<std::string_view, int32_t>& group_of) {
+void Labels::read(size_t groups) {
   definitions_.assign(groups, nullptr);
   for (const Facts& f : facts_) {
     if (!f.valid || f.marking == MarkingKind::kNone) continue;
-    const Facts*& d = definitions_[static_cast<size_t>(group_of.at(f.id))];
+    const Facts*& d = definitions_[static_cast<size_t>(f.group)];
     if (d == nullptr || f.marking == MarkingKind::kUnknown || f.pap > d->pap)
       d = &f;  // several texts of one definition: the strictest
     else if (d->marking == MarkingKind::kPolicy || f.marking == MarkingKind::kPolicy)

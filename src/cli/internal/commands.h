@@ -33,6 +33,7 @@ void add_duty_commands(CLI::App& app, Context& cx);       // duty, score
 void add_key_commands(CLI::App& app, Context& cx);        // key
 void add_peer_commands(CLI::App& app, Context& cx);       // peer
 void add_ledger_commands(CLI::App& app, Context& cx);     // ledger
+void add_witness_commands(CLI::App& app, Context& cx);    // witness
 void add_access_commands(CLI::App& app, Context& cx);     // account, token
 void add_convert_commands(CLI::App& app, Context& cx);    // import, export
 void add_stix_commands(CLI::App& app, Context& cx);       // stix
