@@ -97,6 +97,7 @@ void Uses::make_room(Table<Key>& table, uint16_t day) {
                    [](const Rank& a, const Rank& b) { return a.first < b.first; });
   for (size_t i = 0; i < out && i < ranks.size(); ++i) {
     table.clients -= ranks[i].second->second.clients.size();
+    table.names -= ranks[i].second->second.names.size();
     table.values.erase(ranks[i].second);
   }
 }
@@ -132,8 +133,10 @@ bool Uses::add_name(const enforce::Prefix& address, const std::string& name, boo
     last = std::max(last, day);
     return false;
   }
-  if (v.names.size() >= options_.max_names && !always) return false;
+  const bool full = v.names.size() >= options_.max_names || addresses_.names >= options_.max_names_in_all;
+  if (full && !always) return false;
   v.names.emplace_back(name, day);
+  ++addresses_.names;
   changed_ = true;
   return true;
 }
@@ -242,6 +245,7 @@ Status Uses::read(std::string_view bytes) {
   const bool whole = each([&](const std::string& key, Value v) {
                        if (const auto prefix = enforce::parse_prefix(key); prefix.ok()) {
                          addresses_.clients += v.clients.size();
+                         addresses_.names += v.names.size();
                          addresses_.values.insert_or_assign(*prefix, std::move(v));
                        }
                      }) &&
