@@ -21,7 +21,11 @@ def main(tmp):
         base.agree(tmp, nodes)
         a = nodes[0]
         inbox, c, times = a.collection("inbox"), a.connect(), []
-        ledger = lambda: a.ask(c, "GET", "/api/v1/status")["ledger"][0]
+
+        def ledger():
+            c.request("GET", "/api/v1/status", headers={"Authorization": f"Bearer {a.token}"})
+            return json.loads(c.getresponse().read())["ledger"][0]
+
         for i in range(ROUNDS):
             before = ledger()["entries"]
             one = {"type": "indicator", "spec_version": "2.1", "id": f"indicator--{uuid.uuid4()}", "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z",

@@ -32,9 +32,7 @@ def settled(nodes, boxes, acknowledged, agreement):
     def same():
         r = base.subprocess.run([base.ENTENTE, "-o", "json", "ledger", "reconcile", "--with", "JP", "--dir", a.dir], capture_output=True, text=True, timeout=120)
         rows = [json.loads(x) for x in r.stdout.splitlines()]
-        for row in rows:
-            if row["result"]["extra"]:
-                raise SystemExit(f"kill_points: received what the sender's ledger does not show: {row}")
+        # Objects may be here before the copy of the sender's ledger has come so far: what stays missing or extra fails the wait.
         return r.returncode == 0 and len(rows) == 2 and all(row["same"] for row in rows)
 
     base.wait_for("both ends reconcile to the same", 90, same)
