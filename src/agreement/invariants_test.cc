@@ -463,10 +463,15 @@ TEST(Invariants, RemovingWhatNothingRefersTo) {  // 20
   });
 }
 
+// The circumstances of each object stay: whose it is, under which floor it came, what its originator consented to. What
+// an object is derived from stays only if the relationship goes along, so such cases say nothing.
 TEST(Invariants, DecidingOnTheOutputAgainChangesNothing) {  // 26
   size_t compared = 0;
   for_cases(1000, [&](Case& c, Rng&) {
-    for (CaseObject& o : c.objects) o.known = false;
+    for (CaseObject& o : c.objects) {
+      if (o.node.string_at("relationship_type") == "derived-from") return;
+      o.known = false;
+    }
     c.keys.clear();
     for (const State& s : c.states) c.keys[s.agreement_id] = std::string(32, 'K');
     const auto first = c.decide_all();
@@ -475,11 +480,10 @@ TEST(Invariants, DecidingOnTheOutputAgainChangesNothing) {  // 26
     again.holds.clear();
     for (const Decision& d : first) {
       if (!goes(d)) continue;
-      CaseObject o;
+      CaseObject o = c.objects[d.object];
       o.raw = bytes_of(c, d);
       o.node = parsed(o.raw);
-      o.originator = "IN";
-      o.committed = c.at;
+      again.consents.push_back({o.originator, "JP", d.id, "*", c.at.plus_us(-10), c.at.plus_us(10)});
       again.objects.push_back(std::move(o));
     }
     for (const Decision& d : again.decide_all()) {
