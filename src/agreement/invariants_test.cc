@@ -278,8 +278,14 @@ void expect_narrower(const std::vector<Decision>& before, const std::vector<Deci
   }
 }
 
+// A node without the key of an agreement cannot rename under it: no matter of permits. Nodes have a key for each.
+void give_keys(Case& c) {
+  for (const State& s : c.states) c.keys.try_emplace(s.agreement_id, std::string(32, 'K'));
+}
+
 TEST(Invariants, TighterMarksNeverEnlarge) {  // 15
   for_cases(1000, [](Case& c, Rng& r) {
+    give_keys(c);
     const auto before = c.decide_all();
     CaseObject& o = c.objects[r.below(c.objects.size())];
     if (o.node.find("object_marking_refs") == nullptr) o.node.set("object_marking_refs", Node::array());
@@ -296,6 +302,7 @@ TEST(Invariants, TighterMarksNeverEnlarge) {  // 15
 
 TEST(Invariants, HoldsAndMissingConsentsNeverEnlarge) {  // 16
   for_cases(1000, [](Case& c, Rng& r) {
+    give_keys(c);
     const auto before = c.decide_all();
     Case held = c;
     held.holds.push_back({text_of(r.of(c.objects).node, "id"), "NATIONAL_HOLD", std::nullopt});
@@ -309,6 +316,7 @@ TEST(Invariants, HoldsAndMissingConsentsNeverEnlarge) {  // 16
 
 TEST(Invariants, SuspensionNeverEnlarges) {  // 17
   for_cases(1000, [](Case& c, Rng& r) {
+    give_keys(c);
     const auto before = c.decide_all();
     State& s = c.states[r.below(c.states.size())];
     for (auto party : {"IN", "JP"})
@@ -319,8 +327,7 @@ TEST(Invariants, SuspensionNeverEnlarges) {  // 17
 
 TEST(Invariants, ForbidsNarrowAndPermitsWiden) {  // 18
   for_cases(1000, [](Case& c, Rng& r) {
-    // A node without the key of an agreement cannot rename under it: no matter of permits.
-    for (const State& s : c.states) c.keys.try_emplace(s.agreement_id, std::string(32, 'K'));
+    give_keys(c);
     const auto before = c.decide_all();
     State& s = c.states[r.below(c.states.size())];
     Flow f = s.document->flows[0];
@@ -341,6 +348,7 @@ TEST(Invariants, ForbidsNarrowAndPermitsWiden) {  // 18
 
 TEST(Invariants, SmallerFlowsNeverEnlarge) {  // 19
   for_cases(1000, [](Case& c, Rng& r) {
+    give_keys(c);
     const auto before = c.decide_all();
     State& s = c.states[r.below(c.states.size())];
     for (Flow& f : s.document->flows) {
