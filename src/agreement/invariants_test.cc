@@ -472,7 +472,8 @@ TEST(Invariants, RemovingWhatNothingRefersTo) {  // 20
 }
 
 // The circumstances of each object stay: whose it is, under which floor it came, what its originator consented to. What
-// an object is derived from stays only if the relationship goes along, so such cases say nothing.
+// an object is derived from stays only if the relationship goes along, and what is of no sector any more, because that
+// part is marked above the ceiling, is read as of every sector: such cases say nothing.
 TEST(Invariants, DecidingOnTheOutputAgainChangesNothing) {  // 26
   size_t compared = 0;
   for_cases(1000, [&](Case& c, Rng&) {
@@ -491,6 +492,7 @@ TEST(Invariants, DecidingOnTheOutputAgainChangesNothing) {  // 26
       CaseObject o = c.objects[d.object];
       o.raw = bytes_of(c, d);
       o.node = parsed(o.raw);
+      if (o.node.find("sectors") == nullptr && c.objects[d.object].node.find("sectors") != nullptr) return;
       again.consents.push_back({o.originator, "JP", d.id, "*", c.at.plus_us(-10), c.at.plus_us(10)});
       again.objects.push_back(std::move(o));
     }
