@@ -157,7 +157,7 @@ def figures(build, quick, root, row, say):
 
 
 def past(build, quick, folder, row, say):
-    millions = 20 if quick else 1000
+    millions = 20 if quick else int(os.environ.get("ENTENTE_BENCH_HISTORY", "1000"))
     free = shutil.disk_usage(folder).free
     if free < millions * 8_000_000:
         millions = max(10, free // 16_000_000)

@@ -22,6 +22,19 @@ class Reader final : public packet::Sink, public packet::DnsSink {
     take(a.name), take(a.question), take(a.target);
   }
   void on_sni(const packet::Packet&, const packet::Flow&, std::string_view name) override { take(name); }
+  void on_tls(const packet::Packet&, const packet::Flow&, const packet::TlsHello& hello) override {
+    take(hello.server_name), take(hello.ciphers), take(hello.extensions);
+    for (const auto protocol : packet::alpn(hello)) {
+      demand(!protocol.empty(), "an offered protocol has a name");
+      take(protocol);
+    }
+    const auto print = packet::fingerprint(hello);
+    const auto lists = packet::fingerprint_text(hello);
+    demand(print.has_value() == lists.has_value(), "a fingerprint has what it is made of");
+    if (!print) return;
+    demand(print->ja3.size() == 32 && print->ja4.size() == 36, "fingerprints have one form");
+    demand(print->ja4.substr(0, 10) == lists->ja4.substr(0, 10), "both forms of JA4 begin alike");
+  }
   void on_http(const packet::Packet&, const packet::Flow&, const packet::HttpRequest& r) override {
     take(r.method), take(r.target), take(r.host);
   }

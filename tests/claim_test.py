@@ -62,7 +62,7 @@ token_file = "sensor.token"
 mode = "block"
 enforcer = "none"
 state_dir = "state"
-refresh = "PT0.5S"
+refresh = "PT1S"
 
 [logs]
 files = ["{self.log}"]
@@ -116,7 +116,7 @@ try:
     until("what partners' decisions stopped", lambda: (lambda s: s["partner"] == "JP" and s["stopped_flows"] == 1 and s["counted_flows"] == 4)(sensor.ask("stats")[0]) or sensor.ask("stats"))
 
     r = sensor.ask("dispute", sensor.lease("198.51.100.7")["lease"], status=None)
-    check("a dispute needs a reason, and says so", r.returncode == 2 and "--reason" in r.stderr, r.stderr)
+    check("a dispute needs a reason, and says so", r.returncode != 0 and "--reason" in r.stderr, r.stderr)
     sensor.ask("dispute", sensor.lease("198.51.100.7")["lease"], "--reason", "the tax office")
     check("what is disputed is let through at once", sensor.lease("198.51.100.7", True)["ended_by"] == "disputed", sensor.lease("198.51.100.7", True))
     sensor.kill()
@@ -129,7 +129,7 @@ try:
     until("the claimant sees that it has gone", lambda: claims(IN)[0].get("sent") is not None or claims(IN))
     until("and its sensor when it is due", lambda: sensor.ask("disputes")[0].get("due") is not None or sensor.ask("disputes"))
     r = run("claim", "answer", claim["claim"], "--uphold", "--dir", JP.dir, status=None)
-    check("an indicator that stands needs a reason", r.returncode == 2 and "reason" in r.stderr, r.stderr)
+    check("an indicator that stands needs a reason", r.returncode != 0 and "reason" in r.stderr, r.stderr)
     r = run("claim", "answer", claim["claim"], "--withdraw", "--dir", IN.dir, status=None)
     check("the claimant does not answer itself", r.returncode != 0 and "JP answers it" in r.stderr, r.stderr)
     IN.kill()

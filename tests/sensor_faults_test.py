@@ -56,7 +56,7 @@ def full_disk(tmp):
     disk.mkdir()
     sh(f"mount -t tmpfs -o size=600k tmpfs {disk}")
     node = Node()
-    sensor = Sensor(ENTENTE, tmp / "full", node, 'enforcer = "nft"', "[history]\nmax_mib = 1")
+    sensor = Sensor(ENTENTE, tmp / "full", node, 'enforcer = "nft"', f'[history]\nmax_mib = 1\n[export]\nforms = ["text"]\ndir = "{disk}/exports"')
     config = sensor.folder / "sensor.toml"
     config.write_text(config.read_text().replace('state_dir = "state"', f'state_dir = "{disk}/state"'))
     sensor.state = disk / "state"
@@ -83,6 +83,7 @@ def full_disk(tmp):
         check("disk full: it starts, and blocks what it knew", within(5, lambda: blocked("198.51.100.1")) and sensor.process.poll() is None, sensor.said()[-800:])
         check("disk full: and what the node has", within(8, lambda: blocked("198.51.100.39")), sensor.said()[-800:])
         os.remove(disk / "ballast")
+        check("room again: the exports too", within(12, lambda: (disk / "exports/addresses.txt").read_text().count("198.51.100.") == 39), sensor.status().get("exports"))
         check("room again: said, and kept", within(8, lambda: "lease book: is well again" in sensor.said()), sensor.said()[-800:])
         within(5, lambda: (sensor.state / "objects.jsonl").read_text().count("indicator--") >= 39)
         node.objects.clear()  # the node has nothing to give any more: what follows comes from the disk

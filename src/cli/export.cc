@@ -80,6 +80,10 @@ std::optional<ExportItem> item_of(const pattern::Atom& atom, Left& left) {
     case kSha512:
       ++left["SHA-512: no form has a place for it"];
       return std::nullopt;
+    case kJa3:
+    case kJa4:
+      ++left["a TLS fingerprint: it is not exported yet"];
+      return std::nullopt;
   }
   return std::nullopt;
 }

@@ -153,7 +153,9 @@ TEST(History, AnswersAsAListOfEverythingWould) {
   history.reset();
   EXPECT_EQ(answer(*opened(files, options)), expected(facts));
   // Segments of the first form, whose filters do not know what ranges are asked by.
-  for (const auto& name : *files.list("/history")) {
+  const auto names = files.list("/history");
+  ASSERT_TRUE(names.ok());
+  for (const auto& name : *names) {
     if (!name.ends_with(".seg")) continue;
     std::string text = *files.read("/history/" + name);
     text.replace(0, 8, "enthist1");

@@ -224,7 +224,10 @@ Result<Claim> Claims::make(const std::string& of, const std::string& agreement, 
   TRY(const std::string raw, cx_.store.raw(*newest));
   TRY(const json::Document doc, json::parse(raw));
   json::Node extension = json::Node::object();
-  extension.set("claim", "false-positive").set("of", c.of).set("version", c.version).set("agreement", c.agreement);
+  extension.set("claim", "false-positive")
+      .set("indicator", c.of)
+      .set("version", c.version)
+      .set("agreement", c.agreement);
   extension.set("claimant", c.claimant).set("originator", c.originator).set("reason", c.reason);
   if (c.hits > 0) extension.set("hits", c.hits);
   CHECK_OK(store(c,
@@ -265,7 +268,7 @@ Result<Claim> Claims::answer(const std::string& id, bool withdrawn, std::string_
     tlp = tlp_in(doc.root());
   }
   json::Node extension = json::Node::object();
-  extension.set("answer", c.answer).set("to", c.id).set("of", c.of).set("agreement", c.agreement);
+  extension.set("answer", c.answer).set("answers", c.id).set("indicator", c.of).set("agreement", c.agreement);
   extension.set("claimant", c.claimant).set("originator", c.originator).set("reason", c.answer_reason);
   const std::string sentence = (withdrawn ? "Withdrawn: " : "Upheld: ") +
                                (c.answer_reason.empty() ? std::string("the claim is right") : c.answer_reason);
@@ -314,7 +317,7 @@ void note_claim(Context& cx, store::Change& change, const json::Value& object, c
   if (word("claim") == "false-positive" && word("claimant") == meta.by && word("originator") == me) {
     Claim c;
     c.id = summary.id;
-    c.of = word("of");
+    c.of = word("indicator");
     // About something that we gave them, and not known yet: what is answered stays answered.
     const auto given = cx.store.find(released(meta.agreement, me, meta.by), c.of);
     if (!given.ok() || given->empty() || cx.store.get(kSpace, c.id).ok()) return;
@@ -331,7 +334,7 @@ void note_claim(Context& cx, store::Change& change, const json::Value& object, c
   }
   const std::string answer = word("answer");
   if ((answer != "upheld" && answer != "withdrawn") || word("originator") != meta.by || word("claimant") != me) return;
-  const auto value = cx.store.get(kSpace, word("to"));
+  const auto value = cx.store.get(kSpace, word("answers"));
   if (!value.ok()) return;
   auto c = parse_index(*value);
   if (!c.ok() || !c->open() || c->claimant != me || c->originator != meta.by || c->agreement != meta.agreement) return;

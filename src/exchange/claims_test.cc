@@ -154,7 +154,7 @@ TEST_F(Dispute, AClaimAboutWhatWasNotGivenIsNone) {
     const std::string forged =
         R"({"type":"note","spec_version":"2.1","id":"note--)" + random_uuid().text() + R"(","created":")" + now +
         R"(","modified":")" + now + R"(","content":"x","object_refs":[")" + id +
-        R"("],"extensions":{"extension-definition--7f0a3c52-5d0e-4c1b-9a44-2b8f6f1d0c9e":{"extension_type":"property-extension","claim":"false-positive","of":")" +
+        R"("],"extensions":{"extension-definition--7f0a3c52-5d0e-4c1b-9a44-2b8f6f1d0c9e":{"extension_type":"property-extension","claim":"false-positive","indicator":")" +
         of + R"(","version":"1","agreement":")" + text.id + R"(","claimant":")" + claimant +
         R"(","originator":"JP","reason":"x"}}})";
     ASSERT_OK(world["IN"].publish({forged}));

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "exchange/admission.h"
 #include "exchange/internal/release_graph.h"
 #include "exchange/names.h"
 #include "exchange/review.h"
@@ -125,30 +126,29 @@ Result<bool> Releaser::step() {
   holds_ = holds();
   consents_ = desk_.consents();
   for (const auto& s : states) {
-    if (s->document->party(me) == nullptr) continue;
-    for (const auto& partner : s->document->parties) {
-      if (partner.party == me) continue;
-      if (!s->live(me, partner.party) || !obstacle_(*s, partner.party).empty()) {
-        if (!s->recallable(me, partner.party)) continue;
-        TRY(const bool own, recalls(*s, partner.party, inbox(me), "inbox"));
-        TRY(const bool seen, recalls(*s, partner.party, sightings(me), "sightings"));
-        TRY(const bool taken_back, recheck(*s, all, partner.party));
+    for (const auto& party : partners_of(*s, me)) {
+      const bool members = s->document->party(me) != nullptr && s->document->party(party) != nullptr;
+      if (!members || !s->live(me, party) || !obstacle_(*s, party).empty()) {
+        if (!s->recallable(me, party)) continue;
+        TRY(const bool own, recalls(*s, party, inbox(me), "inbox"));
+        TRY(const bool seen, recalls(*s, party, sightings(me), "sightings"));
+        TRY(const bool taken_back, recheck(*s, all, party));
         any = any || own || seen || taken_back;
-        for (const auto& [giver, other] : givers(states, partner.party)) {
-          TRY(const bool onward, recalls(*s, partner.party, received(other->agreement_id, giver, me),
+        for (const auto& [giver, other] : givers(states, party)) {
+          TRY(const bool onward, recalls(*s, party, received(other->agreement_id, giver, me),
                                          "from " + giver + " " + other->agreement_id));
           any = any || onward;
         }
         continue;
       }
+      const agreement::Party& partner = *s->document->party(party);
       TRY(const bool own, batch(*s, all, partner.party, inbox(me), "inbox", me));
       TRY(const bool seen, batch(*s, all, partner.party, sightings(me), "sightings", me));
-      any = any || own || seen;
       TRY(const bool taken_back, recheck(*s, all, partner.party));
-      any = any || taken_back;
+      bool moved = own || seen || taken_back;
       if (!own && !seen) {
         TRY(const bool anew, reconsider(*s, all, partner.party));
-        any = any || anew;
+        moved = moved || anew;
       }
       // What others gave us goes on only with their consent; the decision says so object by object.
       for (const auto& [giver, other] : givers(states, partner.party)) {
@@ -157,8 +157,10 @@ Result<bool> Releaser::step() {
         // Both agreements must allow it; a recall always goes.
         TRY(const bool onward, other->live(giver, me) ? batch(*s, all, partner.party, source, source_name, giver)
                                                       : recalls(*s, partner.party, source, source_name));
-        any = any || onward;
+        moved = moved || onward;
       }
+      any = any || moved;
+      if (!moved && caught_up_) CHECK_OK(caught_up_(*s, partner.party, count_of(s->agreement_id, partner.party)));
     }
   }
   return any;
@@ -199,6 +201,12 @@ Result<std::vector<Planned>> Releaser::plan(const std::vector<std::string_view>&
   for (size_t k = 0; k < candidates; ++k)
     out.push_back({graph.rows[k].id, graph.rows[k].type, std::move(decisions[k])});
   return out;
+}
+
+ReleaseCount Releaser::count_of(const std::string& agreement_id, const std::string& to) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = counts_.find({agreement_id, to});
+  return it == counts_.end() ? ReleaseCount{} : it->second;
 }
 
 std::map<std::pair<std::string, std::string>, ReleaseCount> Releaser::counts() const {

@@ -47,6 +47,10 @@ class Releaser {
   Releaser(Context& context, Instruments& instruments, Evidence& evidence, const ConsentDesk& consents,
            std::function<void(const Uuid&)> notify, Obstacle obstacle);
 
+  // Called in step() when nothing waits to be decided for this party.
+  using CaughtUp = std::function<Status(const agreement::State&, const std::string& to, const ReleaseCount&)>;
+  void on_caught_up(CaughtUp f) { caught_up_ = std::move(f); }
+
   // Decides at most one batch per agreement, recipient and source; true if there was anything. One caller at a time.
   Result<bool> step();
 
@@ -109,6 +113,7 @@ class Releaser {
   // The id under which the recipient knows an object.
   [[nodiscard]] std::string sent_id(const agreement::State& state, const std::string& to, const std::string& id) const;
   [[nodiscard]] agreement::Inputs inputs(std::string_view to, const std::vector<agreement::State>& all) const;
+  [[nodiscard]] ReleaseCount count_of(const std::string& agreement_id, const std::string& to) const;
   [[nodiscard]] std::vector<agreement::Hold> holds() const;
   Time cursor(const agreement::State& state, std::string_view to, const std::string& source_name) const;
 
@@ -118,6 +123,7 @@ class Releaser {
   const ConsentDesk& desk_;
   std::function<void(const Uuid&)> notify_;
   Obstacle obstacle_;
+  CaughtUp caught_up_;
   std::map<std::string, std::string> pseudonym_keys_;
   std::string my_identity_;
   std::vector<agreement::Hold> holds_;            // as read for the running step

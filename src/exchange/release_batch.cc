@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "exchange/admission.h"
 #include "exchange/commits.h"
+#include "exchange/handling.h"
 #include "exchange/internal/release_graph.h"
 #include "exchange/names.h"
 #include "exchange/release.h"
@@ -270,7 +271,13 @@ Status Releaser::Batch::keep_back() {
     const std::string index_key = count_key(state_.agreement_id, to_) + " " + graph_.rows[i].id;
     if (!cx_.store.get(kWithheldSpace, index_key).ok()) continue;
     tx_->change.erase(kWithheldSpace, index_key);
-    if (again_) ++returned_;
+    if (!again_) continue;
+    ++returned_;
+    private_list_.push(json::Node::object()
+                           .set("id", graph_.rows[i].id)
+                           .set("version", graph_.rows[i].version)
+                           .set("to", to_)
+                           .set("verdict", "no longer withheld"));
   }
   return {};
 }
@@ -364,24 +371,24 @@ Status Releaser::Batch::write() {
       tx_->change.set(kOnwardSpace, count_key(state_.agreement_id, to_) + " " + row.id,
                       fmt::format("{}\n{}", row.version, came_from(s.index)));
   }
-  return private_list_.list().empty() ? Status() : record();
+  return private_list_.list().empty() && manifest_.objects.empty() ? Status() : record();
 }
 
-// What was withheld and why, for the private log alone.
+// Every decision is in the private log: what was withheld by name and reason, what was given by the leaf that says so.
 Status Releaser::Batch::record() {
-  const std::string salt = random_bytes(32);
   json::Node record = json::Node::object();
   record.set("agreement", state_.agreement_id)
       .set("agreement_version", state_.document->hash)
       .set("at", to_text(manifest_.at))
       .set("to", to_);
-  record.set("decisions", std::move(private_list_));
+  if (!manifest_.objects.empty()) record.set("given", given(manifest_));
+  const bool listed = !private_list_.list().empty();
+  if (listed) record.set("decisions", std::move(private_list_));
   const std::string text = json::canonical(record);
-  TRY([[maybe_unused]] const auto leaf,
-      tx_->add_leaf(kPrivateLog, manifest_.agreement_version, "decision", to_, salt, text));
-  json::Node opened = json::Node::object();
-  opened.set("salt", base64(salt)).set("record", text);
-  tx_->change.append("decisions", json::write(opened));
+  const std::string row = listed ? "decisions " + std::to_string(cx_.store.length("decisions")) : std::string();
+  TRY(const auto leaf, tx_->add_kept_leaf(kPrivateLog, manifest_.agreement_version, "decision", to_, text, row));
+  if (listed)
+    tx_->change.append("decisions", json::write(json::Node::object().set("leaf", leaf.index).set("record", text)));
   return {};
 }
 
@@ -425,6 +432,9 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   if (page.rows.empty()) return false;
   std::string position;
   put_u64(position, static_cast<uint64_t>(page.rows.back().date_added.us));
+  // What this node noted for its own people says nothing to others.
+  if (originator != cx_.config.party)
+    std::erase_if(page.rows, [](const store::Row& r) { return is_own_note(RowMeta::parse(r.meta)); });
   TRY([[maybe_unused]] const bool taken_back, recheck_derived(state, all, to, page.rows));
   return decide_rows(state, all, to, {source_name, originator}, std::move(page.rows), position);
 }

@@ -5,10 +5,12 @@
 
 #include "base/bytes.h"
 #include "exchange/admission.h"
+#include "exchange/handling.h"
 #include "exchange/internal/release_graph.h"
 #include "exchange/names.h"
 #include "exchange/release.h"
 #include "json/json.h"
+#include "json/node.h"
 
 namespace entente::exchange {
 
@@ -38,7 +40,7 @@ Result<bool> Releaser::recalls(const agreement::State& state, const std::string&
   };
   std::deque<Told> told;
   for (const auto& row : page.rows) {
-    if (!row.revoked) continue;
+    if (!row.revoked || is_own_note(RowMeta::parse(row.meta))) continue;
     const std::string known_as = sent_id(state, to, row.id);
     TRY(const std::vector<store::Row> before, cx_.store.find(target, known_as));
     if (before.empty() || before.back().revoked) continue;
@@ -63,6 +65,16 @@ Result<bool> Releaser::recalls(const agreement::State& state, const std::string&
       meta.original = t.original;
       tx.change.add(target, t.summary, t.text, meta.text());
     }
+  }
+  if (!m.objects.empty()) {
+    json::Node record = json::Node::object();
+    record.set("agreement", state.agreement_id)
+        .set("agreement_version", state.document->hash)
+        .set("at", to_text(m.at))
+        .set("given", given(m))
+        .set("to", to);
+    TRY([[maybe_unused]] const auto leaf,
+        tx.add_kept_leaf(kPrivateLog, m.agreement_version, "decision", to, json::canonical(record)));
   }
   std::string position;
   put_u64(position, static_cast<uint64_t>(page.rows.back().date_added.us));

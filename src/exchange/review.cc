@@ -58,12 +58,10 @@ Status add_record(Evidence::Transaction& tx, const Context& cx, const Instrument
       .set("what", what);
   if (!reason.empty()) record.set("reason", reason);
   const std::string text = json::canonical(record);
-  const std::string salt = random_bytes(32);
-  TRY([[maybe_unused]] const auto leaf,
-      tx.add_leaf(kPrivateLog, state && state->document ? state->document->hash : std::string(), "review", w.to, salt,
-                  text));
+  TRY(const auto leaf, tx.add_kept_leaf(kPrivateLog, state && state->document ? state->document->hash : std::string(),
+                                        "review", w.to, text, "reviews " + std::to_string(cx.store.length("reviews"))));
   json::Node opened = json::Node::object();
-  opened.set("salt", base64(salt)).set("record", text);
+  opened.set("leaf", leaf.index).set("record", text);
   tx.change.append("reviews", json::write(opened));
   return {};
 }

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "json/json.h"
+#include "json/node.h"
 #include "ledger/leaf.h"
 
 namespace entente::exchange {
@@ -17,6 +18,9 @@ namespace entente::exchange {
 inline constexpr std::string_view kActType = "x-entente-act";
 inline constexpr std::string_view kManifestType = "x-entente-manifest";
 inline constexpr std::string_view kReceiptType = "x-entente-receipt";
+
+// What all objects that nodes speak with begin with.
+[[nodiscard]] json::Node envelope_object(std::string_view type, std::string_view id, Time at);
 
 // One object of a release as the manifest lists it.
 struct Listed {
@@ -57,6 +61,8 @@ struct Manifest {
 
   [[nodiscard]] std::string record() const;  // JCS text that the leaf commits to
 };
+// What a decision gave, for the private log: the leaf of the pair log that says it.
+[[nodiscard]] json::Node given(const Manifest& m);
 [[nodiscard]] std::string manifest_object(const Manifest& m);
 // Checks shape, and that the leaf commits to the record. The signature is checked by who knows the key:
 // manifest_signed().

@@ -141,7 +141,9 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   std::string mode = "monitor";
   sensor.text("mode", mode);
   sensor.text("state_dir", c.state_dir);
+  sensor.flag("exercise", c.exercise);
   sensor.texts("interfaces", c.interfaces);
+  sensor.text("capture", c.capture);
   sensor.texts("collections", c.collections);
   sensor.text("enforcer", c.enforcer);
   sensor.text("xdp_mode", c.xdp_mode);
@@ -251,11 +253,21 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   } else if (mode != "monitor") {
     return invalid("[sensor] mode must be monitor or block");
   }
+  if (c.exercise && (c.guard.mode == enforce::Mode::kBlock || (c.enforcer != "nft" && c.enforcer != "none") || c.rpz))
+    return invalid("[sensor] exercise = true goes with mode = \"monitor\" and enforcer nft or none alone", {},
+                   "an exercise counts in a table of its own, and never touches XDP, resolvers or live blocks");
   static const std::set<std::string_view> kEnforcers{"nft", "xdp", "both", "none"}, kModes{"auto", "native", "generic"};
   if (!kEnforcers.contains(c.enforcer)) return invalid("[sensor] enforcer must be nft, xdp, both or none");
   if (!kModes.contains(c.xdp_mode)) return invalid("[sensor] xdp_mode must be auto, native or generic");
   if ((c.enforcer == "xdp" || c.enforcer == "both") && c.interfaces.empty())
     return invalid("[sensor] enforcer = \"" + c.enforcer + "\" needs interfaces");
+  static const std::set<std::string_view> kCaptures{"ring", "af_xdp", "af_xdp or ring"};
+  if (!kCaptures.contains(c.capture)) return invalid("[sensor] capture must be ring, af_xdp or \"af_xdp or ring\"");
+  if (c.capture == "af_xdp" && (c.enforcer == "xdp" || c.enforcer == "both")) {
+    return invalid("[sensor] capture = \"af_xdp\" takes packets from the interfaces on which enforcer = \"" +
+                       c.enforcer + "\" has to judge them",
+                   {}, "one sensor for a mirror port (af_xdp), another for what it protects; or capture = \"ring\"");
+  }
   if (at_stop != "keep" && at_stop != "clear") return invalid("[sensor] at_stop must be keep or clear");
   c.clear_at_stop = at_stop == "clear";
   if (promote != "rule" && promote != "person") return invalid("[guard] shadow_promote must be rule or person");
@@ -335,6 +347,7 @@ root = "/local/"
 sightings = "sightings"         # collection that gets what was seen; "" = none
 
 [sensor]
+#exercise = true                # follows a node of 'entente exercise new': counts in a table of its own, drops nothing
 mode = "monitor"                # monitor: count only; block: the agreement may order drops
 enforcer = "nft"                # nft | xdp | both (xdp, and nft for what this machine sends) | none
 xdp_mode = "auto"               # auto: native where the driver can, else generic | native | generic
@@ -343,6 +356,8 @@ xdp_capacity = 1000000          # addresses per family
 hold = "PT5M"                   # xdp: everything passes when the sensor has been away so long
 at_stop = "keep"                # keep: what is in force holds over a restart | clear
 interfaces = ["eth0"]
+capture = "ring"                # ring: copies of packets, on any interface | af_xdp: takes them off a mirror port, faster |
+                                # "af_xdp or ring": the second where the first cannot
 state_dir = "state"
 collections = ["received"]      # "received": all that came from partners; others of the root by alias or id
 wait_seconds = 30               # long poll

@@ -24,9 +24,11 @@ struct SensorConfig {
   // [sensor]
   std::string state_dir;
   std::vector<std::string> interfaces;
+  std::string capture = "ring";  // or "af_xdp", "af_xdp or ring"
   // "received" stands for everything that GET /api/v1/agreements lists; others are collections of the root, by alias or
   // id.
   std::vector<std::string> collections{"received"};
+  bool exercise = false;                        // follows a node for exercises: counts, and never drops
   std::string enforcer = "nft";                 // nft | xdp | both | none
   std::string xdp_mode = "auto";                // auto | native | generic
   std::string pin_dir = "/sys/fs/bpf/entente";  // of XDP; one per sensor

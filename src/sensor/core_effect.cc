@@ -1,4 +1,6 @@
 // What leases do: flows and packets that they stop or would stop, by lease, by source, by shadow run.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/bytes.h"
@@ -101,11 +103,13 @@ void Core::promote_due(Time now) {
 
 void Core::save_effect() {
   const Time now = clock_.now();
-  if (now < next_effect_ && now.us > next_effect_.us - 2 * kSaveEffectUs) return;
-  next_effect_ = now.plus_us(kSaveEffectUs);
+  if (now < next_effect_ && now.us > next_effect_.us - 60 * kSaveEffectUs) return;  // or the clock was set back
+  const int64_t began = clock_.steady_us();
   if (effect_.leases() > 20'000) effect_.forget([&](uint64_t id) { return book_->find(id) != nullptr; });
-  if (auto done = effect_.save(); !done.ok()) say_error("what leases stopped cannot be kept: {}", done.error().text());
-  if (auto done = trials_.save(); !done.ok()) say_error("shadow runs cannot be kept: {}", done.error().text());
+  said_("what leases stopped", effect_.save());
+  said_("shadow runs", trials_.save());
+  // The counts of a hundred thousand leases take a while to write: never more than a hundredth of the time.
+  next_effect_ = now.plus_us(std::max(kSaveEffectUs, 100 * (clock_.steady_us() - began)));
 }
 
 void Core::save_uses() {

@@ -18,7 +18,7 @@ namespace entente::sensor {
 
 // Packets as enforcers count them; flows and their clients as this sensor sees them, up to a bound.
 struct UseCount {
-  static constexpr size_t kMaxFlows = 4'096;  // told apart; above, a flow may count again
+  static constexpr size_t kMaxFlows = 512;  // told apart; above, a flow may count again
   static constexpr size_t kMaxClients = 1'024;
   uint64_t packets = 0, flows = 0;
   std::set<uint32_t> clients;                // hashes

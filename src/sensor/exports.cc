@@ -9,6 +9,8 @@
 #include <thread>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/crypto.h"
@@ -354,9 +356,14 @@ Result<std::unique_ptr<Exports>> Exports::start(ExportsOptions options, std::str
   std::unique_ptr<Exports> made(new Exports());
   made->state_ = std::make_unique<State>(std::move(options), std::move(token), core, clock, files);
   State& s = *made->state_;
-  if (!s.options.dir.empty()) CHECK_OK(files.make_dirs(s.options.dir));
+  if (!s.options.dir.empty() && !files.exists(s.options.dir)) {
+    CHECK_OK(files.make_dirs(s.options.dir));
+    // Others read there: the group may, whatever the sensor's own mask is.
+    (void)::chmod(s.options.dir.c_str(), 0750);
+  }
   s.look();  // so that nobody who asks finds nothing
-  if (!s.trouble.empty())
+  // A disk that is full is no reason not to start: what is served goes on, and the files come when there is room.
+  if (!s.trouble.empty() && ::access(s.options.dir.c_str(), W_OK) != 0)
     return make_error(ErrorKind::kIo, "the exports cannot be written: " + s.trouble, s.options.dir,
                       "see that the sensor may write there");
   if (!s.options.listen.empty()) {

@@ -147,6 +147,13 @@ TEST(Impact, memory_is_bounded_and_what_many_use_stays) {
   const auto impact = uses.impact_of(*enforce::parse_target("198.51.100.1"), kStart);
   EXPECT_EQ(impact.clients, 8u);
   EXPECT_TRUE(impact.at_least);
+  Uses few(files, "/few", {.max_in_all = 100, .max_names_in_all = 3});
+  for (int i = 0; i < 300; ++i)
+    few.used(detect::ObservableKind::kIpv4, "198.51.100." + std::to_string(i % 3), client(i), kStart);
+  EXPECT_LE(few.impact_of(*enforce::parse_target("198.51.100.0/24"), kStart).clients, 101u);
+  for (int i = 0; i < 5; ++i)
+    few.add_name(*enforce::parse_prefix("192.0.2.1"), std::to_string(i) + ".example", i == 4, kStart);
+  EXPECT_EQ(few.names_on(*enforce::parse_prefix("192.0.2.1")).size(), 4u);
   ASSERT_TRUE(uses.save().ok());
   const std::string whole = *files.read("/uses");
   for (size_t cut = 0; cut < whole.size(); cut += 7) {  // damaged: begins anew, never fails

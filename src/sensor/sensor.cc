@@ -1,5 +1,6 @@
 #include "sensor/sensor.h"
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -11,11 +12,13 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "enforce/both.h"
+#include "enforce/counting.h"
 #include "enforce/nft.h"
 #include "enforce/self.h"
 #include "enforce/service_register.h"
 #include "enforce/xdp.h"
 #include "packet/capture.h"
+#include "packet/counters.h"
 #include "sensor/announcements.h"
 #include "sensor/exports.h"
 #include "sensor/log_sources.h"
@@ -37,6 +40,18 @@ Result<std::string> read_token(Files& files, const std::string& path) {
   if (token.empty() || token.find_first_of("\r\n ") != std::string::npos)
     return invalid("the token file holds no token", path);
   return token;
+}
+
+Result<packet::Capture> capture_of(const SensorConfig& config, const std::string& interface) {
+  packet::CaptureOptions options;
+  options.interface = interface;
+  if (config.capture == "ring") return packet::Capture::open(options);
+  packet::CaptureOptions tap = options;
+  tap.af_xdp = tap.promiscuous = true;  // a mirror port gets what is addressed to others
+  auto capture = packet::Capture::open(tap);
+  if (capture.ok() || config.capture == "af_xdp") return capture;
+  say_info("{}: capture by ring, not by AF_XDP: {}", interface, capture.error().text());
+  return packet::Capture::open(options);
 }
 
 Result<enforce::ProtectedList> protected_list(const SensorConfig& config, Files& files) {
@@ -72,6 +87,13 @@ Result<enforce::ProtectedList> needed_list(const SensorConfig& config, Files& fi
 Result<std::unique_ptr<enforce::Enforcer>> make_enforcer(const SensorConfig& config) {
   using Made = std::unique_ptr<enforce::Enforcer>;
   if (config.enforcer == "none") return Made(std::make_unique<enforce::MemEnforcer>());
+  if (config.exercise) {
+    enforce::NftOptions options;
+    options.table = "entente_exercise";
+    options.drops = false;
+    TRY(auto table, enforce::NftEnforcer::open(options));
+    return Made(std::make_unique<enforce::CountingEnforcer>(std::move(table)));
+  }
   Made nft, xdp;
   if (config.enforcer != "nft") {
     enforce::XdpOptions options;
@@ -149,7 +171,7 @@ struct Sensor::State {
     std::unique_ptr<Watch> watch;
     std::unique_ptr<packet::Decoder> decoder;
     // Copied out for others, since counters belong to the thread.
-    std::atomic<uint64_t> packets{0}, dns{0}, tls{0}, http{0}, malformed{0};
+    std::array<std::atomic<uint64_t>, sizeof(packet::Counters) / sizeof(uint64_t)> counted{};
     // Under the sensor's lock, as is the exchange of `capture`.
     uint64_t lost_before = 0, went_away = 0;
     std::string error;  // why nothing is read now
@@ -175,19 +197,13 @@ struct Sensor::State {
   // Until it is time to stop. An interface that goes away is said once, and looked for each second until it is back;
   // everything else goes on meanwhile.
   void listen(Listener& l) {
-    uint64_t packets = 0;
     for (;;) {
       const Status status = l.capture.run([&](const packet::Packet& p) {
         l.decoder->decode(p);
         l.watch->end();
-        ++packets;
-        const packet::Counters& c = l.decoder->counters();
-        l.packets.store(packets, std::memory_order_relaxed);
-        l.dns.store(c.dns, std::memory_order_relaxed);
-        l.tls.store(c.tls_hello, std::memory_order_relaxed);
-        l.http.store(c.http, std::memory_order_relaxed);
-        l.malformed.store(c.ip_malformed + c.transport_malformed + c.dns_malformed + c.tls_malformed + c.http_malformed,
-                          std::memory_order_relaxed);
+        size_t i = 0;
+        for (const auto& name : packet::counter_names())
+          l.counted[i++].store(l.decoder->counters().*name.value, std::memory_order_relaxed);
       });
       std::unique_lock lock(mutex);
       if (stopping || status.ok()) return;
@@ -196,7 +212,7 @@ struct Sensor::State {
       ++l.went_away;
       for (;;) {
         if (changed.wait_for(lock, std::chrono::seconds(1), [&] { return stopping; })) return;
-        auto again = packet::Capture::open({.interface = l.interface});
+        auto again = capture_of(config, l.interface);
         if (!again.ok()) continue;
         l.lost_before += l.capture.stats().dropped;
         l.capture = std::move(*again);
@@ -244,17 +260,28 @@ struct Sensor::State {
     for (const auto& l : listeners) {
       const std::lock_guard lock(mutex);
       const packet::CaptureStats s = l->capture.stats();
-      packets += l->packets;
-      json::Node one = json::Node::object();
-      if (!l->error.empty()) one.set("error", l->error);
-      sources.push(one.set("interface", l->interface)
-                       .set("packets", l->packets.load())
-                       .set("lost", s.dropped + l->lost_before)
-                       .set("went_away", l->went_away)
-                       .set("dns", l->dns.load())
-                       .set("tls", l->tls.load())
-                       .set("http", l->http.load())
-                       .set("malformed", l->malformed.load()));
+      json::Node source = json::Node::object();
+      if (!l->error.empty()) source.set("error", l->error);
+      source.set("interface", l->interface).set("capture", l->capture.mode());
+      // What was not understood by its own names; of the rest the figures that people ask for.
+      json::Node not_read = json::Node::object();
+      packet::Counters c;
+      uint64_t malformed = 0;
+      size_t i = 0;
+      for (const auto& name : packet::counter_names()) {
+        const uint64_t many = l->counted[i++].load(std::memory_order_relaxed);
+        c.*name.value = many;
+        if (name.not_read != nullptr && many > 0) not_read.set(name.name, many);
+        if (std::string_view(name.name).ends_with("_malformed")) malformed += many;
+      }
+      packets += c.packets;
+      source.set("packets", c.packets)
+          .set("lost", s.dropped + l->lost_before)
+          .set("went_away", l->went_away)
+          .set("dns", c.dns)
+          .set("tls", c.tls_hello);
+      source.set("quic", c.quic).set("http", c.http).set("tunnels", c.tunnels).set("malformed", malformed);
+      sources.push(std::move(source.set("not_read", std::move(not_read))));
     }
     n.set("packets", packets).set("sources", std::move(sources));
     if (logs != nullptr) n.set("logs", logs->status());
@@ -339,9 +366,7 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
   s.core = std::move(core);
   s.ready = s.core.get();
   for (const std::string& interface : config.interfaces) {
-    packet::CaptureOptions options;
-    options.interface = interface;
-    TRY(packet::Capture capture, packet::Capture::open(options));
+    TRY(packet::Capture capture, capture_of(config, interface));
     auto listener = std::make_unique<State::Listener>(std::move(capture));
     listener->interface = interface;
     listener->watch = std::make_unique<Watch>(*s.core, interface);

@@ -57,9 +57,10 @@ std::string client_of(ObservableKind kind, std::string_view text, const packet::
 
 template <class Key>
 void Uses::use(Table<Key>& table, const Key& key, uint32_t client, uint16_t day) {
+  if (table.clients >= options_.max_in_all) make_room(table, day);
   auto it = table.values.find(key);
   if (it == table.values.end()) {
-    if (table.values.size() >= options_.max_values || table.clients >= options_.max_in_all) make_room(table, day);
+    if (table.values.size() >= options_.max_values) make_room(table, day);
     it = table.values.try_emplace(key).first;
   }
   Value& v = it->second;
@@ -96,6 +97,7 @@ void Uses::make_room(Table<Key>& table, uint16_t day) {
                    [](const Rank& a, const Rank& b) { return a.first < b.first; });
   for (size_t i = 0; i < out && i < ranks.size(); ++i) {
     table.clients -= ranks[i].second->second.clients.size();
+    table.names -= ranks[i].second->second.names.size();
     table.values.erase(ranks[i].second);
   }
 }
@@ -131,8 +133,10 @@ bool Uses::add_name(const enforce::Prefix& address, const std::string& name, boo
     last = std::max(last, day);
     return false;
   }
-  if (v.names.size() >= options_.max_names && !always) return false;
+  const bool full = v.names.size() >= options_.max_names || addresses_.names >= options_.max_names_in_all;
+  if (full && !always) return false;
   v.names.emplace_back(name, day);
+  ++addresses_.names;
   changed_ = true;
   return true;
 }
@@ -241,6 +245,7 @@ Status Uses::read(std::string_view bytes) {
   const bool whole = each([&](const std::string& key, Value v) {
                        if (const auto prefix = enforce::parse_prefix(key); prefix.ok()) {
                          addresses_.clients += v.clients.size();
+                         addresses_.names += v.names.size();
                          addresses_.values.insert_or_assign(*prefix, std::move(v));
                        }
                      }) &&

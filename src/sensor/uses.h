@@ -29,6 +29,7 @@ struct UsesOptions {
   size_t max_clients = 1'024;     // of one value that are told apart
   size_t max_in_all = 1'000'000;  // clients over all addresses; as many over all names
   size_t max_names = 64;          // of one address; protected ones always
+  size_t max_names_in_all = 1'000'000;
 };
 
 class Uses {
@@ -64,7 +65,7 @@ class Uses {
   template <class Key>
   struct Table {
     std::map<Key, Value, std::less<>> values;
-    size_t clients = 0;
+    size_t clients = 0, names = 0;
   };
   template <class Key>
   void use(Table<Key>& table, const Key& key, uint32_t client, uint16_t day);

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "detect/internal/memory.h"
 #include "pattern/pattern.h"
 
 namespace entente::detect {
@@ -84,24 +85,28 @@ class Entries {
   [[nodiscard]] size_t memory_bytes() const { return bytes_.capacity() + samples_.capacity() * 4; }
 
   // Building. Rows are begun in order; an atom belongs to the row begun last.
-  void reserve(size_t octets) { bytes_.reserve(octets); }
+  void reserve(size_t octets) {
+    bytes_.reserve(octets);
+    advise_huge(bytes_.data(), octets);
+  }
   void begin_row();
   void end_rows();  // after the last; at() may be asked from then on for all
   uint32_t add(pattern::AtomKind kind, std::string_view octets);
   uint32_t add_id(std::string_view packed) { return add(static_cast<pattern::AtomKind>(kId), packed); }
   void set_shared(uint32_t offset) { bytes_[offset] = static_cast<char>(bytes_[offset] | kShared); }
   void shrink() {
-    bytes_.shrink_to_fit();
+    if (bytes_.capacity() - bytes_.size() > bytes_.size() / 16) bytes_.shrink_to_fit();
     samples_.shrink_to_fit();
   }
   [[nodiscard]] size_t size_bytes() const { return bytes_.size(); }
 
  private:
-  static constexpr unsigned kKind = 15, kEmpty = 15, kId = 13, kFirst = 16, kShared = 32;
+  static constexpr unsigned kKind = 31, kEmpty = 31, kId = 30, kFirst = 32, kShared = 64;
   static constexpr size_t kShort = 1000, kLong = 1001;
-  // By AtomKind: v4 v6 cidr4 cidr6 domain tree below url md5 sha1 sha256 sha512 email; then an id
-  static constexpr size_t kFixed[16] = {4,  16, 5,  17, kShort, kShort, kShort, kLong,
-                                        16, 20, 32, 64, kLong,  kShort, 0,      0};
+  // By AtomKind: v4 v6 cidr4 cidr6 domain tree below url md5 sha1 sha256 sha512 email ja3 ja4; at kId an id
+  static constexpr size_t kFixed[32] = {4,  16,    5,  17, kShort, kShort, kShort, kLong, 16,     20, 32,
+                                        64, kLong, 16, 36, 0,      0,      0,      0,     0,      0,  0,
+                                        0,  0,     0,  0,  0,      0,      0,      0,     kShort, 0};
   static constexpr uint32_t kStep = 32;  // rows per sample
 
   std::vector<char> bytes_;
