@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <thread>
 #include <unordered_map>
 
 #include "detect/internal/hash.h"
@@ -230,46 +231,91 @@ Status History::flush(Time now) {
   return {};
 }
 
+namespace {
+
+using PastHits = std::map<std::pair<uint32_t, std::string>, PastHit>;
+
+void take(PastHits& hits, Time since, uint32_t number, std::string_view key, const HistoryEntry& e) {
+  if (e.last < since.us) return;
+  auto [at, fresh] = hits.try_emplace({number, std::string(key)});
+  PastHit& h = at->second;
+  if (fresh) h = {number, kind_of_key(key), text_of_key(key), 0, Time{e.first}, Time{e.last}, {}};
+  h.count += e.count;
+  h.first = std::min(h.first, Time{e.first});
+  h.last = std::max(h.last, Time{e.last});
+  for (const auto& sight : e.sights)
+    if (sight.time >= since && h.sights.size() < PastHit::kMaxSights) h.sights.push_back(sight);
+}
+
+void merge(PastHits& into, PastHits&& from) {
+  for (auto& [key, hit] : from) {
+    auto [at, fresh] = into.try_emplace(key, std::move(hit));
+    if (fresh) continue;
+    PastHit& h = at->second;
+    h.count += hit.count;
+    h.first = std::min(h.first, hit.first);
+    h.last = std::max(h.last, hit.last);
+    for (auto& sight : hit.sights)
+      if (h.sights.size() < PastHit::kMaxSights) h.sights.push_back(std::move(sight));
+  }
+}
+
+}  // namespace
+
 std::vector<PastHit> History::find(std::span<const Question> questions, Time since) const {
   const State& s = *state_;
-  std::map<std::pair<uint32_t, std::string>, PastHit> hits;
-  const auto take = [&](uint32_t number, std::string_view key, const HistoryEntry& e) {
-    if (e.last < since.us) return;
-    auto [at, fresh] = hits.try_emplace({number, std::string(key)});
-    PastHit& h = at->second;
-    if (fresh) h = {number, kind_of_key(key), text_of_key(key), 0, Time{e.first}, Time{e.last}, {}};
-    h.count += e.count;
-    h.first = std::min(h.first, Time{e.first});
-    h.last = std::max(h.last, Time{e.last});
-    for (const auto& sight : e.sights)
-      if (sight.time >= since && h.sights.size() < PastHit::kMaxSights) h.sights.push_back(sight);
-  };
-  std::vector<std::pair<uint32_t, HistoryRange>> ranges;
+  // In the order of their keys, so that those about one block of a segment follow each other.
+  std::vector<std::pair<HistoryRange, uint32_t>> sorted;
   for (const auto& q : questions)
     for (auto& r : history_ranges(q.atom))
-      if (!r.from.empty()) ranges.emplace_back(q.number, std::move(r));
+      if (!r.from.empty()) sorted.emplace_back(std::move(r), q.number);
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first.from < b.first.from; });
+  std::vector<HistoryRange> ranges;
+  std::vector<uint32_t> numbers;
+  for (auto& [range, number] : sorted) {
+    ranges.push_back(std::move(range));
+    numbers.push_back(number);
+  }
   std::vector<std::shared_ptr<const HistorySegment>> segments;
+  PastHits recent;
   {
     const std::lock_guard lock(s.mutex);
-    for (const auto& n : s.segments) segments.push_back(n.segment);
-    for (const auto& [number, r] : ranges) {
-      if (r.to.empty()) {
-        if (const auto at = s.memory.values.find(r.from); at != s.memory.values.end())
-          take(number, at->first, at->second);
-      }
+    for (const auto& n : s.segments)
+      if (n.segment->to() >= since) segments.push_back(n.segment);
+    bool wide = false;
+    for (size_t i = 0; i < ranges.size(); ++i) {
+      wide = wide || !ranges[i].to.empty();
+      if (!ranges[i].to.empty()) continue;
+      if (const auto at = s.memory.values.find(ranges[i].from); at != s.memory.values.end())
+        take(recent, since, numbers[i], at->first, at->second);
     }
-    const bool wide = std::any_of(ranges.begin(), ranges.end(), [](const auto& r) { return !r.second.to.empty(); });
     if (wide) {
       for (const auto& [key, e] : s.memory.values)
-        for (const auto& [number, r] : ranges)
-          if (!r.to.empty() && key >= r.from && key < r.to) take(number, key, e);
+        for (size_t i = 0; i < ranges.size(); ++i)
+          if (!ranges[i].to.empty() && key >= ranges[i].from && key < ranges[i].to)
+            take(recent, since, numbers[i], key, e);
     }
   }
-  for (const auto& segment : segments) {
-    if (segment->to() < since) continue;
-    for (const auto& [number, r] : ranges)
-      segment->find(r, [&, n = number](std::string_view key, const HistoryEntry& e) { take(n, key, e); });
+  // Each thread has segments that follow each other in time, so that what is kept of the sights does not depend on how
+  // many there are.
+  constexpr size_t kSegmentsEach = 64, kMostThreads = 8;
+  const size_t threads = std::clamp<size_t>(segments.size() / kSegmentsEach, 1,
+                                            std::clamp<size_t>(std::thread::hardware_concurrency(), 1, kMostThreads));
+  std::vector<PastHits> parts(threads);
+  const auto work = [&](size_t t) {
+    for (size_t i = segments.size() * t / threads; i < segments.size() * (t + 1) / threads; ++i)
+      segments[i]->find_all(ranges, [&](size_t n, std::string_view key, const HistoryEntry& e) {
+        take(parts[t], since, numbers[n], key, e);
+      });
+  };
+  {
+    std::vector<std::jthread> others;
+    for (size_t t = 1; t < threads; ++t) others.emplace_back(work, t);
+    work(0);
   }
+  PastHits hits;
+  for (auto& part : parts) merge(hits, std::move(part));
+  merge(hits, std::move(recent));
   std::vector<PastHit> out;
   for (auto& [key, h] : hits) {
     std::stable_sort(h.sights.begin(), h.sights.end(),

@@ -23,8 +23,9 @@ namespace {
 
 using pattern::AtomKind;
 
-constexpr std::string_view kMagic = "enthist1";
-constexpr size_t kBlock = 16 << 10;  // octets before packing
+constexpr std::string_view kMagic = "enthist2";
+constexpr std::string_view kOldMagic = "enthist1";  // without prefixes in the filter
+constexpr size_t kBlock = 16 << 10;                 // octets before packing
 constexpr size_t kFooter = 80;
 constexpr size_t kMaxPlain = 1 << 20;
 constexpr int kLevel = 3;
@@ -104,6 +105,25 @@ std::string after(std::string prefix) {
   return prefix;
 }
 
+// The prefixes that together hold the block; none if that would be too many.
+std::vector<std::string> prefixes_of_block(std::string_view first, unsigned bits) {
+  constexpr unsigned kMostBits = 8;  // 256 prefixes
+  const bool six = first.front() == 'A';
+  for (const unsigned size : six ? std::vector<unsigned>{64, 48, 32} : std::vector<unsigned>{24}) {
+    std::string prefix(first.substr(0, 1 + size / 8));
+    if (bits >= size) return {prefix};
+    if (size - bits > kMostBits) continue;
+    std::vector<std::string> out;
+    // Its last octet counts up from where the block begins.
+    for (unsigned i = 0; i < 1U << (size - bits); ++i) {
+      out.push_back(prefix);
+      out.back().back() = static_cast<char>((static_cast<unsigned char>(prefix.back()) & (0xffU << (size - bits))) + i);
+    }
+    return out;
+  }
+  return {};
+}
+
 HistoryRange block_range(std::string_view cidr) {
   const size_t slash = cidr.find('/');
   const auto address = packet::parse_address(cidr.substr(0, slash));
@@ -116,6 +136,7 @@ HistoryRange block_range(std::string_view cidr) {
   for (size_t i = bits; i < (last.size() - 1) * 8; ++i)
     last[1 + i / 8] = static_cast<char>(static_cast<unsigned char>(last[1 + i / 8]) | 128U >> (i % 8));
   out.to = last + '\0';
+  out.prefixes = prefixes_of_block(out.from, bits);
   return out;
 }
 
@@ -123,6 +144,29 @@ HistoryRange block_range(std::string_view cidr) {
 uint32_t bit(uint32_t h, size_t i) { return uint32_t{1} << (h * Bloom::kSalt[i] >> 27); }
 
 uint64_t hash_of(uint64_t seed, std::string_view key) { return hash_bytes(seed, key); }
+// A prefix is another thing in the filter than a value of the same octets.
+uint64_t hash_of_prefix(uint64_t seed, std::string_view prefix) { return hash_bytes(seed + 1, prefix); }
+
+// The beginnings of a key by which ranges are asked for, the shortest first: a name with each name above it that has
+// two labels or more; an IPv4 address's /24; an IPv6 address's /32, /48 and /64.
+template <class Fn>
+void each_prefix(std::string_view key, const Fn& fn) {
+  switch (key.front()) {
+    case 'd':
+      for (size_t dot = key.find('.'); dot != std::string_view::npos && dot + 1 < key.size();) {
+        dot = key.find('.', dot + 1);
+        if (dot != std::string_view::npos) fn(key.substr(0, dot + 1));
+      }
+      return;
+    case 'a':
+      return fn(key.substr(0, 4));
+    case 'A':
+      for (const size_t octets : {4U, 6U, 8U}) fn(key.substr(0, 1 + octets));
+      return;
+    default:
+      return;
+  }
+}
 
 }  // namespace
 
@@ -172,7 +216,9 @@ std::vector<HistoryRange> history_ranges(const pattern::Atom& atom) {
     case AtomKind::kDomainBelow: {
       const std::string key = name_key(atom.value);
       const std::string from = atom.kind == AtomKind::kDomainTree ? key : key + '\0';
-      return {{from, after(key)}};
+      HistoryRange range{from, after(key)};
+      if (atom.value.find('.') != std::string::npos) range.prefixes = {key};
+      return {range};
     }
     case AtomKind::kUrl:
       return one(ObservableKind::kUrl, atom.value);
@@ -283,13 +329,21 @@ std::string write_segment(const std::vector<std::pair<std::string_view, const Hi
   close();
   out.resize((out.size() + 31) & ~size_t{31});
   const uint64_t bloom_at = out.size();
-  const uint64_t bloom_count = sorted.size() * Bloom::kBitsPerKey / 256 + 1;
   const uint64_t seed = load64(random_bytes(8).data());
-  std::vector<uint32_t> words(bloom_count * 8);
+  std::vector<uint64_t> hashes;
+  hashes.reserve(sorted.size() * 2);
+  std::string_view before;  // keys with the same prefix are neighbours
   for (const auto& [key, e] : sorted) {
-    const uint64_t h = hash_of(seed, key);
-    for (size_t i = 0; i < 8; ++i) words[fold_range(h, bloom_count) * 8 + i] |= bit(static_cast<uint32_t>(h), i);
+    hashes.push_back(hash_of(seed, key));
+    each_prefix(key, [&](std::string_view prefix) {
+      if (!before.starts_with(prefix)) hashes.push_back(hash_of_prefix(seed, prefix));
+    });
+    before = key;
   }
+  const uint64_t bloom_count = hashes.size() * Bloom::kBitsPerKey / 256 + 1;
+  std::vector<uint32_t> words(bloom_count * 8);
+  for (const uint64_t h : hashes)
+    for (size_t i = 0; i < 8; ++i) words[fold_range(h, bloom_count) * 8 + i] |= bit(static_cast<uint32_t>(h), i);
   out.append(reinterpret_cast<const char*>(words.data()), words.size() * 4);
   const uint64_t index_at = out.size();
   out += index;
@@ -331,7 +385,8 @@ HistorySegment::~HistorySegment() {
 
 Status HistorySegment::read(const std::string& path) {
   const Error damaged = invalid("the segment is damaged", path, "what it held is lost; remove it");
-  if (bytes_.size() < kMagic.size() + kFooter || !bytes_.starts_with(kMagic)) return damaged;
+  prefixes_ = bytes_.starts_with(kMagic);
+  if (bytes_.size() < kMagic.size() + kFooter || (!prefixes_ && !bytes_.starts_with(kOldMagic))) return damaged;
   const size_t foot = bytes_.size() - kFooter;
   const uint64_t index_at = get64(bytes_, foot), index_size = get64(bytes_, foot + 8);
   bloom_at_ = get64(bytes_, foot + 16);
@@ -363,8 +418,10 @@ Status HistorySegment::read(const std::string& path) {
 
 bool HistorySegment::block(size_t i, const HistoryRange& range, const Fn& fn) const {
   const Block& b = blocks_[i];
+  // Questions come in the order of their keys: the next is often about the same block.
   thread_local std::string plain;
-  plain.resize(b.plain);
+  thread_local const char* unpacked = nullptr;
+  const std::string_view packed = bytes_.substr(b.at, b.size);
   // The block's own check stands at the end of its line of the index.
   const char* const check = b.first.data() + b.first.size();
   size_t skip = 0;
@@ -373,9 +430,16 @@ bool HistorySegment::block(size_t i, const HistoryRange& range, const Fn& fn) co
     varint(n, v);
     skip += n.size();
   }
-  const std::string_view packed = bytes_.substr(b.at, b.size);
-  if (load64(check + skip) != hash_bytes(0, packed)) return false;
-  if (ZSTD_decompress(plain.data(), plain.size(), packed.data(), packed.size()) != b.plain) return false;
+  thread_local uint64_t unpacked_check = 0;
+  const uint64_t wanted = load64(check + skip);
+  if (unpacked != packed.data() || unpacked_check != wanted || plain.size() != b.plain) {
+    unpacked = nullptr;
+    plain.resize(b.plain);
+    if (wanted != hash_bytes(0, packed)) return false;
+    if (ZSTD_decompress(plain.data(), plain.size(), packed.data(), packed.size()) != b.plain) return false;
+    unpacked = packed.data();
+    unpacked_check = wanted;
+  }
   std::string key;
   HistoryEntry e;
   for (Reader r(plain); !r.empty();) {
@@ -404,19 +468,49 @@ bool HistorySegment::block(size_t i, const HistoryRange& range, const Fn& fn) co
   return true;
 }
 
-bool HistorySegment::find(const HistoryRange& range, const Fn& fn) const {
-  if (range.from.empty() || blocks_.empty()) return true;
-  if (range.to.empty()) {
-    const uint64_t h = hash_of(seed_, range.from);
-    const char* const words = bytes_.data() + bloom_at_ + fold_range(h, bloom_count_) * 32;
-    uint32_t missing = 0;
-    for (size_t i = 0; i < 8; ++i) {
-      uint32_t word = 0;
-      std::memcpy(&word, words + i * 4, 4);
-      missing |= ~word & bit(static_cast<uint32_t>(h), i);
-    }
-    if (missing != 0) return true;
+const char* HistorySegment::words_of(uint64_t hash) const {
+  return bytes_.data() + bloom_at_ + fold_range(hash, bloom_count_) * 32;
+}
+
+bool HistorySegment::maybe(uint64_t hash) const {
+  const char* const words = words_of(hash);
+  uint32_t missing = 0;
+  for (size_t i = 0; i < 8; ++i) {
+    uint32_t word = 0;
+    std::memcpy(&word, words + i * 4, 4);
+    missing |= ~word & bit(static_cast<uint32_t>(hash), i);
   }
+  return missing == 0;
+}
+
+bool HistorySegment::may_hold(const HistoryRange& range) const {
+  if (range.to.empty()) return maybe(hash_of(seed_, range.from));
+  if (!prefixes_ || range.prefixes.empty()) return true;
+  return std::any_of(range.prefixes.begin(), range.prefixes.end(),
+                     [&](const std::string& p) { return maybe(hash_of_prefix(seed_, p)); });
+}
+
+void HistorySegment::find_all(
+    std::span<const HistoryRange> ranges,
+    const std::function<void(size_t number, std::string_view key, const HistoryEntry& entry)>& fn) const {
+  constexpr size_t kAhead = 16;
+  const auto ask = [&](size_t i) {
+    const HistoryRange& r = ranges[i];
+    if (r.to.empty()) {
+      __builtin_prefetch(words_of(hash_of(seed_, r.from)));
+    } else if (!r.prefixes.empty()) {
+      __builtin_prefetch(words_of(hash_of_prefix(seed_, r.prefixes.front())));
+    }
+  };
+  for (size_t i = 0; i < std::min(kAhead, ranges.size()); ++i) ask(i);
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    if (i + kAhead < ranges.size()) ask(i + kAhead);
+    find(ranges[i], [&](std::string_view key, const HistoryEntry& e) { fn(i, key, e); });
+  }
+}
+
+bool HistorySegment::find(const HistoryRange& range, const Fn& fn) const {
+  if (range.from.empty() || blocks_.empty() || !may_hold(range)) return true;
   auto at = std::upper_bound(blocks_.begin(), blocks_.end(), range.from,
                              [](const std::string& key, const Block& b) { return key < b.first; });
   if (at != blocks_.begin()) --at;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,8 @@ namespace entente::detect {
 // What an atom asks for: [from, to), or from alone if `to` is empty.
 struct HistoryRange {
   std::string from, to;
+  // Of a range: a segment in which no value begins with one of these has none in it. Empty: not to be told so.
+  std::vector<std::string> prefixes = {};
 };
 [[nodiscard]] std::vector<HistoryRange> history_ranges(const pattern::Atom& atom);
 [[nodiscard]] ObservableKind kind_of_key(std::string_view key);
@@ -48,6 +51,9 @@ class HistorySegment {
   using Fn = std::function<void(std::string_view key, const HistoryEntry& entry)>;
   // False: a block is damaged; the others were read.
   bool find(const HistoryRange& range, const Fn& fn) const;
+  // Many questions, of which the answers come by number: the memory that they need is sent for ahead.
+  void find_all(std::span<const HistoryRange> ranges,
+                const std::function<void(size_t number, std::string_view key, const HistoryEntry& entry)>& fn) const;
 
   [[nodiscard]] Time from() const { return from_; }
   [[nodiscard]] Time to() const { return to_; }
@@ -59,6 +65,9 @@ class HistorySegment {
   HistorySegment() = default;
   Status read(const std::string& path);
   bool block(size_t i, const HistoryRange& range, const Fn& fn) const;
+  [[nodiscard]] const char* words_of(uint64_t hash) const;  // of the filter
+  [[nodiscard]] bool maybe(uint64_t hash) const;
+  [[nodiscard]] bool may_hold(const HistoryRange& range) const;
 
   struct Block {
     std::string_view first;  // key
@@ -69,6 +78,7 @@ class HistorySegment {
   std::string_view bytes_;
   void* mapped_ = nullptr;
   std::vector<Block> blocks_;
+  bool prefixes_ = false;  // the filter knows them
   uint64_t bloom_at_ = 0, bloom_count_ = 0, seed_ = 0, values_ = 0, seen_ = 0;
   Time from_, to_;
 };
