@@ -57,6 +57,8 @@ uint32_t Builder::add(const Indicator& indicator, const std::vector<pattern::Ato
   return state_->rows++;
 }
 
+void Builder::reserve_for_text(size_t octets) { state_->table.reserve(octets / 22, octets / 4 * 3); }
+
 void Builder::add_listed(pattern::AtomKind kind, std::string_view value) {
   state_->table.begin_row();
   state_->table.add(kind, value);

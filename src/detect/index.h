@@ -60,6 +60,7 @@ class Builder {
   // A value of a list, in normal form and such that its entry says all of it: what add() makes of the pattern and the id
   // that lists give it (internal/listed.h), without making them.
   void add_listed(pattern::AtomKind kind, std::string_view value);
+  void reserve_for_text(size_t octets);  // of a list that is about to be added
   // No room for more: 4 GiB of keys, some 150 million indicators.
   [[nodiscard]] bool full() const;
   [[nodiscard]] size_t size() const;

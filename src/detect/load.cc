@@ -1,6 +1,7 @@
 #include "detect/load.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "detect/internal/facts.h"
 #include "detect/internal/input.h"
 #include "detect/internal/listed.h"
+#include "detect/internal/memory.h"
 #include "detect/internal/tokens.h"
 #include "json/json.h"
 #include "pattern/normal.h"
@@ -34,6 +36,11 @@ std::string_view trim(std::string_view s) {
 Result<std::string> read_all(const std::string& file) {
   TRY(const auto input, Input::open(file));
   std::string text;
+  std::error_code unknown;
+  if (const auto size = std::filesystem::file_size(file, unknown); !unknown && size <= kMaxFile) {
+    text.reserve(size);
+    advise_huge(text.data(), size);
+  }
   while (true) {
     TRY(const auto piece, input->read());
     if (piece.empty()) break;
@@ -183,6 +190,8 @@ class Loader {
   }
 
   void list(std::string_view text, const std::string& path) {
+    constexpr size_t kLarge = 16u << 20;
+    if (text.size() > kLarge && builder_.size() == 0) builder_.reserve_for_text(text.size());
     std::vector<size_t> columns;
     uint64_t lost = 0;
     bool first = true;

@@ -99,6 +99,12 @@ TEST(Load, PlainValuesAreWhatTheLongWayMakesOfThem) {
                                                   "joe@mail.example:25",
                                                   "198.51.100.7:80",
                                                   "2001:db8::1",
+                                                  "2001:DB8:0::/33",
+                                                  "::ffff:198.51.100.7",
+                                                  "::ffff:0:0/96",
+                                                  "198.51.100.9/24",
+                                                  "198.51.100.9/32",
+                                                  "::/0",
                                                   "evil.example:80"};
   std::mt19937 random(7);
   size_t plain = 0;

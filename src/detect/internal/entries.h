@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "detect/internal/memory.h"
 #include "pattern/pattern.h"
 
 namespace entente::detect {
@@ -84,13 +85,17 @@ class Entries {
   [[nodiscard]] size_t memory_bytes() const { return bytes_.capacity() + samples_.capacity() * 4; }
 
   // Building. Rows are begun in order; an atom belongs to the row begun last.
+  void reserve(size_t octets) {
+    bytes_.reserve(octets);
+    advise_huge(bytes_.data(), octets);
+  }
   void begin_row();
   void end_rows();  // after the last; at() may be asked from then on for all
   uint32_t add(pattern::AtomKind kind, std::string_view octets);
   uint32_t add_id(std::string_view packed) { return add(static_cast<pattern::AtomKind>(kId), packed); }
   void set_shared(uint32_t offset) { bytes_[offset] = static_cast<char>(bytes_[offset] | kShared); }
   void shrink() {
-    bytes_.shrink_to_fit();
+    if (bytes_.capacity() - bytes_.size() > bytes_.size() / 16) bytes_.shrink_to_fit();
     samples_.shrink_to_fit();
   }
   [[nodiscard]] size_t size_bytes() const { return bytes_.size(); }

@@ -84,6 +84,15 @@ std::optional<Listed> plain_value(std::string_view v, std::string& scratch) {
     scratch = *std::move(url);
     return Listed{AtomKind::kUrl, scratch};
   }
+  if (v.size() <= 49 && v.find_first_of(":/") != std::string_view::npos) {
+    const auto address = pattern::normal_address(v);
+    if (!address) return std::nullopt;
+    // What is kept of a mapped address or block is IPv4, and its pattern is not.
+    const auto first = packet::parse_address(std::string_view(address->value).substr(0, address->value.find('/')));
+    if (!first || first->mapped_v4()) return std::nullopt;
+    scratch = address->value;
+    return Listed{address->kind, scratch};
+  }
   if (v.find('@') == std::string_view::npos || v.find_first_of("/:") != std::string_view::npos) return std::nullopt;
   auto mail = pattern::normal_email(v);
   if (!mail) return std::nullopt;

@@ -1,6 +1,7 @@
 #include "detect/internal/memory.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <new>
 
@@ -8,8 +9,17 @@
 
 namespace entente::detect {
 
+namespace {
+constexpr size_t kHuge = 2u << 20;
+}  // namespace
+
+void advise_huge(const void* begin, size_t bytes) {
+  const auto from = (reinterpret_cast<uintptr_t>(begin) + kHuge - 1) / kHuge * kHuge;
+  const auto to = (reinterpret_cast<uintptr_t>(begin) + bytes) / kHuge * kHuge;
+  if (to > from) ::madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);
+}
+
 void* allocate_zeroed(size_t bytes) {
-  constexpr size_t kHuge = 2u << 20;
   const size_t align = bytes >= 2 * kHuge ? kHuge : 64;
   const size_t rounded = std::max((bytes + align - 1) / align * align, align);
   void* p = std::aligned_alloc(align, rounded);

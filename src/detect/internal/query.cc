@@ -10,11 +10,17 @@
 namespace entente::detect {
 namespace {
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = static_cast<char>(c | 0x20);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+// The value of a hex digit; 0x80 and more: none.
+constexpr auto kHexDigits = [] {
+  std::array<unsigned char, 256> out{};
+  for (unsigned c = 0; c < 256; ++c) {
+    const unsigned lower = c | 0x20;
+    out[c] = static_cast<unsigned char>(c >= '0' && c <= '9'                       ? c - '0'
+                                        : lower >= 'a' && lower <= 'f' && c < 0x80 ? lower - 'a' + 10
+                                                                                   : 0x80);
+  }
+  return out;
+}();
 
 // A dot that DNS presentation form escapes is part of its label (RFC 1035 §5.1).
 bool separates(std::string_view name, size_t dot) {
@@ -68,12 +74,14 @@ std::string_view url_host(std::string_view host) {
 
 size_t digest_octets(std::string_view hex, char (&out)[64]) {
   if (hex.size() != 32 && hex.size() != 40 && hex.size() != 64 && hex.size() != 128) return 0;
+  unsigned all = 0;
   for (size_t i = 0; i < hex.size(); i += 2) {
-    const int high = hex_digit(hex[i]), low = hex_digit(hex[i + 1]);
-    if (high < 0 || low < 0) return 0;
+    const unsigned high = kHexDigits[static_cast<unsigned char>(hex[i])],
+                   low = kHexDigits[static_cast<unsigned char>(hex[i + 1])];
+    all |= high | low;
     out[i / 2] = static_cast<char>(high << 4 | low);
   }
-  return hex.size() / 2;
+  return (all & 0x80) != 0 ? 0 : hex.size() / 2;
 }
 
 Query::Query(const Observable& seen, bool below) {

@@ -105,6 +105,12 @@ class Table {
 
 class TableBuilder {
  public:
+  // Room for about so many keys in so many octets of values.
+  void reserve(size_t keys, size_t octets) {
+    pending_.reserve(keys);
+    advise_huge(pending_.data(), keys * sizeof(Pending));
+    entries_.reserve(octets);
+  }
   void begin_row() { entries_.begin_row(); }
   void end_rows() { entries_.end_rows(); }
   // To the row begun last. False if the atom's value is not one of its kind; then nothing is added.
