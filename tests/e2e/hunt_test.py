@@ -39,15 +39,17 @@ def cpu(since=None):
 
 
 def hunted(entente, indicators, path, *options):
-    """[(id, record, field)] as told, each once: a second time is a fault."""
-    run = subprocess.run([entente, "hunt", "--indicators", str(indicators), *options, str(path)], capture_output=True, text=True, errors="surrogateescape")
+    """(id, record, field) as told, each once: a second time is a fault; by source if `path` is a list."""
+    paths = path if isinstance(path, list) else [path]
+    run = subprocess.run([entente, "hunt", "--indicators", str(indicators), *options, *map(str, paths)], capture_output=True, text=True, errors="surrogateescape")
     if run.returncode not in (0, 1):
         sys.exit(f"entente hunt: status {run.returncode}: {run.stderr}")
-    found = collections.Counter()
-    for line in run.stdout.splitlines():
-        m = json.loads(line)
-        found[m["indicator"], m["record"], m["field"]] += 1
-    return found, run.stderr
+    found = {str(p): collections.Counter() for p in paths}
+    for line in run.stdout.split("\n"):
+        if line:
+            m = json.loads(line)
+            found[m["source"]][m["indicator"], m["record"], m["field"]] += 1
+    return (found if isinstance(path, list) else found[str(path)]), run.stderr
 
 
 def record_text(path, form, number):
@@ -173,15 +175,15 @@ def real(entente, data, folder):
     with open(indicators, encoding="utf-8") as f:
         known = hunt_oracle.Indicators(f)
     patterns = {i.id: i.pattern for i in world}
+    got = {options: hunted(entente, indicators, list(logs), *options)[0] for options in ((), ("--fields",))}
     wrong, found, records = 0, 0, 0
     for path, form in logs.items():
         judged = collections.Counter()
         for number, matches in hunt_oracle.matches(form, path, known):
             records += 1
             judged.update((ident, number, field) for ident, field in matches)
-        for options in ((), ("--fields",)):
-            got, _ = hunted(entente, indicators, path, *options)
-            wrong += compare(" ".join((path.name, *options)), judged, got, path, form, patterns)
+        for options, all_of in got.items():
+            wrong += compare(" ".join((path.name, *options)), judged, all_of[str(path)], path, form, patterns)
         found += sum(judged.values())
     print(f"real data: {len(world):,} indicators, {records:,} records of {len(logs)} logs and lists, {found:,} matches, {wrong} differences", flush=True)
     return wrong
