@@ -4,6 +4,7 @@
 
 #include "fuzz/property.h"
 #include "packet/decode.h"
+#include "packet/dnstap.h"
 #include "packet/pcap.h"
 
 using namespace entente;
@@ -21,6 +22,19 @@ class Reader final : public packet::Sink, public packet::DnsSink {
     take(a.name), take(a.question), take(a.target);
   }
   void on_sni(const packet::Packet&, const packet::Flow&, std::string_view name) override { take(name); }
+  void on_tls(const packet::Packet&, const packet::Flow&, const packet::TlsHello& hello) override {
+    take(hello.server_name), take(hello.ciphers), take(hello.extensions);
+    for (const auto protocol : packet::alpn(hello)) {
+      demand(!protocol.empty(), "an offered protocol has a name");
+      take(protocol);
+    }
+    const auto print = packet::fingerprint(hello);
+    const auto lists = packet::fingerprint_text(hello);
+    demand(print.has_value() == lists.has_value(), "a fingerprint has what it is made of");
+    if (!print) return;
+    demand(print->ja3.size() == 32 && print->ja4.size() == 36, "fingerprints have one form");
+    demand(print->ja4.substr(0, 10) == lists->ja4.substr(0, 10), "both forms of JA4 begin alike");
+  }
   void on_http(const packet::Packet&, const packet::Flow&, const packet::HttpRequest& r) override {
     take(r.method), take(r.target), take(r.host);
   }
@@ -57,6 +71,22 @@ Seen read(std::string_view file, size_t piece) {
   return {reader.packets(), reader.skipped(), decoder.counters().bytes, ok};
 }
 
+struct Tapped {
+  uint64_t messages, malformed;
+  bool ok;
+  bool operator==(const Tapped&) const = default;
+};
+
+Tapped read_taps(std::string_view file, size_t piece) {
+  Reader sink;
+  packet::DnstapReader reader([&](const packet::DnstapMessage& m) { (void)packet::decode_dns(m.dns, sink); });
+  bool ok = true;
+  for (size_t at = 0; ok && at < file.size(); at += piece) ok = reader.feed(file.substr(at, piece)).ok();
+  ok = ok && reader.finish().ok();
+  (void)reader.take_reply();
+  return {reader.messages(), reader.malformed(), ok};
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -66,6 +96,10 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const Seen whole = read(text, text.size() + 1);
     const Seen cut = read(text, 7);
     demand(whole.ok == cut.ok && (!whole.ok || whole == cut), "however a capture is cut, it holds the same packets");
+    return 0;
+  }
+  if (how == 't') {
+    demand(read_taps(text, text.size() + 1) == read_taps(text, 7), "however dnstap is cut, it holds the same messages");
     return 0;
   }
   Reader sink;

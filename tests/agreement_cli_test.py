@@ -107,6 +107,12 @@ def documents(tmp, IN, JP):
     r = expect("diff: in releases", 1, "-o", "json", "agreement", "diff", doc, tmp / "v2.json", "--objects", tmp / "objects.json", "--from", "IN", "--to", "JP")
     found = [json.loads(line) for line in r.stdout.splitlines()]
     check("diff: the object that fares otherwise", [(f["id"][-1], f["was"], f["becomes"]) for f in found] == [("1", "released", "withheld")], r.stdout)
+    floor = json.loads((tmp / "v2.json").read_text())
+    floor["flows"][0].update(tlp_ceiling="amber+strict", tlp_floor="amber")
+    (tmp / "v2floor.json").write_text(json.dumps(floor))
+    r = expect("diff: handling alone", 1, "-o", "json", "agreement", "diff", doc, tmp / "v2floor.json", "--objects", tmp / "objects.json", "--from", "IN", "--to", "JP")
+    found = [json.loads(line) for line in r.stdout.splitlines()]
+    check("diff: given before and after, but to be handled more strictly", [(f["id"][-1], f["was"], f["becomes"], f["handling"][:9]) for f in found] == [("0", "released", "released", "TLP:AMBER")], r.stdout)
     expect("diff: objects without parties", 1, "agreement", "diff", doc, tmp / "v2.json", "--objects", tmp / "objects.json", err="--from")
     return doc, tmp / "v2.json"
 

@@ -10,6 +10,7 @@
                                                                    two heads of one size with two roots: a split view
   tools/verify_ledger.py cosigned CHECKPOINT --origin NAME --key HEX --witness NAME=HEX [--witness …]
                                                                    each of these witnesses cosigned the head, and when
+  tools/verify_ledger.py evidence FILE [--text HEX]                an evidence package: every part, with nothing but the file
 
 Standard library, and the package `cryptography` for Ed25519. It shares no code with the program, so that two parties who trust neither
 each other nor one vendor can each check with a program of their own. With -o json, one object. Exit: 0 yes, 1 no, 2 could not run.
@@ -494,13 +495,34 @@ def compare(a, b, origin, key):
     return {"ok": True, "problem": "", "sizes": [size_a, size_b]}
 
 
+def evidence(args):
+    import verify_evidence
+
+    try:
+        with open(args.path, "rb") as file:
+            result = verify_evidence.check(file.read(), sys.modules[__name__], args.text)
+    except No as error:
+        result = {"ok": False, "problem": str(error), "facts": []}
+    except OSError as error:
+        print(f"verify_ledger: {error}", file=sys.stderr)
+        return 2
+    if args.form == "json":
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        for fact in result["facts"]:
+            print("  " + fact)
+        print(f"yes; compare the text of the agreement: {result['text_sha256']}" if result["ok"] else "NO: " + result["problem"])
+    return 0 if result["ok"] else 1
+
+
 def main():
     parser = argparse.ArgumentParser(description="Checks entente's ledgers with a program of its own.")
-    parser.add_argument("what", choices=["audit", "leaves", "proof", "extends", "compare", "cosigned"])
+    parser.add_argument("what", choices=["audit", "leaves", "proof", "extends", "compare", "cosigned", "evidence"])
     parser.add_argument("path")
     parser.add_argument("other", nargs="?")
-    parser.add_argument("--origin", required=True, help="the log's name, entente/<party>/<uuid>")
-    parser.add_argument("--key", required=True, help="the log's public key, 64 hex digits")
+    parser.add_argument("--origin", help="the log's name, entente/<party>/<uuid>; not with evidence")
+    parser.add_argument("--key", help="the log's public key, 64 hex digits; not with evidence")
+    parser.add_argument("--text", help="with evidence: SHA-256 of the agreement's text that must be the one in it")
     parser.add_argument("--witness", action="append", default=[], help="with cosigned: NAME=HEX; may be given several times")
     parser.add_argument("-o", dest="form", choices=["json", "text"], default="text")
     args = parser.parse_args()
@@ -509,7 +531,11 @@ def main():
     except ImportError:
         print("verify_ledger: the package 'cryptography' is missing: apt install python3-cryptography", file=sys.stderr)
         return 2
-    if not re.fullmatch(r"[0-9a-f]{64}", args.key):
+    if args.what == "evidence":
+        return evidence(args)
+    if not args.origin:
+        parser.error("--origin is required")
+    if not re.fullmatch(r"[0-9a-f]{64}", args.key or ""):
         print("verify_ledger: --key is not 64 lower-case hex digits", file=sys.stderr)
         return 2
     key = bytes.fromhex(args.key)

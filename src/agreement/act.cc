@@ -201,9 +201,10 @@ Result<std::map<std::string, int>> quorum_of(std::string_view kind, const Docume
       "propose", "initial", "join_pillar", "leave_pillar", "host_consent", "request_accession", "claim_mismatch"};
   static constexpr std::array<std::string_view, 5> kOnePlenipotentiary = {
       "notify_completed", "certify_start", "consent_accession", "deposit_accession", "lead_pillar"};
-  static constexpr std::array<std::string_view, 11> kNarrowing = {
-      "suspend",       "withdraw",        "abandon", "no_renewal",    "claim_breach",    "object",
-      "close_project", "end_provisional", "hold",    "joint_decline", "joint_stand_down"};
+  static constexpr std::array<std::string_view, 13> kNarrowing = {
+      "suspend",          "withdraw",      "abandon",         "no_renewal", "claim_breach",
+      "object",           "close_project", "end_provisional", "hold",       "joint_decline",
+      "joint_stand_down", "onward_deny",   "onward_withdraw"};
   static constexpr std::array<std::string_view, 6> kLikeSign = {"apply_provisionally", "correct_error",  "open_project",
                                                                 "join_project",        "end_by_consent", "amend"};
   auto in = [kind](const auto& list) { return std::find(list.begin(), list.end(), kind) != list.end(); };
@@ -213,6 +214,8 @@ Result<std::map<std::string, int>> quorum_of(std::string_view kind, const Docume
   };
   if (kind == "joint_report") return Roles{{"node", 1}};
   if (kind == "joint_propose" || kind == "joint_consent" || kind == "joint_go") return of("joint", {{"authority", 1}});
+  if (kind == "onward_ask") return of("consent_ask", {{"authority", 1}});
+  if (kind == "onward_give") return of("consent_onward", {{"authority", 1}});
   if (in(kOneAuthority)) return Roles{{"authority", 1}};
   if (in(kOnePlenipotentiary)) return Roles{{"plenipotentiary", 1}};
   if (in(kNarrowing)) return of("narrow", {{"authority", 1}});

@@ -36,6 +36,8 @@ struct GraphObject {
 struct Consent {  // originator's consent to onward release
   std::string originator, recipient, object_id, version;
   Time valid_from, valid_until;
+  std::string agreement = {};  // under which the originator gave the object and the consent; "" = not stated
+  std::string purpose = {};    // for which; the instrument that governs the release must have it; "" = not stated
 };
 struct Hold {  // national hold, embargo, judicial hold on an object id
   std::string object_id;

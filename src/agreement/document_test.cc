@@ -252,6 +252,29 @@ TEST(Document, Check10EveryPartyHasTwoAuthorityKeys) {
   expect_problem([](Node& d) { key(d, 1, 2).set("role", "node"); }, "/parties/1/keys", "check 10");
 }
 
+TEST(Document, Check11HashesMatchAttachedTexts) {
+  const Document doc = testing::sample(sample_node());  // its English text is "text"
+  EXPECT_THAT(check_texts(doc, {{"en", "text"}}), ::testing::IsEmpty());
+  const auto said = [&](const std::map<std::string, std::string>& texts) {
+    const auto problems = check_texts(doc, texts);
+    std::string all;
+    for (const auto& p : problems) all += p.pointer + " " + p.message + "\n";
+    return all;
+  };
+  EXPECT_THAT(said({}), HasSubstr("not attached (check 11)"));
+  EXPECT_THAT(said({{"en", "tex."}}), HasSubstr("/authentic_texts/0/sha256 the attached en text has another hash"));
+  EXPECT_THAT(said({{"en", "text."}}), HasSubstr("/authentic_texts/0/bytes the attached en text has 5 octets"));
+}
+
+TEST(Document, Check12TheChainOfVersionsIsUnbroken) {
+  const std::string before = sha256_hex("the text before");
+  expect_problem([&](Node& d) { d.set("prev", before); }, "/prev", "version 1 has prev null");
+  expect_problem([](Node& d) { d.set("version", 2); }, "/prev", "names the hash of the one before");
+  expect_problem([](Node& d) { d.set("version", 2).set("prev", "v1"); }, "/prev", "64 lower-case hex digits");
+  EXPECT_THAT(problems_after([&](Node& d) { d.set("version", 2).set("prev", before); }), ::testing::IsEmpty());
+  // That it names the text it amends, and no other, is Amend.OnlyTheNextVersionOfTheSameParties.
+}
+
 TEST(Document, AllProblemsAreReportedNotOnlyTheFirst) {
   const auto problems = problems_after([](Node& d) {
     d.set("x", 1);

@@ -8,6 +8,7 @@
 #include "agreement/act.h"
 #include "agreement/internal/machine.h"
 #include "agreement/joint.h"
+#include "agreement/onward.h"
 #include "base/bytes.h"
 
 namespace entente::agreement {
@@ -164,6 +165,7 @@ Status admissible(const SignedAct& act, std::span<const SignedAct> known, Time a
   const std::string hash = act.act.hash();
   const Time then = std::max(at, act.act.effective_at);
   if (is_joint(act.act.kind)) return joint_admissible(act, known, fold(act.act.agreement_id, known, then, pins), at);
+  if (is_onward(act.act.kind)) return onward_admissible(act, known, fold(act.act.agreement_id, known, then, pins), at);
   const State before = fold(act.act.agreement_id, known, then, pins);
   const bool new_act =
       std::none_of(known.begin(), known.end(), [&](const SignedAct& k) { return k.act.hash() == hash; });
@@ -199,6 +201,7 @@ Status admissible(const SignedAct& act, std::span<const SignedAct> known, Time a
 
 bool counts(const SignedAct& act, std::span<const SignedAct> known, const Pins& pins) {
   if (is_joint(act.act.kind)) return joint_counts(act, fold(act.act.agreement_id, known, act.act.effective_at, pins));
+  if (is_onward(act.act.kind)) return onward_counts(act, fold(act.act.agreement_id, known, act.act.effective_at, pins));
   std::vector<SignedAct> all(known.begin(), known.end());
   all.push_back(act);
   const std::string hash = act.act.hash();

@@ -42,6 +42,55 @@ RC_GTEST_PROP(Leak, finds_what_a_plain_search_finds, ()) {
   RC_ASSERT(found(scanner, text) == expected);
 }
 
+// Any token, in any disguise, wherever it stands among other needles and other text.
+RC_GTEST_PROP(Leak, finds_every_disguise_wherever_it_stands, ()) {
+  const auto octets = [](size_t least, size_t most, const std::string& from) {
+    std::string out;
+    for (size_t n = *rc::gen::inRange(least, most + 1); out.size() < n;)
+      out += from[*rc::gen::inRange<size_t>(0, from.size())];
+    return out;
+  };
+  const std::string letters = "abcdefghijklmnopqrstuvwxyz0123456789";
+  const std::string token =
+      octets(1, 9, letters) + "." + octets(1, 9, letters) + octets(1, 2, "~?-_") + octets(1, 4, letters);
+  LeakScanner scanner;
+  for (uint32_t i = 0, n = *rc::gen::inRange<uint32_t>(0, 40); i < n; ++i)
+    scanner.add(octets(3, 20, letters + ". -"), i + 100, *rc::gen::arbitrary<bool>());
+  RC_ASSERT(scanner.add(token, 7, false));
+  scanner.compile();
+  std::string shown;
+  bool plain = true, inside = true;  // `inside`: what stands beside it is a part of the same code
+  switch (*rc::gen::inRange(0, 7)) {
+    case 0:
+      shown = token;
+      break;
+    case 1:
+      for (char c : token) shown += static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
+      break;
+    case 2:
+      for (char c : token) shown += c == '.' ? std::string("[.]") : std::string(1, c);
+      break;
+    case 3:
+      for (char c : token) shown += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+      break;
+    case 4:
+      for (char c : token) shown += fmt::format("%{:02x}", static_cast<unsigned>(c));
+      plain = false;
+      break;
+    default: {
+      if (token.size() < 10) return;  // shorter ones are not looked for in base64
+      const std::string around = octets(0, 9, letters) + token + octets(0, 9, letters + "~?");
+      shown = *rc::gen::arbitrary<bool>() ? base64(around) : base64url(around);
+      plain = inside = false;
+    }
+  }
+  const std::string beside = inside ? letters + " .,:" : " ,:.";
+  const std::string text = octets(0, 30, beside) + shown + octets(0, 30, beside);
+  bool seen = false;
+  scanner.scan(text, [&](uint32_t n, bool is_plain) { seen |= n == 7 && is_plain == plain; });
+  if (!seen) RC_FAIL(token + " in " + text);
+}
+
 TEST(Leak, base64_is_found_at_every_offset_and_only_if_every_octet_is_there) {
   LeakScanner scanner;
   scanner.add("Vellichor Savings Bank 27", 7, true);

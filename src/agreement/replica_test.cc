@@ -8,6 +8,8 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include "agreement/random_case.h"
+#include "agreement/reading_for_test.h"
 #include "agreement/story_for_test.h"
 
 namespace entente::agreement {
@@ -187,6 +189,21 @@ struct Replica {
   }
 };
 
+// What IN would give JP of some random objects under this state.
+std::vector<std::string> given(const State& s, Time at, uint64_t seed) {
+  testing::Case c = testing::random_case(seed);
+  c.states = {s};
+  c.clock_safe = true;
+  c.at = at;
+  c.keys[s.agreement_id] = std::string(32, 'K');
+  std::vector<std::string> out;
+  if (!s.document) return out;
+  for (const Decision& d : c.decide_all())
+    if (testing::goes(d))
+      out.push_back(fmt::format("{} {} {}", d.object, d.agreement_version, testing::bytes_of(c, d)));
+  return out;
+}
+
 // Invariant 34: two nodes that hold the same acts, however they came, have the same state at every time; and neither
 // trusts a pair that the other holds apart.
 RC_GTEST_PROP(Replicas, TheSameActsInAnyOrderGiveTheSameState, ()) {
@@ -218,9 +235,11 @@ RC_GTEST_PROP(Replicas, TheSameActsInAnyOrderGiveTheSameState, ()) {
   };
   RC_ASSERT(held(a) == held(b));
   const History left(doc.agreement_id, a.kept, {}), right(doc.agreement_id, b.kept, {});
+  const auto seed = *rc::gen::arbitrary<uint64_t>();
   for (const int64_t hours : {-1, 0, 5, 30, 24 * 20, 24 * 399, 24 * 460}) {
     const Time t = kT0.plus_us(hours * kHour);
     RC_ASSERT(whole(left.at(t)) == whole(right.at(t)));
+    RC_ASSERT(given(left.at(t), t, seed) == given(right.at(t), t, seed));
     const auto p = left.projects_at(t), q = right.projects_at(t);
     RC_ASSERT(p.size() == q.size());
     for (size_t i = 0; i < p.size(); ++i) RC_ASSERT(whole(p[i]) == whole(q[i]));
@@ -254,6 +273,7 @@ RC_GTEST_PROP(Alone, OpensNothing, ()) {
   static const Document doc = rich();
   const auto lone = *rc::gen::elementOf(std::vector<std::string>{"AU", "IN", "JP"});
   const std::string other = lone == "JP" ? "IN" : "JP";
+  const auto seed = *rc::gen::arbitrary<uint64_t>();
   Story s(doc);
   if (*rc::gen::inRange(0, 4) != 0) s.begin();
   if (*rc::gen::arbitrary<bool>() && !s.acts.empty())
@@ -269,6 +289,10 @@ RC_GTEST_PROP(Alone, OpensNothing, ()) {
   for (const int64_t hours : {0, 1, 2, 60, 400, 24 * 410}) {
     const Time at = kT0.plus_us(hours * kHour);
     const State before = s.at(at), after = more.at(at);
+    auto less = given(after, at, seed), all = given(before, at, seed);
+    std::sort(less.begin(), less.end());
+    std::sort(all.begin(), all.end());
+    RC_ASSERT(std::includes(all.begin(), all.end(), less.begin(), less.end()));
     for (auto a : {"AU", "IN", "JP", "US", "LK", "VN"})
       for (auto b : {"AU", "IN", "JP", "US", "LK", "VN"}) {
         if (after.live(a, b)) RC_ASSERT(before.live(a, b));

@@ -35,7 +35,7 @@ inline SecretKey key_of(std::string_view kid) { return SecretKey::from_seed(view
 
 // Parties' keys are derived from their kids: IN/plenipotentiary/1, IN/authority/1, IN/authority/2, IN/node/1, IN/log/1,
 // IN/witness/1.
-inline Node party_node(const std::string& code) {
+inline Node new_party_node(const std::string& code) {
   Node keys = Node::array();
   for (auto name : {"plenipotentiary/1", "authority/1", "authority/2", "node/1", "log/1", "witness/1"}) {
     const std::string kid = code + "/" + name;
@@ -55,6 +55,11 @@ inline Node party_node(const std::string& code) {
       .set("contacts", Node::array());
   p.set("tls_spki_sha256", texts({sha256_hex(code)}));
   return p;
+}
+inline Node party_node(const std::string& code) {  // made once: keys take long
+  thread_local std::map<std::string, Node> made;
+  auto it = made.find(code);
+  return it != made.end() ? it->second : made.emplace(code, new_party_node(code)).first->second;
 }
 
 inline Node flow_node(const std::string& id, const std::string& art, bool permit, const std::vector<std::string>& types,

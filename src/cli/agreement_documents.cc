@@ -146,6 +146,8 @@ Result<int> show(Context& cx, const Options& o) {
 
 struct Flowing {
   std::string verdict, article, codes, note;
+  std::string handling;  // that the receiver is held to; "" if it is withheld
+  std::string octets;    // of what is redacted
 };
 
 // What the node's own people published in the last days, as JSON lines.
@@ -207,6 +209,9 @@ Result<std::vector<std::pair<std::string, Flowing>>> flowing(const agreement::Do
                 : d.verdict == agreement::Verdict::kKnown    ? "known"
                                                              : "withheld";
     f.article = d.article;
+    f.octets = d.bytes;
+    if (f.verdict != "withheld")
+      f.handling = fmt::format("TLP:{} PAP:{}", stix::to_text(d.told_tlp), stix::to_text(d.told_pap));
     for (const auto& r : d.reasons) {
       f.codes += (f.codes.empty() ? "" : ", ") + std::string(r.code);
       if (f.note.empty()) f.note = r.note;
@@ -270,23 +275,33 @@ Result<int> diff_objects(Context& cx, const Options& o, const agreement::Documen
     return invalid("who gives and who gets?", "--objects", "give --from XX and --to YY");
   TRY(const auto before, flowing(a, o));
   TRY(const auto after, flowing(b, o));
-  Table t({"object", "was", "becomes", "article", "reason", "what would change it"});
+  Table t({"object", "was", "becomes", "handling", "article", "reason", "what would change it"});
   size_t n = 0;
   for (size_t i = 0; i < before.size(); ++i) {
     const auto& [id, was] = before[i];
     const Flowing& is = after[i].second;
-    if (was.verdict == is.verdict) continue;
+    const bool same_handling = was.handling == is.handling;
+    if (was.verdict == is.verdict && same_handling && was.octets == is.octets) continue;
     ++n;
+    // Given before and after, but with less in it, or more.
+    const std::string becomes =
+        was.verdict == is.verdict && was.octets != is.octets ? is.verdict + ", otherwise" : is.verdict;
+    const std::string handling = same_handling || was.handling.empty() ? is.handling
+                                 : is.handling.empty()                 ? std::string()
+                                                       : fmt::format("{}, was {}", is.handling, was.handling);
     if (cx.json) {
       std::puts(json::write(Node::object()
                                 .set("id", id)
                                 .set("was", was.verdict)
                                 .set("becomes", is.verdict)
+                                .set("handling_was", was.handling)
+                                .set("handling", is.handling)
+                                .set("octets_differ", was.octets != is.octets)
                                 .set("article", is.article)
                                 .set("reason", is.codes))
                     .c_str());
     } else {
-      t.row({id, was.verdict, is.verdict, is.article, is.codes, is.note});
+      t.row({id, was.verdict, becomes, handling, is.article, is.codes, is.note});
     }
   }
   if (!cx.json) {

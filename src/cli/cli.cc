@@ -42,8 +42,13 @@ int run(int argc, char** argv) {
   add_demo_command(app, cx);
   add_node_commands(app, cx);
   add_publish_commands(app, cx);
+  add_retention_commands(app, cx);
+  add_exercise_commands(app, cx);
   add_agreement_commands(app, cx);
   add_joint_commands(app, cx);
+  add_claim_commands(app, cx);
+  add_consent_commands(app, cx);
+  add_duty_commands(app, cx);
   add_key_commands(app, cx);
   add_peer_commands(app, cx);
   add_convert_commands(app, cx);
@@ -52,6 +57,7 @@ int run(int argc, char** argv) {
   add_sensor_commands(app, cx);
   add_hunt_command(app, cx);
   add_ledger_commands(app, cx);
+  add_witness_commands(app, cx);
   add_access_commands(app, cx);
   add_taxii_commands(app, cx);
   try {

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "cli/internal/commands.h"
+#include "cli/internal/export.h"
 #include "cli/internal/node_client.h"
 #include "cli/internal/table.h"
 #include "json/node.h"
@@ -150,12 +151,29 @@ void add_convert_commands(CLI::App& app, Context& cx) {
   c->add_option("--from", in->form, "form of the files")->required()->check(CLI::IsMember({"misp"}));
   c->add_option("--out", in->out, "write the bundle to this file, and what was not carried to standard output");
   c->callback([&cx, in] { finish_reading(cx, import_misp(cx, *in)); });
-  auto ex = std::make_shared<Options>();
-  c = app.add_subcommand("export", "turn STIX objects into the form of another system");
-  c->add_option("FILE", ex->files, "STIX bundle, envelope, object or JSON lines; '-' is standard input")->required();
-  c->add_option("--to", ex->form, "form wanted")->required()->check(CLI::IsMember({"misp"}));
-  c->add_option("--out", ex->out, "write to this file, and what was not carried to standard output");
-  c->callback([&cx, ex] { finish_reading(cx, export_misp(cx, *ex)); });
+  auto ex = std::make_shared<ExportCommand>();
+  c = app.add_subcommand("export", "turn indicators, or a running sensor's leases, into the form of another system");
+  c->add_option("FILE", ex->files, "STIX, or a list of values (not for misp); '-' is standard input");
+  c->add_option("--to", ex->form, "form wanted")
+      ->required()
+      ->check(CLI::IsMember({"zeek", "suricata", "rpz", "nft", "csv", "misp", "text"}));
+  c->add_option("--out", ex->out, "write to this file, or into this folder/; and what was left out to standard output");
+  c->add_option("--state", ex->state, "the leases of the sensor with this state folder, instead of files");
+  c->add_option("--capacity", ex->capacity, "most values; the rest is left out and told (100000)")
+      ->check(CLI::Range(size_t{1}, size_t{10'000'000}));
+  c->add_option("--allow-list", ex->allow_lists, "leave out what is protected: plain, or a MISP warning list")
+      ->allow_extra_args(false);  // a file behind it is one to export
+  c->add_option("--zone", ex->zone, "rpz: its name (rpz.entente)");
+  c->add_flag("--with-counting", ex->with_counting, "csv and zeek: leases that only count, too");
+  c->callback([&cx, ex] {
+    if (ex->form != "misp") return finish_reading(cx, export_blocks(cx, *ex));
+    if (ex->files.empty() || !ex->state.empty())
+      return finish_reading(cx, invalid("MISP events are made from STIX files", {}, "name the files"));
+    Options o;
+    o.out = ex->out;
+    o.files = ex->files;
+    finish_reading(cx, export_misp(cx, o));
+  });
 }
 
 }  // namespace entente::cli

@@ -284,7 +284,7 @@ void add_hunt_command(CLI::App& app, Context& cx) {
       ->allow_extra_args(false);
   c->add_option(
       "INPUT", h->inputs,
-      "Zeek, Suricata, DNS query logs, JSON lines, text, NetFlow, IPFIX, pcap; gzip and zstd too; folders; '-' "
+      "Zeek, Suricata, DNS query logs, dnstap, JSON lines, text, NetFlow, IPFIX, pcap; gzip and zstd too; folders; '-' "
       "is standard input");
   c->add_option("--history", h->history, "instead of inputs: what a sensor saw (folder `history` of its state)");
   c->add_option("--since", h->since, "with --history: seen at this time or later (2026-11-01, 7d, 12h)");

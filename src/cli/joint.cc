@@ -11,6 +11,7 @@
 #include "cli/internal/commands.h"
 #include "cli/internal/node_client.h"
 #include "cli/internal/signing.h"
+#include "cli/internal/step.h"
 #include "cli/internal/table.h"
 #include "node/config.h"
 
@@ -29,13 +30,6 @@ struct Options {
   int need = 0;
   bool exercise = false, all = false;
 };
-
-// "+PT10M" from now, or RFC 3339.
-Result<Time> moment(const std::string& text, Time now) {
-  if (!text.starts_with('+')) return parse_time(text);
-  TRY(const Period p, parse_period(text.substr(1)));
-  return add(now, p);
-}
 
 // The newest version of an indicator that this node holds, whoever gave it.
 Result<std::string> version_of(NodeClient& client, const std::string& indicator) {
@@ -131,35 +125,9 @@ Result<int> step(Context& cx, const Options& o, const std::string& kind) {
     if (const Node* parties = action.find("parties"))
       if (const Node* me = parties->find(config.party)) a.prev_act = me->string_at("last_step");
   }
-  TRY(const json::Document answer, client.get("/api/v1/agreements/" + net::url_encode(a.agreement_id)));
-  const Node known = Node::from(answer.root());
-  const Node* document = known.find("document");
-  if (document == nullptr) return make_error(ErrorKind::kNotFound, "the node does not tell the text", a.agreement_id);
-  TRY(const auto doc, agreement::document_from(*document));
-  a.text_version = doc.hash;
-  if (const Node* texts = known.find("texts"))
-    if (const auto mine = texts->string_at(config.party); !mine.empty()) a.text_version = mine;
-  SigningRequest r;
-  r.title = doc.title;
-  if (const Node* parties = known.find("parties"))
-    if (const Node* me = parties->find(config.party))
-      if (const Node* keys = me->find("keys"); keys != nullptr && keys->is_array())
-        for (const Node& k : keys->list()) {
-          Node whole = k;
-          if (whole.find("alg") == nullptr) whole.set("alg", "Ed25519");
-          TRY(auto record, agreement::key_from(whole));
-          r.keys.push_back(std::move(record));
-        }
-  r.act.act = std::move(a);
-  TRY(r.quorum, agreement::quorum_of(r.act.act, doc));
-  if (o.keys.empty()) {
-    CHECK_OK(sign_from_folder(r, config.dir + "/keys", o.secrets.ask()));
-  } else {
-    CHECK_OK(sign_with(r, o.keys, o.secrets.ask()));
-  }
-  TRY(const json::Document done, client.post("/api/v1/acts", r.act.text()));
-  const std::string hash = r.act.act.hash();
-  const std::string action = kind == "joint_propose" ? hash : std::string(r.act.act.body.string_at("action"));
+  const std::string named(a.body.string_at("action"));
+  TRY(const std::string hash, sign_and_send(std::move(a), config, client, o.keys, o.secrets));
+  const std::string action = kind == "joint_propose" ? hash : named;
   TRY(const Node now, action_of(client, action));
   if (cx.json) {
     std::puts(

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 
@@ -12,6 +13,7 @@
 #include "cli/internal/commands.h"
 #include "cli/internal/node_client.h"
 #include "cli/internal/table.h"
+#include "exchange/evidence_package.h"
 #include "exchange/names.h"
 #include "json/node.h"
 #include "ledger/cosignature.h"
@@ -60,6 +62,9 @@ struct Options {
   std::string url, pin, token_file, tls_dir;  // a ledger that is served
   std::vector<std::string> witnesses;         // NAME=HEX
   std::string party, reason;
+  std::string claim, object, kind, text_hash;  // of evidence
+  bool conflict = false;
+  std::vector<uint64_t> leaves;
   uint64_t index = 0;
   Target target;
 };
@@ -231,8 +236,37 @@ Result<int> prove(Context&, const Options& o) {
   return 0;
 }
 
+// An evidence package: every part is checked, and what it shows is said.
+Result<int> verify_package(Context& cx, const Options& o, const std::string& text) {
+  auto r = exchange::check_evidence(text, o.text_hash);
+  if (!r.ok()) return r.error().at(o.file);
+  if (cx.json) {
+    Node n = Node::object();
+    const auto list = [](const std::vector<std::string>& from) {
+      Node out = Node::array();
+      for (const auto& s : from) out.push(s);
+      return out;
+    };
+    n.set("ok", r->ok()).set("agreement", r->agreement).set("text_sha256", r->text_sha256).set("made_by", r->made_by);
+    n.set("made_at", r->made_at).set("about", r->about);
+    n.set("problems", list(r->problems)).set("facts", list(r->facts));
+    std::puts(json::write(n).c_str());
+    return r->ok() ? 0 : 1;
+  }
+  std::printf("made by %s, %s\n", printable(r->made_by, 100).c_str(), printable(r->made_at, 40).c_str());
+  for (const auto& f : r->facts) std::printf("  %s\n", printable(f, 500).c_str());
+  for (const auto& p : r->problems) std::printf("NOT PROVED: %s\n", printable(p, 500).c_str());
+  if (r->ok())
+    std::printf("Every part verifies. Compare the text of the agreement with the one that was signed: %s\n",
+                r->text_sha256.c_str());
+  return r->ok() ? 0 : 1;
+}
+
 Result<int> verify(Context& cx, const Options& o) {
   TRY(const std::string text, read_input(o.file));
+  if (text.starts_with("{")) return verify_package(cx, o, text);
+  if (o.origin.empty() || o.key.empty())
+    return invalid("a proof file needs the log's name and key", o.file, "give --origin NAME --key HEX");
   auto p = ledger::read_proof(text);
   if (!p.ok()) return p.error().at(o.file);
   TRY(const PublicKey key, PublicKey::from_hex(o.key));
@@ -293,8 +327,10 @@ Result<int> reconcile(Context& cx, const Options& o) {
   bool same = true;
   bool clean = true;
   bool any = false;
+  // How much this party withholds is its own to know; a partner's node says it to nobody.
+  const auto told = node.get("/api/v1/ledger/entitlement");
   Table t({"agreement", "from", "to", "releases", "acknowledged", "missing", "late", "extra", "objects", "refused",
-           "both ends"});
+           "all up to leaf", "withheld", "both ends"});
   for (const json::Value a : list_at(agreements.root(), "agreements")) {
     const std::string id(json::find_string(a, "agreement_id").value_or(""));
     if (!o.agreement.empty() && exchange::bare_uuid(o.agreement) != exchange::bare_uuid(id)) continue;
@@ -325,14 +361,23 @@ Result<int> reconcile(Context& cx, const Options& o) {
       const std::string verdict = equal    ? "the same"
                                   : behind ? "the partner is behind: ask again"
                                            : "DIFFERENT (HTTP " + std::to_string(answer.status) + ")";
+      std::optional<uint64_t> withheld;
+      if (from == config.party && told.ok()) {
+        for (const json::Value e : list_at(told->root(), "told"))
+          if (json::find_string(e, "agreement_id").value_or("") == id && json::find_string(e, "to").value_or("") == to)
+            withheld = static_cast<uint64_t>(json::find_int(e, "withheld").value_or(0));
+      }
       if (cx.json) {
         Node n = Node::object();
         n.set("sha256", digest).set("same", equal).set("partner_behind", behind).set("result", Node::from(r));
+        if (withheld) n.set("withheld", *withheld);
         std::puts(json::write(n).c_str());
       } else {
         t.row({id, from, to, grouped(number("releases")), grouped(number("matched")), grouped(count("missing")),
                grouped(count("late")), grouped(count("extra")), grouped(number("objects_received")),
-               grouped(number("objects_refused")), verdict});
+               grouped(number("objects_refused")),
+               json::find_int(r, "entitled_upto") ? grouped(number("entitled_upto")) : "not said",
+               withheld ? grouped(*withheld) : "", verdict});
       }
     }
   }
@@ -347,6 +392,116 @@ Result<int> reconcile(Context& cx, const Options& o) {
                 "does not show.");
   }
   return same && clean ? 0 : 1;
+}
+
+// The agreement that is meant: the one that was named, or the only one (with this partner).
+Result<std::string> agreement_id(NodeClient& node, const Options& o) {
+  TRY(const json::Document agreements, node.get("/api/v1/agreements"));
+  std::vector<std::string> found;
+  for (const json::Value a : list_at(agreements.root(), "agreements")) {
+    const std::string id(json::find_string(a, "agreement_id").value_or(""));
+    if (!o.agreement.empty() && exchange::bare_uuid(o.agreement) != exchange::bare_uuid(id)) continue;
+    const auto partners = json::string_list(json::find_array(a, "partners"));
+    if (!o.party.empty() && std::find(partners.begin(), partners.end(), o.party) == partners.end()) continue;
+    found.push_back(id);
+  }
+  if (found.empty())
+    return make_error(ErrorKind::kNotFound, "there is no such agreement", o.agreement, "see 'entente agreement state'");
+  if (found.size() > 1) return invalid("several agreements match", o.party, "name one with --agreement ID");
+  return found.front();
+}
+
+Result<int> keep(const Options& o, std::string text, const char* what) {
+  if (!text.ends_with('\n')) text += '\n';
+  if (o.out.empty()) {
+    std::fputs(text.c_str(), stdout);
+    return 0;
+  }
+  PosixFiles files;
+  CHECK_OK(files.write_atomic(o.out, text, 0600));
+  std::fprintf(stderr, "%s: %s octets; check it with 'entente ledger verify %s'\n", what, grouped(text.size()).c_str(),
+               o.out.c_str());
+  return 0;
+}
+
+Result<int> evidence(Context&, const Options& o) {
+  TRY(NodeClient node, NodeClient::connect(o.target));
+  TRY(const std::string id, agreement_id(node, o));
+  Node body = Node::object();
+  body.set("agreement_id", id).set("with", o.party);
+  if (!o.object.empty()) body.set("kind", "object").set("value", o.object);
+  if (!o.claim.empty()) body.set("kind", "claim").set("value", o.claim);
+  if (o.conflict) body.set("kind", "conflict");
+  TRY(const json::Document doc, node.post("/api/v1/ledger/evidence", json::write(body)));
+  return keep(o, json::canonical(doc.root()), "evidence");
+}
+
+// To whom something that surfaced elsewhere was given.
+Result<int> trace(Context& cx, const Options& o) {
+  TRY(NodeClient node, NodeClient::connect(o.target));
+  std::string what = o.object;
+  if (!o.file.empty()) {
+    TRY(const std::string text, read_input(o.file));
+    what = sha256_hex(text);
+  }
+  if (what.empty()) return invalid("nothing is named", {}, "give an ID, or --file with the object's octets");
+  TRY(const json::Document doc, node.get("/api/v1/ledger/trace?what=" + net::url_encode(what)));
+  Table t({"given to", "agreement", "at (UTC)", "ledger entry", "sent as", "version", "article"});
+  size_t n = 0;
+  for (const json::Value g : list_at(doc.root(), "given")) {
+    ++n;
+    if (cx.json) {
+      std::puts(json::write(Node::from(g)).c_str());
+      continue;
+    }
+    const auto text = [&](const char* name) { return std::string(json::find_string(g, name).value_or("")); };
+    t.row({text("to"), text("agreement_id"), text("at").substr(0, 19),
+           grouped(static_cast<uint64_t>(json::find_int(g, "leaf").value_or(0))), text("sent_id"), text("version"),
+           text("article")});
+  }
+  if (!cx.json) {
+    if (n == 0)
+      std::puts("It was given to nobody under this name or with these octets.");
+    else
+      t.print();
+  }
+  return n > 0 ? 0 : 1;
+}
+
+Result<int> open_private(Context&, const Options& o) {
+  TRY(NodeClient node, NodeClient::connect(o.target));
+  TRY(const std::string id, agreement_id(node, o));
+  Node list = Node::array();
+  for (const uint64_t n : o.leaves) list.push(n);
+  Node body = Node::object();
+  body.set("agreement_id", id).set("leaves", std::move(list));
+  TRY(const json::Document doc, node.post("/api/v1/ledger/open", json::write(body)));
+  return keep(o, json::canonical(doc.root()), "opened leaves");
+}
+
+Result<int> private_leaves(Context& cx, const Options& o) {
+  TRY(NodeClient node, NodeClient::connect(o.target));
+  Table t({"leaf", "time (UTC)", "kind", "to"});
+  for (uint64_t from = 0;;) {
+    TRY(const json::Document doc, node.get("/api/v1/ledger/private?from=" + std::to_string(from)));
+    const auto rows = list_at(doc.root(), "leaves");
+    if (rows.empty()) break;
+    for (const json::Value row : rows) {
+      const auto index = static_cast<uint64_t>(json::find_int(row, "index").value_or(0));
+      from = index + 1;
+      const auto leaf = ledger::parse_leaf(json::find_string(row, "leaf").value_or(""));
+      if (!leaf.ok() || (!o.kind.empty() && leaf->kind != o.kind)) continue;
+      if (cx.json) {
+        Node n = Node::object();
+        n.set("leaf", index).set("at", to_text(leaf->at)).set("kind", leaf->kind).set("to", leaf->recipient);
+        std::puts(json::write(n).c_str());
+      } else {
+        t.row({grouped(index), to_text(leaf->at).substr(0, 19), leaf->kind, leaf->recipient});
+      }
+    }
+  }
+  if (!cx.json) t.print();
+  return 0;
 }
 
 Result<int> conflicts(Context& cx, const Options& o) {
@@ -415,10 +570,11 @@ void add_ledger_commands(CLI::App& app, Context& cx) {
   c->add_option("INDEX", o->index, "entry, from 0")->required();
   c->add_option("--out", o->out, "file (default: standard output)");
   c->callback([&cx, o] { finish(cx, prove(cx, *o)); });
-  c = l->add_subcommand("verify", "check a proof file");
-  c->add_option("FILE", o->file, "proof")->required();
-  c->add_option("--origin", o->origin, "the log's name")->required();
-  c->add_option("--key", o->key, "the log's public key, 64 hex digits")->required();
+  c = l->add_subcommand("verify", "check a proof file or an evidence package, with nothing but the file and the keys");
+  c->add_option("FILE", o->file, "proof or evidence package")->required();
+  c->add_option("--origin", o->origin, "of a proof: the log's name");
+  c->add_option("--key", o->key, "of a proof: the log's public key, 64 hex digits");
+  c->add_option("--text", o->text_hash, "of a package: SHA-256 of the agreement's text that must be the one in it");
   c->callback([&cx, o] { finish(cx, verify(cx, *o)); });
   c = l->add_subcommand("reconcile",
                         "what each side released against what the other acknowledged; computed at both ends");
@@ -426,6 +582,32 @@ void add_ledger_commands(CLI::App& app, Context& cx) {
   c->add_option("--with", o->party, "the partner, for example JP")->required();
   c->add_option("--agreement", o->agreement, "only under this one");
   c->callback([&cx, o] { finish(cx, reconcile(cx, *o)); });
+  c = l->add_subcommand("evidence", "one file that proves what was given, acknowledged, claimed or contradicted");
+  o->target.add_options(*c);
+  c->add_option("--with", o->party, "the partner, for example JP")->required();
+  c->add_option("--agreement", o->agreement, "id; needed where there are several with this partner");
+  auto* about = c->add_option_group("about", "all releases and receipts, or:");
+  about->add_option("--object", o->object, "one object, by its id");
+  about->add_option("--claim", o->claim, "a claim of a breach, by the hash of its act (or the beginning)");
+  about->add_flag("--conflict", o->conflict, "what contradicts itself in the partner's ledger");
+  about->require_option(0, 1);
+  c->add_option("--out", o->out, "file (default: standard output)");
+  c->callback([&cx, o] { finish(cx, evidence(cx, *o)); });
+  c = l->add_subcommand("private", "leaves of the private log: number, time, kind");
+  o->target.add_options(*c);
+  c->add_option("--kind", o->kind, "only these: decision review operator config key clock");
+  c->callback([&cx, o] { finish(cx, private_leaves(cx, *o)); });
+  c = l->add_subcommand("open-private", "single leaves of the private log for an inspector, with proof of their age");
+  o->target.add_options(*c);
+  c->add_option("--leaf", o->leaves, "number of a leaf; may be given several times")->required();
+  c->add_option("--agreement", o->agreement, "in whose ledger they are anchored");
+  c->add_option("--out", o->out, "file (default: standard output)");
+  c->callback([&cx, o] { finish(cx, open_private(cx, *o)); });
+  c = l->add_subcommand("trace", "to whom was this given? For what surfaces where it should not be");
+  o->target.add_options(*c);
+  c->add_option("ID", o->object, "id, as it surfaced or as this node knows it");
+  c->add_option("--file", o->file, "or: a file with the object's octets as they surfaced");
+  c->callback([&cx, o] { finish(cx, trace(cx, *o)); });
   c = l->add_subcommand("conflicts", "ledgers of partners that contradict themselves");
   o->target.add_options(*c);
   c->callback([&cx, o] { finish(cx, conflicts(cx, *o)); });

@@ -136,6 +136,18 @@ Result<int> status(Context& cx, const Target& target) {
     std::puts("");
     ledgers.print();
   }
+  if (const auto list = json::find_array(root, "duties")) {
+    for (const json::Value d : *list) {
+      if (json::find_int(d, "overdue").value_or(0) + json::find_int(d, "partner_overdue").value_or(0) +
+              json::find_int(d, "soon").value_or(0) ==
+          0)
+        continue;
+      std::printf(
+          "\nduties towards %s: %s overdue, %s due within two hours; of the partner %s overdue (entente duty list)\n",
+          text(d, "partner").c_str(), number(d, "overdue").c_str(), number(d, "soon").c_str(),
+          number(d, "partner_overdue").c_str());
+    }
+  }
   return 0;
 }
 

@@ -13,11 +13,14 @@
 
 #include "base/bytes.h"
 #include "detect/compound.h"
+#include "detect/internal/dnstap_hunter.h"
 #include "detect/internal/input.h"
 #include "detect/internal/line_hunter.h"
 #include "detect/internal/table.h"
+#include "detect/packet_filter.h"
 #include "detect/packets.h"
 #include "json/json.h"
+#include "packet/counters.h"
 #include "packet/flows.h"
 #include "packet/pcap.h"
 
@@ -44,8 +47,12 @@ class CaptureHunter final : public packet::Sink {
         scan_(scan),
         report_(report),
         observer_(source, [this](const Observable& o) { look_up(o); }),
-        decoder_(scan != nullptr ? static_cast<packet::Sink&>(*this) : observer_),
-        reader_([this](const packet::Packet& p) { decoder_.decode(p); }) {}
+        filter_(index, observer_),
+        decoder_(scan != nullptr ? static_cast<packet::Sink&>(*this) : filter_),
+        reader_([this](const packet::Packet& p) { decoder_.decode(p); }) {
+    const auto& shape = index.table().shape();
+    observer_.with_fingerprints(shape.ja3 || shape.ja4);
+  }
   CaptureHunter(const CaptureHunter&) = delete;
   CaptureHunter& operator=(const CaptureHunter&) = delete;
 
@@ -55,6 +62,7 @@ class CaptureHunter final : public packet::Sink {
   }
   void finish() {
     note(reader_.finish());
+    filter_.flush();
     end_record();
     report_.records += reader_.packets();
     add(report_.packets, decoder_.counters());
@@ -63,11 +71,8 @@ class CaptureHunter final : public packet::Sink {
       if (n > 0) report_.notes.push_back(fmt::format("{}: {} {}", source_, n, what));
     };
     count(reader_.skipped(), "packets were passed over: too long, or of an interface that the file does not describe");
-    count(c.ip_malformed + c.transport_malformed + c.dns_malformed + c.tls_malformed + c.http_malformed,
-          "packets or messages are malformed");
-    count(c.fragments_refused, "fragmented IP datagrams were given up: overlap, bad length or no room");
-    count(c.tunnel_malformed, "packets on a tunnel's port or protocol hold nothing that is read");
-    count(c.tunnel_too_deep, "packets are nested too deep");
+    for (const auto& name : packet::counter_names())
+      if (name.not_read != nullptr) count(c.*name.value, name.not_read);
   }
 
   // A record is what one call of on_flow begins and the calls after it say.
@@ -89,6 +94,10 @@ class CaptureHunter final : public packet::Sink {
   void on_sni(const packet::Packet& p, const packet::Flow& f, std::string_view name) override {
     record_.on_sni(name);
     observer_.on_sni(p, f, name);
+  }
+  void on_tls(const packet::Packet& p, const packet::Flow& f, const packet::TlsHello& hello) override {
+    record_.on_tls(hello);
+    observer_.on_tls(p, f, hello);
   }
   void on_http(const packet::Packet& p, const packet::Flow& f, const packet::HttpRequest& r) override {
     record_.on_http(r);
@@ -121,7 +130,7 @@ class CaptureHunter final : public packet::Sink {
       ++report_.matches;
       sink_({.indicator = i.id,
              .pattern = i.pattern,
-             .type = name(o.kind),
+             .type = name(o.kind, hit.atom),
              .value = std::string(o.text),
              .source = source_,
              .field = std::string(o.where.field),
@@ -142,6 +151,7 @@ class CaptureHunter final : public packet::Sink {
   uint64_t number_ = 0;
   Time time_;
   PacketObserver observer_;
+  PacketFilter filter_;
   packet::Decoder decoder_;
   packet::CaptureReader reader_;
 };
@@ -245,6 +255,9 @@ Status hunt_input(const std::string& path, const Index& index, const Tell& sink,
   Status status;
   if (packet::looks_like_capture(head)) {
     CaptureHunter hunter(source, index, sink, scan, report);
+    status = pump(hunter, *input, head, told);
+  } else if (packet::looks_like_dnstap(head)) {
+    DnstapHunter hunter(source, index, sink, scan, report);
     status = pump(hunter, *input, head, told);
   } else if (packet::looks_like_flows(head)) {
     FlowHunter hunter(source, index, sink, scan, report);

@@ -74,7 +74,12 @@ bool slow_match(const Atom& atom, const Seen& seen) {
       return (atom.kind == AtomKind::kUrl && atom.value == seen.canonical) ||
              (is_domain && slow_domain(atom, seen.host)) || (is_address && slow_address(atom, seen.host));
     case ObservableKind::kHash:
-      return atom.kind >= AtomKind::kMd5 && atom.kind <= AtomKind::kSha512 && atom.value == seen.canonical;
+      return ((atom.kind >= AtomKind::kMd5 && atom.kind <= AtomKind::kSha512) || atom.kind == AtomKind::kJa3) &&
+             atom.value == seen.canonical;
+    case ObservableKind::kJa3:
+      return (atom.kind == AtomKind::kMd5 || atom.kind == AtomKind::kJa3) && atom.value == seen.canonical;
+    case ObservableKind::kJa4:
+      return atom.kind == AtomKind::kJa4 && atom.value == seen.canonical;
     case ObservableKind::kEmail:
       return atom.kind == AtomKind::kEmail && atom.value == seen.canonical;
   }

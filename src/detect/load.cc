@@ -23,9 +23,12 @@ namespace entente::detect {
 namespace {
 
 constexpr size_t kMaxFile = size_t{4} << 30;
-constexpr std::string_view kColumns[] = {"url",  "domain",  "hostname",  "host",   "fqdn",
-                                         "ip",   "address", "indicator", "value",  "ioc",
-                                         "hash", "md5",     "sha1",      "sha256", "email"};
+// Which of them say that 32 hex digits are a JA3 fingerprint, and not the digest of a file.
+constexpr std::string_view kJa3Columns[] = {"ja3", "ja3_md5", "ja3_hash", "ja3_fingerprint"};
+constexpr std::string_view kTypeColumns[] = {"type", "indicator_type", "ioc_type", "indicatortype"};
+constexpr std::string_view kColumns[] = {"url",     "domain",    "hostname", "host", "fqdn", "ip",
+                                         "address", "indicator", "value",    "ioc",  "hash", "md5",
+                                         "sha1",    "sha256",    "email",    "ja4"};
 
 std::string_view trim(std::string_view s) {
   while (!s.empty() && static_cast<unsigned char>(s.front()) <= ' ') s.remove_prefix(1);
@@ -75,13 +78,24 @@ std::vector<std::string> cells_of(std::string_view line) {
 }
 
 // The columns of a CSV header that hold indicators; none if this is no such header.
-std::vector<size_t> columns_of(std::string_view line) {
-  std::vector<size_t> out;
+struct Columns {
+  std::vector<size_t> values, ja3;
+  std::optional<size_t> type;  // what the others of its row are
+  [[nodiscard]] bool none() const { return values.empty() && ja3.empty(); }
+};
+Columns columns_of(std::string_view line) {
+  Columns out;
   if (line.find(',') == std::string_view::npos) return out;
   const auto cells = cells_of(line);
-  for (size_t i = 0; i < cells.size(); ++i)
-    if (std::find(std::begin(kColumns), std::end(kColumns), ascii_lower(trim(cells[i]))) != std::end(kColumns))
-      out.push_back(i);
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const std::string name = ascii_lower(trim(cells[i]));
+    const auto among = [&](const auto& names) {
+      return std::find(std::begin(names), std::end(names), name) != std::end(names);
+    };
+    if (among(kColumns)) out.values.push_back(i);
+    if (among(kJa3Columns)) out.ja3.push_back(i);
+    if (among(kTypeColumns)) out.type = i;
+  }
   return out;
 }
 
@@ -169,6 +183,7 @@ class Loader {
     }
     if (!atoms.complete || atoms.any_of.empty()) return compound(i, *parsed);
     builder_.add(i, atoms.any_of);
+    if (options_.each) options_.each(i, atoms.any_of);
     ++out_.indicators;
     return true;
   }
@@ -192,19 +207,25 @@ class Loader {
   void list(std::string_view text, const std::string& path) {
     constexpr size_t kLarge = 16u << 20;
     if (text.size() > kLarge && builder_.size() == 0) builder_.reserve_for_text(text.size());
-    std::vector<size_t> columns;
+    Columns columns, announced;
     uint64_t lost = 0;
     bool first = true;
     while (!text.empty()) {
       const size_t end = std::min(text.find('\n'), text.size());
       std::string_view line = trim(text.substr(0, end));
       text.remove_prefix(std::min(end + 1, text.size()));
-      if (line.empty() || line.front() == '#') continue;
+      if (line.empty()) continue;
+      if (line.front() == '#') {
+        // Lists of fingerprints have their header in a comment ("# ja3_md5,Firstseen,…").
+        if (auto c = columns_of(trim(line.substr(1))); first && !c.ja3.empty()) announced = std::move(c);
+        continue;
+      }
       if (std::exchange(first, false)) {
         columns = columns_of(line);
-        if (!columns.empty()) continue;
+        if (!columns.none()) continue;
+        columns = std::exchange(announced, {});
       }
-      if (columns.empty()) {
+      if (columns.none()) {
         size_t comment = line.find('#');
         while (comment != std::string_view::npos && line[comment - 1] != ' ' && line[comment - 1] != '\t')
           comment = line.find('#', comment + 1);
@@ -213,22 +234,26 @@ class Loader {
       }
       const auto cells = cells_of(line);
       bool any = false;
-      for (const size_t c : columns) any = (c < cells.size() && value(trim(cells[c]))) || any;
+      const bool ja3 =
+          columns.type && *columns.type < cells.size() && ascii_lower(trim(cells[*columns.type])).starts_with("ja3");
+      for (const size_t c : columns.values) any = (c < cells.size() && value(trim(cells[c]), ja3)) || any;
+      for (const size_t c : columns.ja3) any = (c < cells.size() && value(trim(cells[c]), true)) || any;
       if (!any) ++lost;
     }
     out_.lines_not_understood += lost;
     if (lost > 0)
-      out_.notes.push_back(fmt::format("{}: {} lines are no address, name, URL, digest or e-mail address", path, lost));
+      out_.notes.push_back(
+          fmt::format("{}: {} lines are no address, name, URL, digest, fingerprint or e-mail address", path, lost));
   }
 
-  bool value(std::string_view v) {
-    const auto plain = plain_value(v, scratch_);
+  bool value(std::string_view v, bool ja3 = false) {
+    const auto plain = ja3 ? std::nullopt : plain_value(v, scratch_);
     if (plain && !builder_.full() && !(plain->kind == pattern::AtomKind::kDomain && options_.names_and_below)) {
       builder_.add_listed(plain->kind, plain->value);
       ++out_.indicators;
       return true;
     }
-    auto pattern = pattern_of_value(v, options_);
+    auto pattern = ja3 ? pattern_of_ja3(v) : pattern_of_value(v, options_);
     if (!pattern.ok()) return false;
     Indicator i{.id = list_id(*pattern), .pattern = *pattern};
     return add(i);
@@ -258,6 +283,8 @@ Result<std::string> pattern_of_value(std::string_view given, const LoadOptions& 
   if (v.size() > 8000) return invalid("too long for an indicator");
   if (!valid_utf8(v)) return invalid("not UTF-8: " + printable(v, 80));
   if (const auto a = pattern::normal_address(v)) return address(*a);
+  if (const auto ja4 = pattern::normal_ja4(v))
+    return "[" + test("network-traffic:extensions.'tls-ext'.ja4", "=", *ja4) + "]";
   if (const size_t colon = v.rfind(':'); colon != std::string_view::npos && v.find("://") == std::string_view::npos) {
     // Address and port: a pattern of one value cannot hold the port.
     const bool digits = colon + 1 < v.size() && v.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
@@ -295,6 +322,12 @@ Result<std::string> pattern_of_value(std::string_view given, const LoadOptions& 
   if (!name || number) return invalid("no address, name, URL, digest or e-mail address: " + printable(v, 80));
   if (!options.names_and_below || is_public_suffix(*name)) return "[" + test("domain-name:value", "=", *name) + "]";
   return "[" + test("domain-name:value", "=", *name) + " OR " + test("domain-name:value", "LIKE", "%." + *name) + "]";
+}
+
+Result<std::string> pattern_of_ja3(std::string_view given) {
+  const auto ja3 = pattern::normal_ja3(trim(given));
+  if (!ja3) return invalid("not a JA3 fingerprint (32 hex digits): " + printable(given, 80));
+  return "[network-traffic:extensions.'tls-ext'.ja3 = " + pattern::quote(*ja3) + "]";
 }
 
 Result<Loaded> load_indicators(const std::vector<std::string>& files, const LoadOptions& options) {

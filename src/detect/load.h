@@ -1,11 +1,14 @@
 // Files of indicators, recognised by content, also gzip or zstd:
 //   STIX 2.1 bundle, envelope, object, array or JSON lines: indicators with pattern_type "stix"; others are counted,
-//   revoked ones left out CSV with a header that has a column URL, domain, ip or hash (also "indicator", "value") plain
-//   list: one address, block, name, URL, digest or e-mail address per line; '#' begins a comment; defanged forms are
-//   understood
+//   revoked ones left out
+//   CSV with a header that has a column URL, domain, ip or hash (also "indicator", "value"), ja3 or ja4; a column
+//   "type" (also "indicator_type", "ioc_type") that says "ja3" makes 32 hex digits of its row a JA3 fingerprint plain
+//   list: one address, block, name, URL, digest, e-mail address or JA4 fingerprint per line; '#' begins a comment;
+//   defanged forms are understood
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +24,8 @@ struct LoadOptions {
   // A name of a list also stands for everything below it; its pattern then says so. Not of a public suffix ("co.jp",
   // "github.io"), below which is everybody.
   bool names_and_below = false;
+  // Told of each indicator that single values decide, with those values. Not of compound patterns.
+  std::function<void(const Indicator&, const std::vector<pattern::Atom>&)> each = {};
 };
 
 struct Loaded {
@@ -45,5 +50,7 @@ struct Loaded {
 
 // The STIX pattern of one line of a list ("[domain-name:value = 'x.example']"); kInvalid if it is nothing of the above.
 [[nodiscard]] Result<std::string> pattern_of_value(std::string_view value, const LoadOptions& options = {});
+// Of a JA3 fingerprint, which by itself looks like an MD5.
+[[nodiscard]] Result<std::string> pattern_of_ja3(std::string_view value);
 
 }  // namespace entente::detect

@@ -16,8 +16,15 @@ const char* name(ObservableKind kind) {
       return "file";
     case ObservableKind::kEmail:
       return "email-addr";
+    case ObservableKind::kJa3:
+    case ObservableKind::kJa4:
+      return "network-traffic";
   }
   return "";
+}
+
+const char* name(ObservableKind kind, pattern::AtomKind matched) {
+  return name(matched == pattern::AtomKind::kJa3 ? ObservableKind::kJa3 : kind);
 }
 
 }  // namespace entente::detect

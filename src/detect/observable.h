@@ -11,8 +11,11 @@
 
 namespace entente::detect {
 
-enum class ObservableKind : uint8_t { kIpv4, kIpv6, kDomain, kUrl, kHash, kEmail };
+// kJa3 only where it is known to be one: in text a JA3 fingerprint is a digest like others, and is looked up as both.
+enum class ObservableKind : uint8_t { kIpv4, kIpv6, kDomain, kUrl, kHash, kEmail, kJa3, kJa4 };
 [[nodiscard]] const char* name(ObservableKind kind);  // STIX type: "ipv4-addr", "domain-name", …
+// The same of a value that matched such an atom: a digest that is a fingerprint belongs to a connection, not to a file.
+[[nodiscard]] const char* name(ObservableKind kind, pattern::AtomKind matched);
 
 // Where it was seen. Views are valid during the call that delivers them.
 struct Where {

@@ -48,6 +48,14 @@ void PacketObserver::on_sni(const packet::Packet& p, const packet::Flow& f, std:
   tell(p, f, ObservableKind::kDomain, name, "tls.sni");
 }
 
+void PacketObserver::on_tls(const packet::Packet& p, const packet::Flow& f, const packet::TlsHello& hello) {
+  if (!fingerprints_) return;
+  const auto print = packet::fingerprint(hello);
+  if (!print) return;
+  tell(p, f, ObservableKind::kJa3, print->ja3, "tls.ja3");
+  tell(p, f, ObservableKind::kJa4, print->ja4, "tls.ja4");
+}
+
 void PacketObserver::on_http(const packet::Packet& p, const packet::Flow& f, const packet::HttpRequest& r) {
   const std::string_view host = without_port(r.host);
   if (const auto address = packet::parse_address(host)) {

@@ -1,5 +1,6 @@
 // From decoded packets to observables: a sink for packet::Decoder that hands on every address, name and URL with where
-// it was seen. Fields: "ip.src", "ip.dst", "dns.query", "dns.answer", "dns.cname", "tls.sni", "http.host", "http.url".
+// it was seen. Fields: "ip.src", "ip.dst", "dns.query", "dns.answer", "dns.cname", "tls.sni", "tls.ja3", "tls.ja4",
+// "http.host", "http.url".
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,9 @@ class PacketObserver final : public packet::Sink {
   void on_dns_question(const packet::Packet& p, const packet::Flow& f, const packet::DnsQuestion& q) override;
   void on_dns_answer(const packet::Packet& p, const packet::Flow& f, const packet::DnsAnswer& a) override;
   void on_sni(const packet::Packet& p, const packet::Flow& f, std::string_view name) override;
+  // Fingerprints cost more than all else of a packet: only `with_fingerprints`.
+  void on_tls(const packet::Packet& p, const packet::Flow& f, const packet::TlsHello& hello) override;
+  void with_fingerprints(bool yes) { fingerprints_ = yes; }
   void on_http(const packet::Packet& p, const packet::Flow& f, const packet::HttpRequest& r) override;
 
  private:
@@ -36,7 +40,7 @@ class PacketObserver final : public packet::Sink {
 
   std::string source_;
   Fn fn_;
-  bool once_;
+  bool once_, fingerprints_ = true;
   FlowOnce flows_;
 };
 

@@ -176,6 +176,10 @@ class RecordWriter {
         return;
       case Role::kUser:
         return first(user_, text);
+      case Role::kAlpn:
+        return once(alpn_, std::string(text));
+      case Role::kJa3:
+      case Role::kJa4:
       case Role::kSerial:
         return first(single(item.role), ascii_lower(text));
       default:
@@ -198,6 +202,10 @@ class RecordWriter {
         return;
       case ObservableKind::kHash:
         return once(digests_, ascii_lower(text));
+      case ObservableKind::kJa3:
+        return first(single(Role::kJa3), ascii_lower(text));
+      case ObservableKind::kJa4:
+        return first(single(Role::kJa4), ascii_lower(text));
       case ObservableKind::kEmail:
         if (auto mail = pattern::normal_email(text)) once(mails_, std::move(*mail));
         return;
@@ -299,8 +307,9 @@ class RecordWriter {
     number("dst_packets", Role::kDstPackets);
     if (!protocols_.empty()) list("protocols", protocols_);
     const bool request = !single(Role::kMethod).empty() || !single(Role::kUri).empty();
+    const bool hello = !single(Role::kJa3).empty() || !single(Role::kJa4).empty() || !alpn_.empty();
+    if (request || hello) out_.begin_dictionary("extensions");
     if (request) {
-      out_.begin_dictionary("extensions");
       out_.begin_dictionary("http-request-ext");
       if (const auto& m = single(Role::kMethod); !m.empty()) out_.property("request_method", ascii_lower(m));
       text("request_value", Role::kUri);
@@ -309,8 +318,15 @@ class RecordWriter {
       text("User-Agent", Role::kUserAgent);
       out_.end_dictionary();
       out_.end_dictionary();
+    }
+    if (hello) {
+      out_.begin_dictionary("tls-ext");
+      text("ja3", Role::kJa3);
+      text("ja4", Role::kJa4);
+      if (!alpn_.empty()) list("alpn", alpn_);
       out_.end_dictionary();
     }
+    if (request || hello) out_.end_dictionary();
     out_.end_object();
   }
 
@@ -325,10 +341,10 @@ class RecordWriter {
 
   const Record& record_;
   pattern::Observations& out_;
-  Texts v4_, v6_, names_, urls_, mails_, digests_, queries_, answers_, from_, to_, cc_, protocols_, macs_;
+  Texts v4_, v6_, names_, urls_, mails_, digests_, queries_, answers_, from_, to_, cc_, protocols_, macs_, alpn_;
   std::array<std::string, 3> hashes_;
   std::string src_, dst_, host_, user_;
-  std::array<std::string, static_cast<size_t>(Role::kMac) + 1> singles_;
+  std::array<std::string, static_cast<size_t>(Role::kAlpn) + 1> singles_;
 };
 
 void Record::write(pattern::Observations& out, pattern::Nanos at) const {
@@ -391,6 +407,15 @@ void PacketRecord::on_dns_answer(const packet::DnsAnswer& a) {
 void PacketRecord::on_sni(std::string_view name) {
   record_.add(Role::kProtocol, "tls");
   record_.add(Role::kServerName, name);
+}
+
+void PacketRecord::on_tls(const packet::TlsHello& hello) {
+  record_.add(Role::kProtocol, "tls");
+  if (const auto print = packet::fingerprint(hello)) {
+    record_.add(Role::kJa3, print->ja3);
+    record_.add(Role::kJa4, print->ja4);
+  }
+  for (const auto protocol : packet::alpn(hello)) record_.add(Role::kAlpn, protocol);
 }
 
 void PacketRecord::on_http(const packet::HttpRequest& r) {

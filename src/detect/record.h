@@ -56,6 +56,9 @@ enum class Role : uint8_t {
   kSerial,
   kUser,
   kMac,
+  kJa3,
+  kJa4,
+  kAlpn,  // one protocol that a client offers
 };
 
 // The role of a field of a log by its name, as a path with dots: "id.orig_h" (Zeek), "dns.rrname" (Suricata).
@@ -122,6 +125,7 @@ class PacketRecord {
   void on_dns_question(const packet::DnsQuestion& question);
   void on_dns_answer(const packet::DnsAnswer& answer);
   void on_sni(std::string_view name);
+  void on_tls(const packet::TlsHello& hello);
   void on_http(const packet::HttpRequest& request);
   [[nodiscard]] const Record& record() const { return record_; }
 

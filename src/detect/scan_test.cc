@@ -52,9 +52,12 @@ std::vector<pattern::Atom> with(std::vector<pattern::Atom> atoms) {
 }
 // Each shape that changes what the scanner looks out for.
 std::vector<std::shared_ptr<const Index>> shapes() {
-  return {index_of(kPlain), index_of(with({{AtomKind::kEmail, "joe@mail.example", {}}})),
+  return {index_of(kPlain),
+          index_of(with({{AtomKind::kEmail, "joe@mail.example", {}}})),
           index_of(with({{AtomKind::kDomain, "wpad", {}}, {AtomKind::kUrl, "http://intranet/x", {}}})),
           index_of(with({{AtomKind::kUrl, "http://1.2.3/x", {}}})),
+          index_of(with({{AtomKind::kJa4, "t13d1516h2_8daaf6152771_e5627efa2ab1", {}},
+                         {AtomKind::kJa3, "ada70206e40642a3e4461f35503241d5", {}}})),
           index_of({{AtomKind::kDomain, "evil.example", {}}})};
 }
 
@@ -92,6 +95,11 @@ std::string piece(std::mt19937& r) {
       "da39a3ee5e6b4b0d3255bfef95601890afd80709",
       "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
       std::string(120, '0') + "deadbeef",
+      "t13d1516h2_8daaf6152771_e5627efa2ab1",
+      "T13D1516H2_8DAAF6152771_E5627EFA2AB1",
+      "t13d1516h2_8daaf6152771_e5627efa2ab2",
+      "_8daaf6152771_",
+      "ada70206e40642a3e4461f35503241d5",
       "shop.example",
       "http://shop.example/a",
       "joe@mail.example",

@@ -36,6 +36,8 @@ Checked validity(const Proposal& p, Time now) {
   if (p.revoked) return refuse("REVOKED", "its originator has revoked or recalled it");
   if (now < p.valid_from) return refuse("NOT_YET_VALID", "valid only from " + to_text(p.valid_from));
   if (now >= p.valid_until) return refuse("EXPIRED", "valid only until " + to_text(p.valid_until));
+  if (!p.disputed.empty()) return refuse("DISPUTED", p.disputed);
+  if (!p.upheld.empty() && !p.approved) return ask("DISPUTE_UPHELD", p.upheld);
   return std::nullopt;
 }
 
@@ -69,13 +71,46 @@ Checked breadth(const Proposal& p, const GuardConfig& config) {
   return std::nullopt;
 }
 
-Checked impact(const Proposal& p, const GuardConfig& config) {
-  if (p.approved || p.names_on_address.size() <= config.names_per_address) return std::nullopt;
+// "3 clients used it in the last 7 days, 2 names live on it": the numbers of step 5, for people.
+std::string numbers(const Proposal& p, size_t owners) {
+  std::string out;
+  if (p.impact) {
+    out = fmt::format("{}{} client{} used it in the last {} days", p.impact->at_least ? "at least " : "",
+                      p.impact->clients, p.impact->clients == 1 ? "" : "s", p.impact->days);
+  }
+  if (p.target.kind == TargetKind::kName) return out;
+  if (!out.empty()) out += ", ";
+  return out + fmt::format("{} name{} on it", owners, owners == 1 ? "" : "s");
+}
+
+size_t owners_of(const Proposal& p) {
   std::set<std::string> owners;
   for (const std::string& name : p.names_on_address) owners.insert(registrable_name(name));
-  if (owners.size() <= config.names_per_address) return std::nullopt;
-  return ask("SHARED_HOST", fmt::format("{} serves {} different names, more than {}", p.target.text(), owners.size(),
-                                        config.names_per_address));
+  return owners.size();
+}
+
+Checked impact(const Proposal& p, const GuardConfig& config, const ProtectedList* needed, size_t owners) {
+  if (p.approved) return std::nullopt;
+  if (needed != nullptr) {
+    const auto because = [&](const ProtectedList::Match& m, const std::string& what) {
+      return ask("CRITICAL_DEPENDENCE",
+                 fmt::format("{} is what {} depends on ({}); {}", what, m.list, m.entry, numbers(p, owners)));
+    };
+    if (const auto m = needed->find(p.target)) return because(*m, p.target.text());
+    for (const std::string& name : p.names_on_address) {
+      if (const auto m = needed->find_name(name, false)) return because(*m, name + " on " + p.target.text());
+    }
+  }
+  if (owners > config.names_per_address) {
+    return ask("SHARED_HOST", fmt::format("{} serves {} different names, more than {}; {}", p.target.text(), owners,
+                                          config.names_per_address, numbers(p, owners)));
+  }
+  // Who tries to reach what is blocked is no reason to let it go.
+  if (!p.renewal && p.impact && p.impact->clients > config.clients_per_target) {
+    return ask("WIDELY_USED", fmt::format("{} is in wide use: {}; above {} clients a person decides", p.target.text(),
+                                          numbers(p, owners), config.clients_per_target));
+  }
+  return std::nullopt;
 }
 
 Checked evidence(const Proposal& p, const GuardConfig& config) {
@@ -105,8 +140,11 @@ Checked budget(const Proposal& p, const GuardConfig& config, const Usage& usage,
   return std::nullopt;
 }
 
-Checked mode(const GuardConfig& config) {
-  if (config.mode == Mode::kBlock) return std::nullopt;
+Checked mode(const Proposal& p, const GuardConfig& config) {
+  if (config.mode == Mode::kBlock) {
+    if (p.trial.empty() || p.approved) return std::nullopt;
+    return Answer{Outcome::kShadow, "SHADOW_FIRST", p.trial};
+  }
   return Answer{Outcome::kShadow, "MONITOR_MODE", "this sensor runs in monitor mode: it counts and drops nothing"};
 }
 
@@ -146,20 +184,23 @@ Verdict Guard::check(const Proposal& p, const Usage& usage, Time now) const {
     return std::nullopt;
   };
   // Monitor mode decides last but must be known to the budget, which asks nobody about what drops nothing.
-  const bool counts_only = !p.block.allowed || config_.mode == Mode::kMonitor;
+  const bool counts_only = !p.block.allowed || config_.mode == Mode::kMonitor || (!p.trial.empty() && !p.approved);
+  const size_t owners = owners_of(p);
   if (auto v = settle(Step::kPermission, permission(p))) return *v;
   if (auto v = settle(Step::kValidity, validity(p, now))) return *v;
   if (auto v = settle(Step::kProtected, protection(p, lists_))) return *v;
   if (auto v = settle(Step::kBreadth, breadth(p, config_))) return *v;
   if (!counts_only) {
-    if (auto v = settle(Step::kImpact, impact(p, config_))) return *v;
+    if (auto v = settle(Step::kImpact, impact(p, config_, needed_, owners))) return *v;
   }
   if (auto v = settle(Step::kEvidence, evidence(p, config_))) return *v;
   if (auto v = settle(Step::kBudget, budget(p, config_, usage, counts_only))) return *v;
-  if (auto v = settle(Step::kMode, mode(config_))) return *v;
+  if (auto v = settle(Step::kMode, mode(p, config_))) return *v;
   if (person) return *person;
   if (shadow) return *shadow;
-  return {Outcome::kBlock, Step::kMode, "OK", "permitted, valid, not protected, within every cap", p.block.article};
+  std::string sentence = "permitted, valid, not protected, within every cap";
+  if (const std::string counted = numbers(p, owners); p.impact && !counted.empty()) sentence += "; " + counted;
+  return {Outcome::kBlock, Step::kMode, "OK", std::move(sentence), p.block.article};
 }
 
 bool is_public_suffix(const std::string& name) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,13 @@ struct Verdict {
   std::string article;  // of the agreement, where it decided or permitted
 };
 
+// What lawful use a block would touch, as far as this sensor has seen (enforcement.md §8.3, step 5).
+struct Impact {
+  size_t clients = 0;     // that used the target in the last `days`
+  bool at_least = false;  // there may be more
+  int days = 0;
+};
+
 // One target that one indicator asks to block.
 struct Proposal {
   Target target;
@@ -45,14 +53,18 @@ struct Proposal {
   std::string joint;            // the joint action that asks for it, for people; "" if none
   std::string rolled_back;      // why a person has taken it back with others; "" = nobody has
   bool revoked = false;
+  std::string disputed;  // its false-positive claim that waits for an answer, for people; "" if none
+  std::string upheld;    // its originator's answer that it stands nevertheless; "" if none
+  std::string trial;     // why its source counts only for now (shadow run first); "" if it need not
   Time valid_from{0}, valid_until{INT64_MAX};  // half-open
   int confidence = -1;                         // -1 = not stated
   // The name that led to the address (DNS answer, TLS SNI, HTTP Host), and every name seen on this address.
   std::string via_name;
   std::vector<std::string> names_on_address;
-  bool renewal = false;   // of a lease in force: the rate caps have counted it already
-  bool approved = false;  // a person has looked: caps and impact no longer ask for one. Protected lists, breadth and
-                          // permission still hold.
+  std::optional<Impact> impact;  // nullopt: not known
+  bool renewal = false;          // of a lease in force: the rate caps have counted it already
+  bool approved = false;  // a person has looked: caps, impact, an upheld claim and the shadow run no longer ask for
+                          // one. Protected lists, breadth, permission and a claim that waits still hold.
 };
 
 // What the lease book knows when the guard is asked.
@@ -68,7 +80,8 @@ struct GuardConfig {
   int min_bits6 = 48;
   int min_confidence =
       0;  // local; the agreement's own minimum is in Proposal::block. Above 0, unstated confidence is too little.
-  size_t names_per_address = 10;  // more registrable names than this on an address: a person decides
+  size_t names_per_address = 10;   // more registrable names than this on an address: a person decides
+  size_t clients_per_target = 50;  // used by more clients than this before it was blocked: a person decides
   size_t leases_per_minute = 2000;
   size_t leases_per_partner_hour = 5000;
   size_t max_entries = 100'000;
@@ -76,8 +89,9 @@ struct GuardConfig {
 
 class Guard {
  public:
-  Guard(GuardConfig config, const ProtectedList& lists)
-      : config_(config), lists_(lists) {}  // `lists` outlives the guard
+  // The lists outlive the guard. `needed`: what critical services depend on, blocked only by a person.
+  Guard(GuardConfig config, const ProtectedList& lists, const ProtectedList* needed = nullptr)
+      : config_(config), lists_(lists), needed_(needed) {}
   // The first step that refuses decides; else the first that asks for a person; else the first that only counts; else
   // kBlock with code "OK".
   [[nodiscard]] Verdict check(const Proposal& proposal, const Usage& usage, Time now) const;
@@ -86,6 +100,7 @@ class Guard {
  private:
   GuardConfig config_;
   const ProtectedList& lists_;
+  const ProtectedList* needed_;
 };
 
 // A public suffix or a registry label ("com", "co.jp", "github.io"): a rule on it would cover strangers. libpsl.

@@ -41,6 +41,7 @@ json::Node to_json(const Lease& l) {
   put("partner", l.partner);
   put("agreement", l.agreement);
   put("article", l.article);
+  put("batch", l.batch);
   put("joint", l.joint);
   if (l.step != 0) n.set("step", l.step);
   put("code", l.code);
@@ -48,6 +49,7 @@ json::Node to_json(const Lease& l) {
   put("detection", l.detection);
   put("via_name", l.via_name);
   n.set("hits", l.hits);
+  if (l.clients_before) n.set("clients_before", *l.clients_before);
   if (l.state == LeaseState::kEnded) n.set("ended_by", l.ended_by).set("ended_at", to_text(l.ended_at));
   return n;
 }
@@ -68,6 +70,7 @@ Result<Lease> lease_from_json(const json::Value& v) {
   l.partner = text("partner");
   l.agreement = text("agreement");
   l.article = text("article");
+  l.batch = text("batch");
   l.joint = text("joint");
   l.step = static_cast<int>(json::find_int(v, "step").value_or(0));
   l.code = text("code");
@@ -75,6 +78,7 @@ Result<Lease> lease_from_json(const json::Value& v) {
   l.detection = text("detection");
   l.via_name = text("via_name");
   l.hits = static_cast<uint64_t>(std::max<int64_t>(0, json::find_int(v, "hits").value_or(0)));
+  if (const auto n = json::find_int(v, "clients_before"); n && *n >= 0) l.clients_before = static_cast<uint64_t>(*n);
   if (l.state == LeaseState::kEnded) {
     l.ended_by = text("ended_by");
     TRY(l.ended_at, parse_time(text("ended_at")));
@@ -103,9 +107,14 @@ Result<std::unique_ptr<LeaseBook>> LeaseBook::open(Files& files, std::string pat
   }
   // A fresh file to append to: no torn tail, no history that nobody needs.
   const std::string whole = book->compacted();
-  CHECK_OK(files.write_atomic(book->path_, whole, 0600));
-  book->file_bytes_ = whole.size();
-  book->pending_.clear();
+  if (files.write_atomic(book->path_, whole, 0600).ok()) {
+    book->file_bytes_ = whole.size();
+    book->pending_.clear();
+  } else {
+    // A full disk: the old file stays, and flush() says so. A sensor that cannot write still has to block.
+    book->torn_ = true;
+    book->file_bytes_ = book->options_.compact_bytes;
+  }
   return book;
 }
 
@@ -183,6 +192,7 @@ void LeaseBook::set_state(Lease& lease, LeaseState state) {
 }
 
 void LeaseBook::journal(const json::Node& line) {
+  ++revision_;
   json::append(pending_, line);
   pending_ += '\n';
 }
@@ -360,6 +370,14 @@ std::vector<Lease> LeaseBook::snapshot(bool with_ended) const {
   std::vector<Lease> out;
   for (const auto& [id, lease] : leases_) {
     if (with_ended || lease.state != LeaseState::kEnded) out.push_back(lease);
+  }
+  return out;
+}
+
+std::vector<Lease> LeaseBook::in_force(uint64_t after, size_t limit) const {
+  std::vector<Lease> out;
+  for (auto it = leases_.upper_bound(after); it != leases_.end() && out.size() < limit; ++it) {
+    if (it->second.in_force()) out.push_back(it->second);
   }
   return out;
 }

@@ -42,6 +42,9 @@ inline constexpr std::string_view kAgreement = "agreement";     // no longer liv
 inline constexpr std::string_view kLifted = "lifted";           // by a person
 inline constexpr std::string_view kRolledBack = "rolled-back";  // by a person, with what else came then
 inline constexpr std::string_view kGuard = "guard";             // the guard no longer lets it stand
+inline constexpr std::string_view kHarm = "harm";               // it hit what is lawful: lifted first, examined after
+inline constexpr std::string_view kDisputed = "disputed";       // a false-positive claim waits for its answer
+inline constexpr std::string_view kPromoted = "promoted";       // its source's shadow run ended: it drops now
 inline constexpr std::string_view kJoint = "joint";             // a measure of a joint action began, ended or changed
 }  // namespace ended
 
@@ -55,6 +58,7 @@ struct Lease {
   std::string partner;    // originating party, "" if own
   std::string agreement;  // id
   std::string article;
+  std::string batch;  // what arrived with its indicator: "JP@2027-01-15T08:00:00Z"
   std::string joint;  // id of the joint action that it is a measure of; "" if none
   // The guard's verdict when it was granted.
   int step = 0;
@@ -65,7 +69,8 @@ struct Lease {
   Time start, end;       // in force during [start, end)
   std::string ended_by;  // kEnded: one of ended::
   Time ended_at;
-  uint64_t hits = 0;  // packets counted by enforcers
+  uint64_t hits = 0;                       // packets counted by enforcers
+  std::optional<uint64_t> clients_before;  // that used the target in the days before, if known
 
   [[nodiscard]] bool in_force() const { return state == LeaseState::kActive || state == LeaseState::kShadow; }
   [[nodiscard]] std::string name() const { return "L" + std::to_string(id); }
@@ -110,13 +115,16 @@ class LeaseBook {
   // The lease (in force or waiting) of this indicator on this target, under this agreement if one is named.
   [[nodiscard]] const Lease* find(const std::string& target, const std::string& indicator,
                                   const std::string* agreement = nullptr) const;
-  [[nodiscard]] std::vector<const Lease*> on_target(const std::string& target) const;      // in force
-  [[nodiscard]] std::vector<const Lease*> of_indicator(const std::string& id) const;       // in force or waiting
-  [[nodiscard]] std::vector<Lease> snapshot(bool with_ended) const;                        // by id
+  [[nodiscard]] std::vector<const Lease*> on_target(const std::string& target) const;  // in force
+  [[nodiscard]] std::vector<const Lease*> of_indicator(const std::string& id) const;   // in force or waiting
+  [[nodiscard]] std::vector<Lease> snapshot(bool with_ended) const;                    // by id
+  // In force, by id, from the first after `after`; at most `limit`.
+  [[nodiscard]] std::vector<Lease> in_force(uint64_t after, size_t limit) const;
   void for_each_ending_before(Time t, const std::function<void(const Lease&)>& fn) const;  // in force
   [[nodiscard]] Usage usage(const std::string& partner, Time now);
   [[nodiscard]] size_t count(LeaseState state) const { return counts_[static_cast<size_t>(state)]; }
   [[nodiscard]] size_t damaged_lines() const { return damaged_; }
+  [[nodiscard]] uint64_t revision() const { return revision_; }  // another number after every change but of hits
 
   // Writes what changed since the last flush; `sync` makes it durable. On failure the changes stay queued for the next
   // flush.
@@ -147,7 +155,7 @@ class LeaseBook {
   void forget_grants(Time now);
   void forget_ended();
   std::array<size_t, 4> counts_{};
-  uint64_t next_ = 1;
+  uint64_t next_ = 1, revision_ = 1;
   std::string pending_;
   bool torn_ = false;  // the file may end inside a line
   uint64_t file_bytes_ = 0;

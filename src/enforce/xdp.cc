@@ -316,7 +316,11 @@ Status XdpEnforcer::apply(const Delta& delta, Time now) {
   return State::fitted(not_taken);
 }
 
-Status XdpEnforcer::alive() { return state_->started ? state_->write_control() : Status(); }
+Status XdpEnforcer::alive() {
+  if (!state_->started) return {};
+  CHECK_OK(state_->write_control());
+  return state_->program->follow();
+}
 
 Result<std::vector<Hits>> XdpEnforcer::hits() {
   std::vector<Hits> out;

@@ -30,8 +30,8 @@ struct RowMeta {
 // be read.
 [[nodiscard]] std::string why_not(const json::Value& object, stix::Summary& summary);
 
-// Store space: "SOURCE RELATIONSHIP" of every derived-from relationship that own people published; "" once there is
-// one.
+// Store space: "SOURCE RELATIONSHIP" of every derived-from relationship that own people published -> what it is derived
+// from ("" if an older version of this program wrote it); "" once there is one.
 inline constexpr std::string_view kOriginSpace = "derived-from";
 void note_origin(store::Change& change, const json::Value& object, const stix::Summary& summary);
 

@@ -21,9 +21,16 @@ struct Config {
   std::string ledger_dir;  // folder of the tile logs
   std::string
       witness_dir;  // what our witness cosigned: a folder of its own, so that it is not restored with the ledgers
-  std::string node_kid, log_kid;
+  std::string node_kid, log_kid, witness_kid;
+  bool exercise = false;     // exchange/exercise.h
   agreement::Policy policy;  // can only narrow
   agreement::Pins pins;      // our own acting keys: a text that gives us others has no effect here
+  // Padding: entries `pad` so that each ledger grows to a multiple of pad_to every pad_every_us, traffic or not; 0 =
+  // none.
+  uint64_t pad_to = 0;
+  int64_t pad_every_us = int64_t{600} * 1'000'000;
+  // A partner's ledger is copied by no more entries in a day: who floods it fills its own disk, not ours. 0 = no limit.
+  uint64_t max_partner_entries_per_day = 1'000'000;
   size_t release_batch = 1000;
   size_t pull_page = 2000;
   int pull_wait_seconds = 30;

@@ -1,16 +1,25 @@
 #include "exchange/evidence.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/bytes.h"
 #include "base/log.h"
 #include "exchange/names.h"
+#include "json/json.h"
 
 namespace entente::exchange {
 namespace {
 constexpr size_t kWriteOutMax = 4096;
 
+constexpr std::string_view kElsewhere = "@";  // a record is JSON, so begins otherwise
+
 std::string sequence_of(std::string_view agreement_id) { return "leaf/" + bare_uuid(agreement_id); }
+std::string index_key(uint64_t index) {
+  std::string out;
+  put_u64(out, index);
+  return out;
+}
 }  // namespace
 
 std::string Evidence::dir(std::string_view agreement_id) const {
@@ -63,6 +72,7 @@ Status Evidence::write_out(const std::string& agreement_id, Book& book) {
       return std::move(first).error();
     }
   }
+  if (cx_.config.pad_to > 1 && book.tiles->size() % cx_.config.pad_to == 0) book.padded = book.tiles->checkpoint();
   return {};
 }
 
@@ -96,13 +106,41 @@ Result<Evidence::Transaction::Added> Evidence::Transaction::add_leaf(std::string
   Added added{b->next, leaf.text()};
   change.append(sequence_of(id), added.text);
   // Beside the log, never in it: what opens the commitment later.
-  std::string index;
-  put_u64(index, added.index);
-  change.set("salt/" + bare_uuid(id), index, salt);
+  change.set("salt/" + bare_uuid(id), index_key(added.index), salt);
   b->prev_hash = sha256_hex(added.text);
   ++b->next;
   if (std::find(touched_.begin(), touched_.end(), id) == touched_.end()) touched_.push_back(id);
   return added;
+}
+
+Result<Evidence::Transaction::Added> Evidence::Transaction::add_kept_leaf(
+    std::string_view agreement_id, std::string_view version, std::string_view kind, std::string_view recipient,
+    std::string_view record, std::string_view kept) {
+  TRY(const Added added, add_leaf(agreement_id, version, kind, recipient, random_bytes(32), record));
+  change.set("record/" + bare_uuid(agreement_id), index_key(added.index),
+             kept.empty() ? std::string(record) : std::string(kElsewhere) + std::string(kept));
+  return added;
+}
+
+Result<Evidence::Transaction::Added> Evidence::Transaction::add_blind_leaf(std::string_view agreement_id,
+                                                                           std::string_view version,
+                                                                           std::string_view kind) {
+  TRY(const Added added, add_leaf(agreement_id, version, kind, "", random_bytes(32), ""));
+  change.erase("salt/" + bare_uuid(agreement_id), index_key(added.index));
+  return added;
+}
+
+Result<std::string> Evidence::Transaction::private_note() {
+  const std::string id(kPrivateLog);
+  TRY(Book * b, owner_.book(id));
+  // What this transaction itself has added is not in the store yet.
+  Book committed;
+  CHECK_OK(owner_.reload(id, committed));
+  std::swap(committed.next, b->next);
+  const Status written = owner_.write_out(id, *b);
+  std::swap(committed.next, b->next);
+  CHECK_OK(written);
+  return b->tiles->checkpoint();
 }
 
 Result<store::Outcome> Evidence::Transaction::commit() && {
@@ -171,12 +209,54 @@ std::optional<Evidence::Head> Evidence::head(std::string_view agreement_id) cons
   return Head{it->second.tiles->size(), hex(view(it->second.tiles->root()))};
 }
 
+Result<Evidence::Opening> Evidence::salt_of(std::string_view agreement_id, uint64_t index) const {
+  TRY(auto leaf, cx_.store.read(sequence_of(agreement_id), index, 1));
+  if (leaf.empty())
+    return make_error(ErrorKind::kNotFound, "the ledger has no entry " + std::to_string(index),
+                      std::string(agreement_id));
+  TRY(std::string salt, cx_.store.get("salt/" + bare_uuid(agreement_id), index_key(index)));
+  return Opening{std::move(leaf.front()), std::move(salt), {}};
+}
+
+Result<Evidence::Opening> Evidence::opening(std::string_view agreement_id, uint64_t index) const {
+  TRY(Opening out, salt_of(agreement_id, index));
+  TRY(out.record, cx_.store.get("record/" + bare_uuid(agreement_id), index_key(index)));
+  if (out.record.starts_with(kElsewhere)) {
+    const size_t space = out.record.rfind(' ');
+    uint64_t at = 0;
+    const char* end = out.record.data() + out.record.size();
+    if (space == std::string::npos || std::from_chars(out.record.data() + space + 1, end, at).ptr != end)
+      return make_error(ErrorKind::kCorrupt, "the place of a record cannot be read", out.record);
+    TRY(const auto rows, cx_.store.read(out.record.substr(1, space - 1), at, 1));
+    if (rows.empty()) return make_error(ErrorKind::kCorrupt, "a record is not where it was kept", out.record);
+    TRY(const json::Document row, json::parse(rows.front()));
+    out.record = json::find_string(row.root(), "record").value_or("");
+  }
+  return out;
+}
+
+Result<ledger::Proof> Evidence::inclusion(std::string_view agreement_id, uint64_t index, uint64_t size) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = books_.find(std::string(agreement_id));
+  if (it == books_.end() || !it->second.tiles)
+    return make_error(ErrorKind::kNotFound, "there is no such ledger", std::string(agreement_id));
+  return it->second.tiles->prove_inclusion(index, size);
+}
+
 Result<std::string> Evidence::note(std::string_view agreement_id) const {
   const std::lock_guard lock(mutex_);
   const auto it = books_.find(std::string(agreement_id));
   if (it == books_.end() || !it->second.tiles)
     return make_error(ErrorKind::kNotFound, "there is no such ledger", std::string(agreement_id));
   return it->second.tiles->checkpoint();
+}
+
+Result<std::string> Evidence::padded_note(std::string_view agreement_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = books_.find(std::string(agreement_id));
+  if (it == books_.end() || it->second.padded.empty())
+    return make_error(ErrorKind::kNotFound, "this ledger has no head of padded size yet", std::string(agreement_id));
+  return it->second.padded;
 }
 
 Result<ledger::Proof> Evidence::consistency(std::string_view agreement_id, uint64_t old_size, uint64_t size) const {

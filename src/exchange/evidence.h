@@ -40,6 +40,14 @@ class Evidence {
     };
     Result<Added> add_leaf(std::string_view agreement_id, std::string_view version, std::string_view kind,
                            std::string_view recipient, std::string_view salt, std::string_view record);
+    // The same with a salt of its own, and the record kept beside it, so that the leaf can be opened by its index.
+    // `kept`: "" or where else the record lies, "SEQUENCE NUMBER": a row that has it as its member "record".
+    Result<Added> add_kept_leaf(std::string_view agreement_id, std::string_view version, std::string_view kind,
+                                std::string_view recipient, std::string_view record, std::string_view kept = {});
+    // A leaf over random octets that nothing opens.
+    Result<Added> add_blind_leaf(std::string_view agreement_id, std::string_view version, std::string_view kind);
+    // The signed head of the private log with everything that was committed to it.
+    Result<std::string> private_note();
     // Log, then tiles, then visible.
     Result<store::Outcome> commit() &&;
 
@@ -62,8 +70,19 @@ class Evidence {
     std::string root_hex;
   };
   [[nodiscard]] std::optional<Head> head(std::string_view agreement_id) const;
+  // What opens a leaf: kNotFound if its record is not kept by index (acts, releases and receipts lie where they were
+  // sent from).
+  struct Opening {
+    std::string leaf, salt, record;
+  };
+  [[nodiscard]] Result<Opening> opening(std::string_view agreement_id, uint64_t index) const;
+  // Leaf and salt alone.
+  [[nodiscard]] Result<Opening> salt_of(std::string_view agreement_id, uint64_t index) const;
+  [[nodiscard]] Result<ledger::Proof> inclusion(std::string_view agreement_id, uint64_t index, uint64_t size) const;
   // The newest signed head; kNotFound if there is no such ledger (or its disk failed).
   [[nodiscard]] Result<std::string> note(std::string_view agreement_id) const;
+  // The newest one of padded size; kNotFound until there is one.
+  [[nodiscard]] Result<std::string> padded_note(std::string_view agreement_id) const;
   [[nodiscard]] Result<ledger::Proof> consistency(std::string_view agreement_id, uint64_t old_size,
                                                   uint64_t size) const;
   [[nodiscard]] Result<ledger::Hash> root_at(std::string_view agreement_id, uint64_t size) const;
@@ -76,6 +95,7 @@ class Evidence {
     std::unique_ptr<ledger::TileLog> tiles;
     uint64_t next = 0;      // index of the next leaf in the store
     std::string prev_hash;  // SHA-256 hex of the newest leaf
+    std::string padded;     // newest signed head whose size is a multiple of Config::pad_to
   };
   Result<Book*> book(const std::string& agreement_id);
   Status write_out(const std::string& agreement_id, Book& book);

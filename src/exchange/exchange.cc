@@ -6,7 +6,9 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "exchange/exercise.h"
 #include "exchange/names.h"
+#include "exchange/recall.h"
 #include "exchange/receipts.h"
 #include "exchange/wire.h"
 #include "json/node.h"
@@ -18,17 +20,20 @@ Exchange::Exchange(Context& context)
       notifier_(std::make_unique<Notifier>(context.post)),
       directory_(std::make_unique<Directory>(context)),
       instruments_(std::make_unique<Instruments>(context)),
+      claims_(std::make_unique<Claims>(context, *instruments_)),
       joint_(std::make_unique<JointDesk>(context, *instruments_,
                                          [this](const std::string& text) -> Status {
                                            auto r = submit_act(text);
                                            if (!r.ok()) return std::move(r).error();
                                            return {};
                                          })),
+      consents_(std::make_unique<ConsentDesk>(context, *instruments_)),
       evidence_(std::make_unique<Evidence>(context)),
+      duties_(std::make_unique<DutyWatch>(context, *instruments_, *evidence_)),
       witnessing_(std::make_unique<Witnessing>(context, *instruments_, *evidence_)),
       admission_(std::make_unique<Admission>(context)) {
   const auto notify = [this](const Uuid& collection) { notifier_->notify(collection); };
-  releaser_ = std::make_unique<Releaser>(context, *instruments_, *evidence_, notify,
+  releaser_ = std::make_unique<Releaser>(context, *instruments_, *evidence_, *consents_, notify,
                                          [this](const agreement::State& state, const std::string& to) {
                                            std::string why = mirrors_->obstacle(state.agreement_id, to);
                                            return why.empty() ? witnessing_->obstacle(state) : why;
@@ -37,6 +42,9 @@ Exchange::Exchange(Context& context)
     signal_work();
     notifier_->notify(collection);
   });
+  sensors_ = std::make_unique<SensorBook>(context);
+  recalls_ = std::make_unique<RecallDesk>(context, *instruments_, *evidence_, *sensors_, notify);
+  destruction_ = std::make_unique<Destruction>(context, *instruments_, *evidence_, notify);
   renewals_ = std::make_unique<Renewals>(context, *instruments_, *evidence_);
   receiver_ = std::make_unique<Receiver>(
       context, *instruments_, *evidence_,
@@ -48,7 +56,8 @@ Exchange::Exchange(Context& context)
         auto r = submit_act(text, from);
         if (!r.ok()) return std::move(r).error();
         return {};
-      });
+      },
+      [this] { recalls_->wake(); });
 }
 
 Exchange::~Exchange() = default;
@@ -59,12 +68,21 @@ Result<std::unique_ptr<Exchange>> Exchange::open(Context& context) {
   std::vector<std::string> ids;
   for (const auto& s : e->instruments_->states()) ids.push_back(s->agreement_id);
   CHECK_OK(e->evidence_->open(ids));
+  e->private_log_ = std::make_unique<PrivateLog>(context, *e->instruments_, *e->evidence_);  // reads the newest anchors
+  e->releaser_->on_caught_up(
+      [&p = *e->private_log_](const agreement::State& state, const std::string& to, const ReleaseCount& count) {
+        return p.caught_up(state, to, count);
+      });
   e->mirrors_ = std::make_unique<Mirrors>(context, *e->instruments_, *e->evidence_);  // reads conflicts
   // The party's public identity is the first thing in its inbox: released objects may name it as their creator.
   const Uuid own = inbox(context.config.party);
   TRY(const auto have, context.store.find(own, identity_id(context.config.party)));
   if (have.empty()) {
-    const std::string text = identity_object(context.config.party, context.config.name, context.clock.now());
+    std::string text = identity_object(context.config.party, context.config.name, context.clock.now());
+    if (context.config.exercise) {
+      TRY(const json::Document plain, json::parse(text));
+      text = exercise_marked(text, plain.root());
+    }
     TRY(const json::Document doc, json::parse(text));
     TRY(const auto summary, stix::summarize(doc.root()));
     RowMeta meta;
@@ -81,6 +99,7 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
   const std::lock_guard one(submit_mutex_);
   TRY(agreement::SignedAct act, agreement::parse_signed_act(text));
   const std::string hash = act.act.hash();
+  CHECK_OK(exercise_allows(cx_.config.exercise, act));
   if (instruments_->known(hash)) return make_error(ErrorKind::kConflict, "this act is already known", hash);
   if (const Status ok = instruments_->admissible(act); !ok.ok()) {
     // An act that is truly its party's is kept though it has no effect here: its author's node counted it, and two acts
@@ -96,6 +115,8 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
     say_warn("act {} ({}) of {} is kept without effect: {}", hash.substr(0, 16), printable(act.act.kind),
              printable(act.act.party), ok.error().text());
   }
+  const bool onward = agreement::is_onward(act.act.kind);
+  if (onward && from.empty() && act.act.party == cx_.config.party) CHECK_OK(consents_->may_make(act.act));
   const std::vector<std::string> audience = instruments_->audience(act);
   // Whoever carries an act, its signatures are what counts. A guest of a project and a candidate learn the acts that
   // came before the one that names them, so an agreement need not name this party.
@@ -125,9 +146,12 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
     tx.change.add(acts_for(cx_.config.party, party), summary, object, meta.text());
     wake.push_back(acts_for(cx_.config.party, party));
   }
+  const char* kind = onward ? "consent" : agreement::is_joint(act.act.kind) ? "joint_case" : "act";
+  std::string concerns;  // of the two parties to a consent, the other
+  for (const auto& party : audience)
+    if (onward && party != cx_.config.party) concerns = party;
   TRY([[maybe_unused]] const auto leaf,
-      tx.add_leaf(act.act.agreement_id, act.act.text_version, agreement::is_joint(act.act.kind) ? "joint_case" : "act",
-                  "", random_bytes(32), text));
+      tx.add_leaf(act.act.agreement_id, act.act.text_version, kind, concerns, act_salt(text), text));
   auto outcome = std::move(tx).commit();
   if (!outcome.ok()) return std::move(outcome).error();
   const std::string id = act.act.agreement_id;
@@ -146,7 +170,7 @@ Status Exchange::tell_newcomers(const agreement::SignedAct& act, const std::vect
   for (const auto& party : audience) {
     if (party == cx_.config.party || std::find(before.begin(), before.end(), party) != before.end()) continue;
     for (const auto& a : known) {
-      if (a.act.party == party) continue;
+      if (a.act.party == party || agreement::is_onward(a.act.kind)) continue;
       const std::string object = act_object(a.text(), a.act.hash(), a.act.effective_at);
       TRY(const json::Document doc, json::parse(object));
       TRY(const auto summary, stix::summarize(doc.root()));
@@ -200,21 +224,50 @@ Result<Recalled> Exchange::recall(const std::string& id, std::string_view reason
   change.add_canonical(newest->collection, summary, text, meta.text(), json::canonical(revoked.root()));
   auto done = cx_.store.commit_wait(std::move(change));
   if (!done.ok()) return std::move(done).error();
-  Recalled out{id, version, {}};
-  for (const auto& s : instruments_->states()) {
-    for (const auto& p : s->document->parties) {
-      if (p.party == me) continue;
-      std::string sent_id = id;
-      if (auto as = cx_.store.get("sent-as", s->agreement_id + " " + p.party + " " + id); as.ok()) sent_id = *as;
-      auto before = cx_.store.find(released(s->agreement_id, me, p.party), sent_id);
-      if (before.ok() && !before->empty() &&
-          std::find(out.reaches.begin(), out.reaches.end(), p.party) == out.reaches.end())
-        out.reaches.push_back(p.party);
+  Recalled out{id, version, {}, {}};
+  TRY(const auto holders, holders_of(cx_, *instruments_, id));
+  for (const auto& h : holders) {
+    if (h.sent) continue;  // it was taken back from this one before, and not given again
+    if (!h.unreachable.empty()) {
+      out.does_not_reach.push_back(h.party + ": " + h.unreachable);
+    } else if (std::ranges::find(out.reaches, h.party) == out.reaches.end()) {
+      out.reaches.push_back(h.party);
     }
   }
   signal_work();
   notifier_->notify(newest->collection);
   return out;
+}
+
+Result<Claim> Exchange::claim(const std::string& of, const std::string& agreement, std::string_view reason,
+                              uint64_t hits, const std::string& by) {
+  const std::lock_guard lock(claims_mutex_);
+  auto made = claims_->make(of, agreement, reason, hits, by);
+  if (made.ok()) signal_work();
+  return made;
+}
+
+Result<Claim> Exchange::answer_claim(const std::string& id, bool withdrawn, std::string_view reason,
+                                     const std::string& by) {
+  const std::lock_guard lock(claims_mutex_);
+  if (withdrawn) {
+    TRY(const Claim c, claims_->find(id));
+    if (c.originator == cx_.config.party && c.open()) {
+      TRY(const std::string own, claims_->own_id(c));
+      // First: an answer without the recall would be a promise. Recalled before is as good.
+      if (auto done = recall(own, "false-positive claim of " + c.claimant);
+          !done.ok() && done.error().kind != ErrorKind::kConflict)
+        return std::move(done).error();
+    }
+  }
+  auto answered = claims_->answer(id, withdrawn, reason, by);
+  if (answered.ok()) signal_work();
+  return answered;
+}
+
+Result<std::vector<Claim>> Exchange::claims() {
+  const std::lock_guard lock(claims_mutex_);
+  return claims_->all();
 }
 
 Status Exchange::hold(const std::string& id, bool on) {
@@ -311,7 +364,11 @@ void Exchange::tick() {
   }
   notifier_->tick(cx_.clock.steady_us());
   joint_->tick();
+  recalls_->tick();
+  destruction_->tick();
+  duties_->tick();
   if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());
+  if (Status s = private_log_->tick(); !s.ok()) say_error("private log: {}", s.error().text());
   if (Status s = renewals_->tick(); !s.ok()) say_error("renewals: {}", s.error().text());
 }
 

@@ -12,18 +12,25 @@
 #include <vector>
 
 #include "exchange/admission.h"
+#include "exchange/claims.h"
+#include "exchange/consents.h"
 #include "exchange/context.h"
+#include "exchange/destruction.h"
 #include "exchange/directory.h"
+#include "exchange/duties.h"
 #include "exchange/evidence.h"
 #include "exchange/feed.h"
 #include "exchange/instruments.h"
 #include "exchange/joint.h"
 #include "exchange/mirror.h"
 #include "exchange/notifier.h"
+#include "exchange/private_log.h"
+#include "exchange/recall_desk.h"
 #include "exchange/receive.h"
 #include "exchange/release.h"
 #include "exchange/renewal.h"
 #include "exchange/review.h"
+#include "exchange/sensor_book.h"
 #include "exchange/witnessing.h"
 #include "taxii/backend.h"
 
@@ -36,7 +43,9 @@ struct ActOutcome {
 
 struct Recalled {
   std::string id, version;
-  std::vector<std::string> reaches;  // parties that had received it
+  std::vector<std::string> reaches;  // parties that hold it, and that the recall goes to
+  // Parties that hold it, and why it does not go to them: "JP: the agreement was never in force between us".
+  std::vector<std::string> does_not_reach;
 };
 
 // Thread-safe.
@@ -51,6 +60,11 @@ class Exchange final : public taxii::Backend {
   // Publishes a revoked version of own objects; the release stage carries it to everybody who had received them.
   Result<Recalled> recall(const std::string& id, std::string_view reason);
   Status hold(const std::string& id, bool on);
+  // False-positive claims (exchange/claims.h). Who withdraws recalls in the same step.
+  Result<Claim> claim(const std::string& of, const std::string& agreement, std::string_view reason, uint64_t hits,
+                      const std::string& by);
+  Result<Claim> answer_claim(const std::string& id, bool withdrawn, std::string_view reason, const std::string& by);
+  [[nodiscard]] Result<std::vector<Claim>> claims();
   // A person's word on what waits for review (exchange/review.h).
   Result<Waiting> approve(const std::string& id, const std::string& to, const std::string& person);
   Status decline(const std::string& id, const std::string& to, const std::string& person, const std::string& reason);
@@ -64,6 +78,8 @@ class Exchange final : public taxii::Backend {
   Directory& directory() { return *directory_; }
   Instruments& instruments() { return *instruments_; }
   JointDesk& joint() { return *joint_; }
+  ConsentDesk& consents() { return *consents_; }
+  DutyWatch& duties() { return *duties_; }
   Evidence& evidence() { return *evidence_; }
   Releaser& releaser() { return *releaser_; }
   [[nodiscard]] const Renewals& renewals() const { return *renewals_; }
@@ -71,6 +87,10 @@ class Exchange final : public taxii::Backend {
   Mirrors& mirrors() { return *mirrors_; }
   Witnessing& witnessing() { return *witnessing_; }
   Feeds& feeds() { return *feeds_; }
+  SensorBook& sensors() { return *sensors_; }
+  RecallDesk& recalls() { return *recalls_; }
+  Destruction& destruction() { return *destruction_; }
+  PrivateLog& private_log() { return *private_log_; }
   Context& context() { return cx_; }
   [[nodiscard]] size_t waiting() const { return notifier_->waiting(); }
 
@@ -127,11 +147,19 @@ class Exchange final : public taxii::Backend {
   std::unique_ptr<Notifier> notifier_;
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<Instruments> instruments_;
+  std::unique_ptr<Claims> claims_;
   std::unique_ptr<JointDesk> joint_;
+  std::mutex claims_mutex_;
+  std::unique_ptr<ConsentDesk> consents_;
   std::unique_ptr<Evidence> evidence_;
+  std::unique_ptr<DutyWatch> duties_;
   std::unique_ptr<Witnessing> witnessing_;
   std::unique_ptr<Mirrors> mirrors_;
+  std::unique_ptr<PrivateLog> private_log_;
   std::unique_ptr<Admission> admission_;
+  std::unique_ptr<SensorBook> sensors_;
+  std::unique_ptr<RecallDesk> recalls_;
+  std::unique_ptr<Destruction> destruction_;
   std::unique_ptr<Releaser> releaser_;
   std::unique_ptr<Renewals> renewals_;
   std::unique_ptr<Receiver> receiver_;

@@ -15,6 +15,15 @@ std::vector<PublicKey> keys_of(const agreement::Party& party, agreement::KeyRole
   return out;
 }
 
+std::vector<std::string> partners_of(const agreement::State& state, std::string_view me) {
+  std::set<std::string> out = state.began;
+  if (state.document) {
+    for (const auto& p : state.document->parties) out.insert(p.party);
+  }
+  out.erase(std::string(me));
+  return {out.begin(), out.end()};
+}
+
 Status Instruments::load() {
   const uint64_t n = cx_.store.length("acts");
   const std::lock_guard lock(mutex_);
@@ -22,6 +31,7 @@ Status Instruments::load() {
   hashes_.clear();
   histories_.clear();
   joint_.clear();
+  onward_.clear();
   for (uint64_t i = 0; i < n;) {
     TRY(std::vector<std::string> texts, cx_.store.read("acts", i, 1000));
     if (texts.empty())
@@ -37,6 +47,7 @@ Status Instruments::load() {
   for (const auto& [id, acts] : acts_) {
     histories_.insert_or_assign(id, agreement::History(id, acts, cx_.config.pins));
     joint_.insert_or_assign(id, agreement::JointHistory(id, acts));
+    onward_.insert_or_assign(id, agreement::OnwardHistory(id, acts));
   }
   return {};
 }
@@ -45,6 +56,12 @@ agreement::JointHistory Instruments::joint(std::string_view agreement_id) const 
   const std::lock_guard lock(mutex_);
   const auto it = joint_.find(agreement_id);
   return it == joint_.end() ? agreement::JointHistory(agreement_id, {}) : it->second;
+}
+
+agreement::OnwardHistory Instruments::onward(std::string_view agreement_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = onward_.find(agreement_id);
+  return it == onward_.end() ? agreement::OnwardHistory(agreement_id, {}) : it->second;
 }
 
 std::shared_ptr<const agreement::State> Instruments::state(std::string_view agreement_id) const {
@@ -106,6 +123,23 @@ std::vector<std::string> Instruments::parties_of(std::string_view spki) const {
   return out;
 }
 
+std::optional<agreement::Party> Instruments::party_ever(std::string_view agreement_id, std::string_view code) const {
+  std::optional<agreement::Party> out;
+  int64_t version = 0;
+  for (const auto& a : acts(agreement_id)) {
+    if (a.act.kind != "propose") continue;
+    const auto* text = a.act.body.find("document");
+    if (text == nullptr) continue;
+    const auto doc = agreement::document_from(*text);
+    if (!doc.ok() || doc->version <= version) continue;
+    if (const auto* p = doc->party(code)) {
+      out = *p;
+      version = doc->version;
+    }
+  }
+  return out;
+}
+
 Status Instruments::admissible(const agreement::SignedAct& act) const {
   const std::lock_guard lock(mutex_);
   static const std::vector<agreement::SignedAct> kNone;
@@ -122,6 +156,10 @@ bool Instruments::counts(const agreement::SignedAct& act) const {
 
 std::vector<std::string> Instruments::audience(const agreement::SignedAct& act) const {
   std::set<std::string> parties;
+  if (agreement::is_onward(act.act.kind)) {
+    parties = agreement::onward_parties(act.act);
+    return {parties.begin(), parties.end()};
+  }
   const auto block = [&parties](const json::Node* p) {
     if (p == nullptr || !p->is_object()) return;
     if (const auto code = p->string_at("party"); code.size() == 2) parties.emplace(code);
@@ -150,7 +188,11 @@ void Instruments::learned(agreement::SignedAct act) {
   const bool joint = agreement::is_joint(act.act.kind);
   auto& acts = acts_[id];
   acts.push_back(std::move(act));
-  if (joint) {
+  if (agreement::is_onward(acts.back().act.kind)) {
+    const auto known = onward_.find(id);
+    onward_.insert_or_assign(
+        id, known == onward_.end() ? agreement::OnwardHistory(id, acts) : known->second.with(acts.back()));
+  } else if (joint) {
     joint_.insert_or_assign(id, agreement::JointHistory(id, acts));
   } else {
     histories_.insert_or_assign(id, agreement::History(id, acts, cx_.config.pins));

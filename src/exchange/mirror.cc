@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
 #include "exchange/names.h"
+#include "exchange/witnessing.h"
 #include "json/node.h"
 #include "ledger/leaf.h"
 
@@ -20,9 +22,14 @@ constexpr int64_t kSecondUs = 1'000'000;
 constexpr int64_t kSkewUs = 900 * kSecondUs;      // how far a leaf's time may lie outside of when it came to be seen
 constexpr int64_t kUnprovenUs = 600 * kSecondUs;  // a release must be in its sender's ledger after so long
 constexpr int64_t kGossipUs = 30 * kSecondUs;
+constexpr int64_t kDayUs = 86'400 * kSecondUs;
 
 std::string pair_key(std::string_view agreement_id, std::string_view peer) {
   return std::string(agreement_id) + " " + std::string(peer);
+}
+// The same head under more signatures.
+bool more_lines(std::string_view note, std::string_view before) {
+  return note != before && std::ranges::count(note, '\n') > std::ranges::count(before, '\n');
 }
 std::string sequence_of(std::string_view agreement_id, std::string_view peer) {
   return "mirror/" + bare_uuid(agreement_id) + "/" + std::string(peer);
@@ -115,8 +122,8 @@ Status Mirrors::accuse(const std::string& agreement_id, const std::string& peer,
         .set("later", later);
     tx.change.set("conflict", key, json::write(n));
     TRY([[maybe_unused]] const auto leaf,
-        tx.add_leaf(agreement_id, state && state->document ? state->document->hash : std::string(), "conflict", peer,
-                    random_bytes(32), json::canonical(n)));
+        tx.add_kept_leaf(agreement_id, state && state->document ? state->document->hash : std::string(), "conflict",
+                         peer, json::canonical(n)));
     auto done = std::move(tx).commit();
     if (!done.ok()) return std::move(done).error();
   }
@@ -135,8 +142,8 @@ Status Mirrors::settle(const std::string& agreement_id, const std::string& peer,
   auto tx = evidence_.begin();
   tx.change.erase("conflict", key);
   TRY([[maybe_unused]] const auto leaf,
-      tx.add_leaf(agreement_id, state && state->document ? state->document->hash : std::string(), "settlement", peer,
-                  random_bytes(32), json::canonical(n)));
+      tx.add_kept_leaf(agreement_id, state && state->document ? state->document->hash : std::string(), "settlement",
+                       peer, json::canonical(n)));
   auto done = std::move(tx).commit();
   if (!done.ok()) return std::move(done).error();
   const std::lock_guard lock(mutex_);
@@ -189,6 +196,37 @@ Result<ledger::Hash> Mirrors::root_at(const std::string& agreement_id, const std
   });
   if (failure) return *std::move(failure);
   return root;
+}
+
+Result<ledger::Proof> Mirrors::prove(
+    const std::string& agreement_id, const std::string& peer, uint64_t size,
+    const std::function<ledger::Proof(const std::function<ledger::Hash(uint64_t, uint64_t)>&)>& build) {
+  const auto copy = copy_of(pair_key(agreement_id, peer));
+  const std::lock_guard lock(copy->mutex);
+  const uint64_t have = cx_.store.length(sequence_of(agreement_id, peer));
+  if (size > have) return make_error(ErrorKind::kNotFound, "our copy of this ledger does not go so far", peer);
+  CHECK_OK(load(agreement_id, peer, *copy, have));
+  std::optional<Error> failure;
+  ledger::Proof proof = build([&](uint64_t level, uint64_t index) -> ledger::Hash {
+    auto h = node_at(agreement_id, peer, copy->tree, level, index);
+    if (h.ok()) return *h;
+    if (!failure) failure = h.error();
+    return {};
+  });
+  if (failure) return *std::move(failure);
+  return proof;
+}
+
+Result<ledger::Proof> Mirrors::inclusion(const std::string& agreement_id, const std::string& peer, uint64_t index,
+                                         uint64_t size) {
+  if (index >= size) return make_error(ErrorKind::kNotFound, "our copy of this ledger does not go so far", peer);
+  return prove(agreement_id, peer, size, [&](const auto& node) { return ledger::inclusion_proof(index, size, node); });
+}
+
+Result<ledger::Proof> Mirrors::consistency(const std::string& agreement_id, const std::string& peer, uint64_t old_size,
+                                           uint64_t size) {
+  return prove(agreement_id, peer, size,
+               [&](const auto& node) { return ledger::consistency_proof(old_size, size, node); });
 }
 
 Status Mirrors::compare(const std::string& agreement_id, const std::string& party, std::string_view note,
@@ -258,6 +296,98 @@ Status Mirrors::gossip(taxii::Client& client, const std::string& peer, const agr
   return worst;
 }
 
+// A head that nobody has cosigned lately may be an old one: told, and no more than that, since witnesses may be away.
+// The newest head of a busy ledger bears no cosignature yet, so the newest cosigned one is asked for when it matters.
+Status Mirrors::look_at_age(taxii::Client& client, const std::string& peer, const agreement::State& state, Copy& copy,
+                            const std::vector<ledger::Cosignature>& newest) {
+  const auto most = max_checkpoint_age(*state.document);
+  const Time now = cx_.clock.now();
+  const std::string key = pair_key(state.agreement_id, peer);
+  std::optional<Time> at;
+  {
+    const std::lock_guard lock(mutex_);
+    at = health_[key].cosigned_at;
+  }
+  for (const auto& c : newest) at = std::max(at.value_or(c.at), c.at);
+  if (most && (!at || add(*at, *most).us - now.us < (add(Time{0}, *most).us / 2))) {
+    TRY(const net::Response got,
+        client.get("/ledger/" + bare_uuid(state.agreement_id) + "/checkpoint.cosigned", "text/plain"));
+    const auto lines = got.status == 200 ? ledger::cosignatures(got.body, witness_keys(*state.document, now))
+                                         : Result<std::vector<ledger::Cosignature>>(std::vector<ledger::Cosignature>{});
+    std::optional<ledger::Checkpoint> head;
+    for (const auto& k : log_keys(state, peer)) {
+      if (auto c = ledger::open_checkpoint(got.body, ledger_origin(peer, state.agreement_id), k); c.ok())
+        head = *std::move(c);
+    }
+    std::optional<Result<ledger::Hash>> root;
+    std::string newest_note;
+    if (head && lines.ok()) {
+      const std::lock_guard lock(copy.mutex);
+      if (head->size <= copy.tree.edge.size()) root = root_at(state.agreement_id, peer, copy, head->size);
+      newest_note = copy.note;
+    }
+    if (root) {
+      if (!root->ok()) return root->error();
+      if (**root != head->root)
+        return accuse(state.agreement_id, peer,
+                      fmt::format("its cosigned head of {} entries is of another history than its newest", head->size),
+                      newest_note, got.body);
+      for (const auto& c : *lines) at = std::max(at.value_or(c.at), c.at);
+    }
+  }
+  const bool stale = most && at && add(*at, *most).plus_us(kClockToleranceUs) < now;
+  bool was = false;
+  {
+    const std::lock_guard lock(mutex_);
+    MirrorHealth& h = health_[key];
+    h.cosigned_at = at;
+    was = std::exchange(h.stale, stale);
+  }
+  if (stale && !was)
+    say_warn("STALE: the newest cosignature of the ledger of {} under {} is of {}, older than the agreement allows",
+             peer, state.agreement_id, to_text(*at));
+  return {};
+}
+
+// ledger.md §7: a quota for each party. What is over it is copied another day, or when a person raises the quota; the
+// head that the party signed is kept in a leaf, once a day, so that nobody has to take our word for it.
+Status Mirrors::take_no_flood(const agreement::State& state, const std::string& peer, Copy& copy, uint64_t have,
+                              uint64_t size, const std::string& note) {
+  const uint64_t most = cx_.config.max_partner_entries_per_day;
+  const Time now = cx_.clock.now();
+  const std::string key = pair_key(state.agreement_id, peer);
+  uint64_t from = 0;
+  {
+    const std::lock_guard lock(copy.mutex);
+    if (copy.day.us == 0 || now.us - copy.day.us >= kDayUs) {
+      copy.day = now;
+      copy.day_from = have;
+    }
+    from = copy.day_from;
+  }
+  const bool over = most != 0 && size > from && size - from > most;
+  bool known = false;
+  {
+    const std::lock_guard lock(mutex_);
+    known = std::exchange(health_[key].flooded, over);
+  }
+  if (!over) return {};
+  if (!known) {
+    json::Node record = json::Node::object();
+    record.set("agreement", state.agreement_id).set("at", to_text(now)).set("head", note).set("peer", peer);
+    record.set("had", from);
+    auto tx = evidence_.begin();
+    TRY([[maybe_unused]] const auto leaf,
+        tx.add_kept_leaf(state.agreement_id, state.document->hash, "flood", peer, json::canonical(record)));
+    auto done = std::move(tx).commit();
+    if (!done.ok()) return std::move(done).error();
+  }
+  return make_error(ErrorKind::kUnavailable,
+                    fmt::format("FLOOD: the ledger of {} has grown by {} entries within a day, and {} are copied", peer,
+                                size - from, most),
+                    state.agreement_id, "ask the partner; or raise [ledger] max_partner_entries_per_day");
+}
+
 Status Mirrors::check(taxii::Client& client, const std::string& peer, const std::string& agreement_id) {
   const auto state = instruments_.state(agreement_id);
   if (!state || !state->document) return make_error(ErrorKind::kNotFound, "no such agreement", agreement_id);
@@ -298,6 +428,8 @@ Status Mirrors::check(taxii::Client& client, const std::string& peer, const std:
   if (head->size < have)
     return conflict(
         fmt::format("its head of {} entries takes back what it showed before: {} entries", head->size, have));
+
+  CHECK_OK(take_no_flood(*state, peer, *copy, have, head->size, note.body));
 
   // The whole tree is our copy and the new entries: what was shown before must still be its beginning.
   store::Change change;
@@ -374,12 +506,15 @@ Status Mirrors::check(taxii::Client& client, const std::string& peer, const std:
     change.erase(unproven, index_text);
     ++proven;
   }
+  const auto cosigned = ledger::cosignatures(note.body, witness_keys(*state->document, now));
+  if (!cosigned.ok()) return conflict("its head bears a cosignature that does not fit: " + cosigned.error().text());
   uint64_t verified = 0;
   if (auto saved = cx_.store.get("mirror-verified", key); saved.ok()) {
     ByteReader r(*saved);
     verified = r.u64();
   }
-  if (!fresh.empty()) change.set("mirror-checkpoint", key, note.body);
+  // Kept with the cosignatures that have come since: they are what proves it to others.
+  if (!fresh.empty() || more_lines(note.body, earlier)) change.set("mirror-checkpoint", key, note.body);
   if (!change.empty()) {
     std::string total;
     put_u64(total, verified + proven);
@@ -403,6 +538,7 @@ Status Mirrors::check(taxii::Client& client, const std::string& peer, const std:
     h.entries = head->size;
     h.verified = verified + proven;
   }
+  CHECK_OK(look_at_age(client, peer, *state, *copy, *cosigned));
   one.unlock();  // what it tells is of other copies
   if (!ask_what_it_saw) return {};
   return gossip(client, peer, *state);

@@ -4,6 +4,7 @@
 // until a person has settled it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,6 +16,7 @@
 #include "exchange/context.h"
 #include "exchange/evidence.h"
 #include "exchange/instruments.h"
+#include "ledger/cosignature.h"
 #include "ledger/merkle.h"
 #include "ledger/tile_log.h"
 #include "taxii/client.h"
@@ -26,6 +28,9 @@ struct MirrorHealth {
   uint64_t verified = 0;  // leaves that a manifest or receipt for us named, found where it said
   bool conflict = false;
   std::string problem;
+  std::optional<Time> cosigned_at;  // newest cosignature under the head that was seen last
+  bool flooded = false;             // it grew by more than we copy in a day
+  bool stale = false;               // older than the agreement's max_checkpoint_age
 };
 
 // What is kept of a conflict: for the differences procedure both heads prove it to anybody.
@@ -61,6 +66,11 @@ class Mirrors {
   // The copy as files, for whoever may read the ledger: "checkpoint", "tile/entries/…", "tile/0/…" and above.
   [[nodiscard]] Result<std::string> file(const std::string& agreement_id, const std::string& peer,
                                          std::string_view path);
+  // Of our copy, in the tree of its first `size` entries.
+  [[nodiscard]] Result<ledger::Proof> inclusion(const std::string& agreement_id, const std::string& peer,
+                                                uint64_t index, uint64_t size);
+  [[nodiscard]] Result<ledger::Proof> consistency(const std::string& agreement_id, const std::string& peer,
+                                                  uint64_t old_size, uint64_t size);
   // The heads of this agreement's ledgers that we saw last, as JSON: what partners compare with what they saw.
   [[nodiscard]] std::string seen(const agreement::State& state) const;
 
@@ -80,6 +90,8 @@ class Mirrors {
     Time checked;      // when we last saw its head
     Time gossiped;     // when we last asked what it saw
     std::string note;  // its newest head
+    Time day;          // when the running day began, and what we had then
+    uint64_t day_from = 0;
   };
   Status load(const std::string& agreement_id, const std::string& peer, Copy& copy, uint64_t size) const;
   [[nodiscard]] Result<ledger::Hash> root_at(const std::string& agreement_id, const std::string& peer, const Copy& copy,
@@ -87,6 +99,13 @@ class Mirrors {
   [[nodiscard]] Result<ledger::Hash> node_at(const std::string& agreement_id, const std::string& peer, const Tree& tree,
                                              uint64_t level, uint64_t index) const;
   [[nodiscard]] std::vector<PublicKey> log_keys(const agreement::State& state, const std::string& party) const;
+  Status take_no_flood(const agreement::State& state, const std::string& peer, Copy& copy, uint64_t have, uint64_t size,
+                       const std::string& note);
+  [[nodiscard]] Result<ledger::Proof> prove(
+      const std::string& agreement_id, const std::string& peer, uint64_t size,
+      const std::function<ledger::Proof(const std::function<ledger::Hash(uint64_t, uint64_t)>&)>& build);
+  Status look_at_age(taxii::Client& client, const std::string& peer, const agreement::State& state, Copy& copy,
+                     const std::vector<ledger::Cosignature>& newest);
   Status gossip(taxii::Client& client, const std::string& peer, const agreement::State& state);
   std::shared_ptr<Copy> copy_of(const std::string& key);
 

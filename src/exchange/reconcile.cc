@@ -72,6 +72,7 @@ std::string Reconciliation::text() const {
       .set("missing", numbers(missing))
       .set("late", numbers(late))
       .set("extra", numbers(extra));
+  if (entitled_upto) n.set("entitled_upto", *entitled_upto);
   return json::canonical(n);
 }
 
@@ -106,6 +107,7 @@ Result<Reconciliation> reconcile(Context& cx, const agreement::State& state, con
   std::map<std::string, Release> releases;  // SHA-256 of the leaf
   CHECK_OK(each_leaf(cx, state.agreement_id, from, from_entries, to,
                      [&](uint64_t index, const ledger::Leaf& leaf, const std::string& text) {
+                       if (leaf.kind == "entitled") out.entitled_upto = index;
                        if (leaf.kind == "release") releases[sha256_hex(text)] = {index, leaf.at};
                      }));
   // The receipts themselves, by their leaf: ours lie where they were released, the partner's where they came in.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct Reconciliation {
   std::vector<uint64_t> late;
   // Entries of the receiver's ledger: receipts for what the sender's ledger does not show (sent, but not logged).
   std::vector<uint64_t> extra;
+  // Entry of the sender's ledger in which it says last that the receiver was given all that it is entitled to: what
+  // came before that entry is all. How much was withheld is behind its commitment.
+  std::optional<uint64_t> entitled_upto;
 
   [[nodiscard]] bool clean() const { return missing.empty() && extra.empty(); }
   [[nodiscard]] std::string text() const;  // canonical JSON: the same at both ends

@@ -50,7 +50,7 @@ Status Renewals::look(const agreement::State& s, Time now, std::vector<Warning>&
       json::Node record = json::Node::object();
       record.set("agreement", s.agreement_id).set("ended", seen).set("party", cx_.config.party).set("until", end);
       TRY([[maybe_unused]] const auto leaf,
-          tx.add_leaf(s.agreement_id, s.document->hash, "renewal", "", random_bytes(32), json::canonical(record)));
+          tx.add_kept_leaf(s.agreement_id, s.document->hash, "renewal", "", json::canonical(record)));
       say_info("agreement {} has renewed itself until {}", s.agreement_id, end);
     }
     auto done = std::move(tx).commit();

@@ -58,12 +58,10 @@ Status add_record(Evidence::Transaction& tx, const Context& cx, const Instrument
       .set("what", what);
   if (!reason.empty()) record.set("reason", reason);
   const std::string text = json::canonical(record);
-  const std::string salt = random_bytes(32);
-  TRY([[maybe_unused]] const auto leaf,
-      tx.add_leaf(kPrivateLog, state && state->document ? state->document->hash : std::string(), "review", w.to, salt,
-                  text));
+  TRY(const auto leaf, tx.add_kept_leaf(kPrivateLog, state && state->document ? state->document->hash : std::string(),
+                                        "review", w.to, text, "reviews " + std::to_string(cx.store.length("reviews"))));
   json::Node opened = json::Node::object();
-  opened.set("salt", base64(salt)).set("record", text);
+  opened.set("leaf", leaf.index).set("record", text);
   tx.change.append("reviews", json::write(opened));
   return {};
 }
@@ -106,6 +104,10 @@ Result<Waiting> approve(Context& cx, const Instruments& instruments, Evidence& e
   w.approved_by.push_back(person);
   CHECK_OK(add_record(tx, cx, instruments, w, person, "approve", {}));
   tx.change.set(kApprovalSpace, approval_key(w), fmt::format("{}", fmt::join(w.approved_by, "\n")));
+  // What was said of earlier versions has been used, or will not be: only the newest waits.
+  TRY(const auto said, cx.store.all(kApprovalSpace, fmt::format("{} {} ", w.to, w.id)));
+  for (const auto& [key, names] : said)
+    if (key != approval_key(w)) tx.change.erase(kApprovalSpace, key);
   auto done = std::move(tx).commit();
   if (!done.ok()) return std::move(done).error();
   return w;

@@ -86,6 +86,8 @@ TEST_F(Anew, TwoPersonsNoneOfThemThePublisherAndOnlyThisVersion) {
   publish({later});
   EXPECT_EQ(got(), 2U) << "what only waits withdraws nothing";
   ASSERT_EQ(waiting_for_review(*world["JP"].context)->size(), 1U);
+  ASSERT_OK(world["JP"].exchange->approve(w.id, "IN", "person release-officer aiko"));
+  EXPECT_EQ(world["JP"].store->all("approval")->size(), 1U) << "the approvals of the earlier version are kept for ever";
   ASSERT_OK(world["JP"].exchange->decline(w.id, "IN", "person release-officer ben", "names a source"));
   ASSERT_OK(world.settle());
   EXPECT_TRUE(waiting_for_review(*world["JP"].context)->empty());
@@ -140,6 +142,32 @@ TEST_F(Anew, WhatIsDerivedFromWhatIsHeldBearsItsLabelWhereverTheRelationshipIs) 
   publish({source, link});
   publish({derived});  // alone: nothing in it speaks of the relationship
   EXPECT_EQ(got(), 0U) << "derived from TLP:RED and given";
+}
+
+TEST_F(Anew, WhatTurnsOutToBeDerivedFromSomethingStricterIsTakenBack) {
+  open();
+  const auto derives = [&](const std::string& from, const std::string& to) {
+    return object("relationship", R"("relationship_type":"derived-from","source_ref":")" + id_of(from) +
+                                      R"(","target_ref":")" + id_of(to) + "\"");
+  };
+  const std::string first = make_indicator("first.example", world.clock.now());
+  const std::string second = make_indicator("second.example", world.clock.now());
+  const std::string other = make_indicator("other.example", world.clock.now());
+  publish({first, second, other, derives(second, first)});
+  const auto gone = [&](const std::string& o) {
+    return world["IN"].store->find(received(text.id, "JP", "IN"), id_of(o))->back().revoked;
+  };
+  ASSERT_FALSE(gone(first) || gone(second) || gone(other));
+  const std::string open_source = object("malware", R"("name":"Tamarack","is_family":true)");
+  world.clock.advance_us(2'000'000);
+  publish({open_source, derives(first, open_source)});
+  EXPECT_FALSE(gone(first)) << "what it comes from may go as well";
+  const std::string source = object("malware", R"("name":"Kaolin","is_family":true,"object_marking_refs":[")" +
+                                                   std::string(stix::tlp_id(stix::Tlp::kRed)) + "\"]");
+  publish({source, derives(first, source)});
+  EXPECT_TRUE(gone(first)) << "derived from TLP:RED, and the partner still has it";
+  EXPECT_TRUE(gone(second)) << "derived from what is derived from TLP:RED";
+  EXPECT_FALSE(gone(other));
 }
 
 TEST_F(Anew, AVersionThatWasWithdrawnDoesNotComeBackANewOneDoes) {

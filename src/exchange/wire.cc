@@ -10,17 +10,6 @@ namespace {
 
 constexpr std::string_view kExtension = "extension-definition--5c1b9a53-6a0e-4c9b-9d0f-3f0a4d1f7e20";
 
-json::Node envelope_object(std::string_view type, std::string_view id, Time at) {
-  json::Node n = json::Node::object();
-  n.set("type", type).set("spec_version", "2.1").set("id", id).set("created", to_text(at)).set("modified", to_text(at));
-  json::Node kind = json::Node::object();
-  kind.set("extension_type", "new-sdo");
-  json::Node ext = json::Node::object();
-  ext.set(kExtension, std::move(kind));
-  n.set("extensions", std::move(ext));
-  return n;
-}
-
 Result<std::string> text_of(const json::Value& o, std::string_view name) {
   auto v = json::find_string(o, name);
   if (!v) return invalid("the object lacks the text \"" + std::string(name) + "\"", "/" + std::string(name));
@@ -42,6 +31,21 @@ std::string object_salt_at(const std::string& object_salt, size_t i) {
 
 }  // namespace
 
+json::Node envelope_object(std::string_view type, std::string_view id, Time at) {
+  json::Node n = json::Node::object();
+  n.set("type", type).set("spec_version", "2.1").set("id", id).set("created", to_text(at)).set("modified", to_text(at));
+  json::Node kind = json::Node::object();
+  kind.set("extension_type", "new-sdo");
+  json::Node ext = json::Node::object();
+  ext.set(kExtension, std::move(kind));
+  n.set("extensions", std::move(ext));
+  return n;
+}
+
+Listed listed_tombstone(std::string_view id, std::string_view version, std::string_view text) {
+  return {std::string(id), std::string(version), sha256_hex(text), {}, "amber+strict", "red", true};
+}
+
 namespace {
 
 json::Node listing(const std::vector<Listed>& objects) {
@@ -51,7 +55,30 @@ json::Node listing(const std::vector<Listed>& objects) {
   return list;
 }
 
+json::Node times(const std::vector<Time>& list) {
+  json::Node::List out;
+  out.reserve(list.size());
+  for (const Time t : list) out.emplace_back(t.us);
+  return json::Node(std::move(out));
+}
+
+json::Node commitments(const std::vector<Commit>& list) {
+  json::Node::List out;
+  for (const Commit& c : list) {
+    json::Node one = json::Node::object();
+    one.set("first", to_text(c.first)).set("last", to_text(c.last)).set("count", c.count).set("salt", base64(c.salt));
+    out.push_back(std::move(one));
+  }
+  return json::Node(std::move(out));
+}
+
 }  // namespace
+
+std::string Commit::record() const {
+  json::Node n = json::Node::object();
+  n.set("agreement", agreement).set("from", from).set("to", to).set("count", count);
+  return json::canonical(n.set("first", to_text(first)).set("last", to_text(last)));
+}
 
 std::string Manifest::record() const {
   std::vector<ledger::Hash> leaves;
@@ -69,13 +96,25 @@ std::string Manifest::record() const {
   n.set("count", static_cast<int64_t>(objects.size())).set("objects_root", hex(view(ledger::root_of(leaves))));
   // Binds the order and what the receiver is told about handling as well.
   n.set("list_sha256", sha256_hex(json::canonical(listing(objects))));
+  if (!committed.empty()) n.set("committed_sha256", sha256_hex(json::canonical(times(committed))));
   return json::canonical(n);
+}
+
+json::Node given(const Manifest& m) {
+  return json::Node::object()
+      .set("leaf", m.leaf_index)
+      .set("leaf_sha256", sha256_hex(m.leaf))
+      .set("objects", uint64_t{m.objects.size()});
 }
 
 std::string manifest_object(const Manifest& m) {
   json::Node n = envelope_object(kManifestType, m.id, m.at);
   n.set("agreement", m.agreement).set("agreement_version", m.agreement_version).set("from", m.from).set("to", m.to);
   n.set("objects", listing(m.objects));
+  if (!m.committed.empty()) {
+    n.set("committed", times(m.committed));
+    n.set("commits", commitments(m.commits));
+  }
   n.set("salt", base64(m.salt)).set("object_salt", base64(m.object_salt));
   n.set("leaf_index", static_cast<int64_t>(m.leaf_index))
       .set("leaf", m.leaf)
@@ -83,6 +122,38 @@ std::string manifest_object(const Manifest& m) {
       .set("signature", base64(m.signature));
   return json::write(n);
 }
+
+namespace {
+
+Status read_commits(const json::Value& object, Manifest& m) {
+  const auto committed = json::find_array(object, "committed");
+  if (!committed) return {};
+  for (const json::Value v : *committed) {
+    int64_t us = 0;
+    if (v.get_int64().get(us) != simdjson::SUCCESS)
+      return invalid("\"committed\" is a list of microseconds since 1970", "/committed");
+    m.committed.push_back({us});
+  }
+  if (m.committed.size() != m.objects.size())
+    return invalid("\"committed\" has not one time for each object", "/committed");
+  const auto commits = json::find_array(object, "commits");
+  if (!commits) return {};
+  for (const json::Value v : *commits) {
+    Commit c{m.agreement, m.from, m.to, {}, {}, 0, {}};
+    TRY(const std::string first, text_of(v, "first"));
+    TRY(c.first, parse_time(first));
+    TRY(const std::string last, text_of(v, "last"));
+    TRY(c.last, parse_time(last));
+    TRY(c.salt, octets_of(v, "salt", 32));
+    const auto count = json::find_int(v, "count");
+    if (!count || *count < 0) return invalid("a commitment lacks \"count\"", "/commits");
+    c.count = static_cast<uint64_t>(*count);
+    m.commits.push_back(std::move(c));
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<Manifest> parse_manifest(const json::Value& object) {
   Manifest m;
@@ -123,6 +194,7 @@ Result<Manifest> parse_manifest(const json::Value& object) {
     }
     m.objects.push_back(std::move(o));
   }
+  CHECK_OK(read_commits(object, m));
   TRY(ledger::Leaf leaf, ledger::parse_leaf(m.leaf));
   if (leaf.agreement != m.agreement || leaf.agreement_version != m.agreement_version || leaf.recipient != m.to ||
       leaf.kind != "release") {
@@ -217,6 +289,10 @@ Result<Receipt> parse_receipt(const json::Value& object) {
 
 std::string sign_receipt(const Receipt& r, const SecretKey& key) { return key.sign(receipt_message(r)); }
 bool receipt_signed(const Receipt& r, const PublicKey& key) { return verify(key, receipt_message(r), r.signature); }
+
+std::string act_salt(std::string_view signed_act_text) {
+  return std::string(view(sha256({"entente/act-salt/v1", signed_act_text})));
+}
 
 std::string act_object(std::string_view signed_act_text, std::string_view act_hash, Time at) {
   static const Uuid kSpace = *parse_uuid("2f6a1d0c-7f0e-4a61-9d0a-0b8f8f6d1c11");

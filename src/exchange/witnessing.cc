@@ -19,14 +19,29 @@ constexpr int64_t kHeartbeatUs = 600 * kSecondUs;  // ledger.md §4: a fresh tim
 constexpr int64_t kOldHeadUs = 60 * kSecondUs;  // a head that found no quorum for so long is given up for a newer one
 constexpr Period kDefaultGrace{0, 4 * 3600 * kSecondUs};
 
-Period grace_of(const agreement::Document& document) {
+std::optional<Period> ledger_period(const agreement::Document& document, std::string_view name) {
   const json::Node* ledger = document.node.find("ledger");
-  if (ledger == nullptr) return kDefaultGrace;
-  const auto period = parse_period(ledger->string_at("unwitnessed_grace"));
-  return period.ok() ? *period : kDefaultGrace;
+  if (ledger == nullptr) return std::nullopt;
+  const auto period = parse_period(ledger->string_at(name));
+  if (!period.ok()) return std::nullopt;
+  return *period;
+}
+
+// How often a head is cosigned anew though nothing came: well within the age that the agreement allows it.
+int64_t heartbeat_of(const agreement::Document& document) {
+  const auto age = max_checkpoint_age(document);
+  return age ? std::min(kHeartbeatUs, std::max(kSecondUs, add(Time{0}, *age).us / 2)) : kHeartbeatUs;
+}
+
+Period grace_of(const agreement::Document& document) {
+  return ledger_period(document, "unwitnessed_grace").value_or(kDefaultGrace);
 }
 
 }  // namespace
+
+std::optional<Period> max_checkpoint_age(const agreement::Document& document) {
+  return ledger_period(document, "max_checkpoint_age");
+}
 
 Witnessing::Witnessing(Context& context, Instruments& instruments, Evidence& evidence)
     : cx_(context), instruments_(instruments), evidence_(evidence) {
@@ -36,7 +51,7 @@ Witnessing::Witnessing(Context& context, Instruments& instruments, Evidence& evi
     say_error("the witness has no folder, so this node witnesses nobody: {}", s.error().text());
     return;
   }
-  witness_.emplace(cx_.files, dir, cx_.config.party + "/witness/1", *cx_.witness_key, cx_.clock,
+  witness_.emplace(cx_.files, dir, cx_.config.witness_kid, *cx_.witness_key, cx_.clock,
                    [this](const std::string& origin) { return log_keys(origin); });
 }
 
@@ -54,16 +69,27 @@ std::vector<PublicKey> Witnessing::log_keys(const std::string& origin) const {
   return out;
 }
 
-std::map<std::string, PublicKey> Witnessing::witnesses_of(const agreement::Document& document) const {
+std::map<std::string, PublicKey> witness_keys(const agreement::Document& document, Time at) {
   std::map<std::string, PublicKey> out;
-  const Time now = cx_.clock.now();
   for (const auto& p : document.parties) {
     for (const auto& k : p.keys) {
-      if (k.role == agreement::KeyRole::kWitness && k.key && k.not_before <= now && now < k.not_after)
+      if (k.role == agreement::KeyRole::kWitness && k.key && k.not_before <= at && at < k.not_after)
         out.emplace(k.kid, *k.key);
     }
   }
+  const json::Node* ledger = document.node.find("ledger");
+  const json::Node* neutral = ledger == nullptr ? nullptr : ledger->find("witnesses");
+  if (neutral == nullptr || !neutral->is_array()) return out;
+  for (const auto& w : neutral->list()) {
+    // A party's name stays the party's: emplace does not replace.
+    if (auto key = PublicKey::from_hex(w.string_at("public")); key.ok())
+      out.emplace(w.string_at("kid"), *std::move(key));
+  }
   return out;
+}
+
+std::map<std::string, PublicKey> Witnessing::witnesses_of(const agreement::Document& document) const {
+  return witness_keys(document, cx_.clock.now());
 }
 
 // As the agreement says it; where it says nothing (or a thing this version cannot read): most of the other parties.
@@ -119,8 +145,10 @@ Status Witnessing::save(const std::string& agreement_id, const Book& b) {
 }
 
 // Chooses the head to show: the newest, unless one that is not too old still waits for its quorum.
-void Witnessing::refresh(const std::string& agreement_id, Book& b, const ledger::Quorum& quorum) {
-  auto note = evidence_.note(agreement_id);
+void Witnessing::refresh(const std::string& agreement_id, Book& b, const ledger::Quorum& quorum, bool padded) {
+  // Who is no party sees padded sizes alone, so that growth tells it nothing of the traffic; and a quorum that needs it
+  // can meet on no other head.
+  auto note = padded ? evidence_.padded_note(agreement_id) : evidence_.note(agreement_id);
   if (!note.ok() || *note == b.note) return;
   std::vector<ledger::Cosignature> have;
   for (const auto& [name, line] : b.lines) have.push_back({name, {}, line});
@@ -163,22 +191,47 @@ ledger::WitnessAnswer Witnessing::answer(std::string_view request) {
 }
 
 Status Witnessing::ask(taxii::Client& client, const std::string& peer, const std::string& agreement_id) {
+  return show(client, "/witness/add-checkpoint", peer, agreement_id, false);
+}
+
+Status Witnessing::ask_neutral(taxii::Client& client, const std::string& name, const std::string& agreement_id) {
+  return show(client, "/add-checkpoint", name, agreement_id, true);
+}
+
+std::vector<std::string> Witnessing::agreements_of(const std::string& neutral) const {
+  std::vector<std::string> out;
+  for (const auto& s : instruments_.states()) {
+    if (s->document && s->document->party(cx_.config.party) != nullptr && witnesses_of(*s->document).contains(neutral))
+      out.push_back(s->agreement_id);
+  }
+  return out;
+}
+
+Status Witnessing::show(taxii::Client& client, const std::string& path, const std::string& peer,
+                        const std::string& agreement_id, bool neutral) {
   const auto state = instruments_.state(agreement_id);
   if (!state || !state->document) return {};
   const auto witnesses = witnesses_of(*state->document);
   const auto quorum = quorum_of(*state->document);
-  const std::string own = cx_.config.party + "/witness/1";
-  const auto named =
-      std::find_if(witnesses.begin(), witnesses.end(), [&](const auto& w) { return w.first.starts_with(peer + "/"); });
+  const int64_t heartbeat_us = heartbeat_of(*state->document);
+  const std::string& own = cx_.config.witness_kid;
+  const auto named = std::find_if(witnesses.begin(), witnesses.end(), [&](const auto& w) {
+    return neutral ? w.first == peer : w.first.starts_with(peer + "/");
+  });
   std::string note;
   uint64_t size = 0;
   uint64_t old = 0;
   {
     const std::lock_guard lock(mutex_);
     Book& b = book(agreement_id);
-    refresh(agreement_id, b, quorum);
+    const bool by_third = std::ranges::any_of(witnesses, [&](const auto& w) {
+      return state->document->party(w.first.substr(0, w.first.find('/'))) == nullptr;
+    });
+    refresh(agreement_id, b, quorum, by_third && cx_.config.pad_to > 1);
     if (b.size == 0) return {};
-    if (witness_ && !b.lines.contains(own) && witnesses.contains(own)) {
+    const auto own_at = b.at.find(own);
+    const bool own_due = own_at == b.at.end() || cx_.clock.now().us - own_at->second.us >= heartbeat_us;
+    if (witness_ && own_due && witnesses.contains(own)) {
       // Our own witness has a key and a memory of its own: it would not sign a second history of ours either.
       const auto before = witness_->newest(ledger_origin(cx_.config.party, agreement_id));
       const auto was =
@@ -197,7 +250,7 @@ Status Witnessing::ask(taxii::Client& client, const std::string& peer, const std
       }
     }
     if (named == witnesses.end()) return {};
-    if (const auto it = b.at.find(named->first); it != b.at.end() && cx_.clock.now().us - it->second.us < kHeartbeatUs)
+    if (const auto it = b.at.find(named->first); it != b.at.end() && cx_.clock.now().us - it->second.us < heartbeat_us)
       return {};
     note = b.note;
     size = b.size;
@@ -206,7 +259,7 @@ Status Witnessing::ask(taxii::Client& client, const std::string& peer, const std
   net::Response got;
   for (int tries = 0; tries < 2; ++tries) {
     TRY(const auto proof, evidence_.consistency(agreement_id, old, size));
-    TRY(got, client.post("/witness/add-checkpoint", ledger::write_add_checkpoint(old, proof, note), "text/plain"));
+    TRY(got, client.post(path, ledger::write_add_checkpoint(old, proof, note), "text/plain"));
     if (got.status != 409) break;
     uint64_t theirs = 0;
     const auto [end, error] = std::from_chars(got.body.data(), got.body.data() + got.body.size(), theirs);

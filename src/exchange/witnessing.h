@@ -31,6 +31,13 @@ struct Standing {
   bool overdue = false;                   // for longer than the grace
 };
 
+// Whose cosignatures count at that time, by name: the parties' witnesses, and the neutral ones that the agreement names
+// in `ledger.witnesses` as [{"kid","public"}].
+[[nodiscard]] std::map<std::string, PublicKey> witness_keys(const agreement::Document& document, Time at);
+
+// The agreement's `ledger.max_checkpoint_age`: how old the newest cosignature of a ledger's head may be.
+[[nodiscard]] std::optional<Period> max_checkpoint_age(const agreement::Document& document);
+
 // Thread-safe.
 class Witnessing {
  public:
@@ -43,6 +50,15 @@ class Witnessing {
   // kCorrupt: it has cosigned more than this ledger has.
   Status ask(taxii::Client& client, const std::string& peer, const std::string& agreement_id);
 
+  // The same to a neutral witness, which is no party and knows nothing of agreements, by its name in the agreement.
+  Status ask_neutral(taxii::Client& client, const std::string& name, const std::string& agreement_id);
+  // The agreements that name this neutral witness.
+  [[nodiscard]] std::vector<std::string> agreements_of(const std::string& neutral) const;
+
+  // The newest head of the log of this origin that our own witness cosigned, with its line.
+  [[nodiscard]] std::optional<std::string> seen_by_us(const std::string& origin) const {
+    return witness_ ? witness_->newest(origin) : std::nullopt;
+  }
   [[nodiscard]] Standing standing(const agreement::State& state);
   // "" or why only recalls may go out under this agreement now.
   [[nodiscard]] std::string obstacle(const agreement::State& state);
@@ -63,9 +79,11 @@ class Witnessing {
     uint64_t cosigned_size = 0;
     std::map<std::string, uint64_t> asked;  // partner -> the size that its witness cosigned last
   };
+  Status show(taxii::Client& client, const std::string& path, const std::string& peer, const std::string& agreement_id,
+              bool neutral);
   void since(const agreement::State& state, Standing& out);
   Book& book(const std::string& agreement_id);
-  void refresh(const std::string& agreement_id, Book& b, const ledger::Quorum& quorum);
+  void refresh(const std::string& agreement_id, Book& b, const ledger::Quorum& quorum, bool padded);
   Status take(const std::string& agreement_id, Book& b, const std::string& name, const std::string& line,
               const agreement::Document& document);
   Status save(const std::string& agreement_id, const Book& b);

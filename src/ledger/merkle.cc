@@ -3,6 +3,8 @@
 #include <bit>
 #include <cassert>
 
+#include "ledger/internal/pair_hash.h"
+
 namespace entente::ledger {
 namespace {
 
@@ -40,10 +42,17 @@ Hash node_hash(const Hash& left, const Hash& right) {
 
 Hash empty_root() { return sha256(std::string_view()); }
 
+// Pairs level by level; an odd one at the end goes up as it is. That is the tree that splits at powers of two.
 Hash root_of(std::span<const Hash> leaves) {
-  Frontier f;
-  for (const Hash& h : leaves) f.add(h);
-  return f.root();
+  if (leaves.empty()) return empty_root();
+  std::vector<Hash> level(leaves.begin(), leaves.end());
+  while (level.size() > 1) {
+    const size_t pairs = level.size() / 2;
+    hash_pairs(level.data(), pairs, level.data());
+    if (level.size() % 2 != 0) level[pairs] = level.back();
+    level.resize((level.size() + 1) / 2);
+  }
+  return level.front();
 }
 
 void Frontier::add(const Hash& leaf) {

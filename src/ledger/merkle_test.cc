@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "base/bytes.h"
+#include "ledger/internal/pair_hash.h"
 
 namespace entente::ledger {
 namespace {
@@ -149,6 +150,37 @@ TEST(Frontier, GivesTheRootOfEveryPrefix) {
     f.add(all[n - 1]);
     ASSERT_EQ(f.size(), n);
     ASSERT_EQ(f.root(), mth(std::span(all).first(n)));
+  }
+}
+
+// The instructions of the processor and OpenSSL agree, for one pair and for many, in place as well.
+TEST(Merkle, ManyNodesAtOnceAreTheNodesOneByOne) {
+  for (size_t pairs = 0; pairs < 140; ++pairs) {
+    std::vector<Hash> in(2 * pairs);
+    for (Hash& h : in) {
+      const std::string r = random_bytes(sizeof(Hash));
+      std::copy(r.begin(), r.end(), h.begin());
+    }
+    std::vector<Hash> expected;
+    for (size_t i = 0; i < pairs; ++i) expected.push_back(node_hash(in[2 * i], in[2 * i + 1]));
+    std::vector<Hash> out(pairs);
+    hash_pairs(in.data(), pairs, out.data());
+    EXPECT_EQ(out, expected);
+    hash_pairs(in.data(), pairs, in.data());
+    in.resize(pairs);
+    EXPECT_EQ(in, expected);
+  }
+}
+
+// A root by pairs is the root that a tree grows to leaf by leaf.
+TEST(Merkle, TheRootByPairsIsThatOfTheFrontier) {
+  std::vector<Hash> leaves;
+  Frontier f;
+  EXPECT_EQ(root_of(leaves), f.root());
+  for (size_t n = 1; n < 600; ++n) {
+    leaves.push_back(leaf_hash(std::to_string(n)));
+    f.add(leaves.back());
+    ASSERT_EQ(root_of(leaves), f.root()) << n;
   }
 }
 

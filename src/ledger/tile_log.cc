@@ -6,13 +6,14 @@
 
 #include <fmt/format.h>
 
+#include "ledger/internal/pair_hash.h"
 #include "ledger/internal/tiles.h"
 
 namespace entente::ledger {
 namespace {
 
 constexpr size_t kMostEntries = 65536;  // per append: bounds what an append that was cut off can leave behind
-constexpr size_t kUpperKept = 64;       // 16 KiB each
+constexpr size_t kUpperKept = 2048;     // 16 KiB each: those of a log of 10^8 entries
 constexpr size_t kLowestKept = 4;
 constexpr size_t kLargestTile = kTileWidth * sizeof(Hash);
 constexpr const char* kRestore = "restore the ledger from the partner's copy";
@@ -68,10 +69,9 @@ uint64_t edge_tile(int level, uint64_t size) { return hashes_at(std::max(level, 
 class Pyramid {
  public:
   explicit Pyramid(std::vector<Hash> tile) : nodes_(std::move(tile)) {
-    nodes_.reserve(2 * kTileWidth - 1);
-    for (size_t from = 0, width = kTileWidth; width > 1; from += width, width /= 2) {
-      for (size_t i = 0; i < width; i += 2) nodes_.push_back(node_hash(nodes_[from + i], nodes_[from + i + 1]));
-    }
+    nodes_.resize(2 * kTileWidth - 1);
+    for (size_t from = 0, width = kTileWidth; width > 1; from += width, width /= 2)
+      hash_pairs(&nodes_[from], width / 2, &nodes_[from + width]);
   }
   [[nodiscard]] const Hash& node(uint64_t level, uint64_t index) const {
     return nodes_[2 * kTileWidth - (2 * kTileWidth >> level) + index];
@@ -422,11 +422,13 @@ Result<Hash> TileLog::root_at(uint64_t size) const {
   return root;
 }
 
-Result<Proof> TileLog::prove_inclusion(uint64_t index) const {
+Result<Proof> TileLog::prove_inclusion(uint64_t index) const { return prove_inclusion(index, state_->edge.size); }
+
+Result<Proof> TileLog::prove_inclusion(uint64_t index, uint64_t size) const {
   const State& s = *state_;
-  if (index >= s.edge.size)
+  if (index >= size || size > s.edge.size)
     return make_error(ErrorKind::kNotFound, fmt::format("the ledger has no entry {}", index), s.dir);
-  return s.prove([&](const auto& node_at) { return inclusion_proof(index, s.edge.size, node_at); });
+  return s.prove([&](const auto& node_at) { return inclusion_proof(index, size, node_at); });
 }
 
 Result<Proof> TileLog::prove_consistency(uint64_t old_size) const {

@@ -36,6 +36,8 @@ class TileLog {
   Result<Hash> root_at(uint64_t size) const;            // of the first `size` entries
   Result<std::string> entry(uint64_t index) const;
   Result<Proof> prove_inclusion(uint64_t index) const;
+  // In the tree of the first `size` entries. Requires: index < size <= size().
+  Result<Proof> prove_inclusion(uint64_t index, uint64_t size) const;
   Result<Proof> prove_consistency(uint64_t old_size) const;
   // Between two heads of the past. Requires: old_size <= size <= size().
   Result<Proof> prove_consistency(uint64_t old_size, uint64_t size) const;

@@ -9,35 +9,21 @@
 #include "entente_version.h"
 #include "exchange/names.h"
 #include "exchange/recall.h"
-#include "exchange/reconcile.h"
 #include "json/node.h"
+#include "node/claims_api.h"
+#include "node/consent_api.h"
+#include "node/duty_api.h"
+#include "node/internal/answers.h"
 #include "node/joint_api.h"
+#include "node/ledger_api.h"
+#include "node/recall_api.h"
+#include "node/retention_api.h"
 
 namespace entente::node {
 namespace {
 
 using exchange::Role;
 using json::Node;
-
-net::Response with(int status, const Node& body) {
-  return {status, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}}, json::write(body) + "\n"};
-}
-
-net::Response problem(const Error& e) {
-  const int status = http_status(e.kind);
-  Node n = Node::object();
-  n.set("title", e.what)
-      .set("description", e.where)
-      .set("error_code", name(e.kind))
-      .set("remedy", e.remedy)
-      .set("http_status", std::to_string(status));
-  net::Response r = with(status, n);
-  if (status == 401) r.headers.emplace_back("WWW-Authenticate", "Basic realm=\"entente\", charset=\"UTF-8\"");
-  if (status == 503 || status == 429) r.headers.emplace_back("Retry-After", "5");
-  return r;
-}
-
-Error no_such() { return make_error(ErrorKind::kNotFound, "the node has no such path", {}, "see docs/api.md"); }
 
 template <class List>
 Node texts(const List& list) {
@@ -55,22 +41,12 @@ std::string code_of(agreement::StateKind kind) {
 
 Node optional_time(const std::optional<Time>& t) { return t ? Node(to_text(*t)) : Node(); }
 
-// The body as a JSON object, and named members of it.
-struct Body {
-  json::Document doc;
-  static Result<Body> parse(std::string_view text) {
-    Body b;
-    CHECK_OK(b.doc.parse(text));
-    if (!b.doc.root().is_object()) return invalid("the body is not a JSON object");
-    return b;
-  }
-  [[nodiscard]] Result<std::string> text(std::string_view name) const {
-    const auto v = json::find_string(doc.root(), name);
-    if (!v || v->empty())
-      return invalid("the body lacks the text \"" + std::string(name) + "\"", "/" + std::string(name));
-    return std::string(*v);
-  }
-};
+// What changes the node by a person's word, whichever it is: leaves of the private log. Not: acts, which are leaves
+// themselves; sensors' reports; what only asks.
+bool is_operator_act(const net::Request& r) {
+  if (r.method == "GET" || r.method == "HEAD") return false;
+  return r.path != "/api/v1/acts" && r.path != "/api/v1/joint/reports" && r.path != "/api/v1/release/plan";
+}
 
 Result<Role> role_in(const Body& b) {
   TRY(const std::string text, b.text("role"));
@@ -97,26 +73,6 @@ Result<exchange::Scope> scope_in(exchange::Exchange& ex, const Body& b) {
     return invalid("there is no collection \"" + c + "\"", "/collections", "one of: " + names);
   }
   return scope;
-}
-
-// A token for one thing opens nothing else.
-Status in_scope(const taxii::Caller& caller, const net::Request& request) {
-  const exchange::Scope scope = exchange::parse_scope(caller.scope);
-  if (!scope.collections.empty())
-    return make_error(ErrorKind::kDenied, "this token is for TAXII collections only", request.path,
-                      "use a token without --collection");
-  if (scope.read_only && request.method != "GET" && request.method != "HEAD")
-    return make_error(ErrorKind::kDenied, "this token is read-only", request.path, "use a token without --read-only");
-  return {};
-}
-
-std::string query_value(const net::Request& r, std::string_view name) {
-  const auto pairs = net::parse_query(r.query);
-  if (!pairs) return {};
-  for (const auto& [k, v] : *pairs) {
-    if (k == name) return v;
-  }
-  return {};
 }
 
 // The parties' keys as their notices left them.
@@ -154,12 +110,13 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
   Node partners = Node::array();
   Node collections = Node::array();
   for (const auto& p : doc.parties) {
-    if (p.party == me) continue;
-    partners.push(p.party);
+    if (p.party != me) partners.push(p.party);
+  }
+  for (const auto& p : exchange::partners_of(s, me)) {  // a sensor follows also what a party gave that is one no more
     Node c = Node::object();
-    c.set("id", exchange::received(s.agreement_id, p.party, me).text())
-        .set("alias", exchange::received_alias(p.party, s.agreement_id))
-        .set("from", p.party);
+    c.set("id", exchange::received(s.agreement_id, p, me).text())
+        .set("alias", exchange::received_alias(p, s.agreement_id))
+        .set("from", p);
     collections.push(std::move(c));
   }
   n.set("partners", std::move(partners))
@@ -175,7 +132,8 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
   n.set("refused", std::move(refused));
   Node acts = Node::array();
   for (const auto& a : ex.instruments().acts(s.agreement_id)) {
-    if (a.act.kind != "joint_report") acts.push(a.text());  // those are many, and nobody folds by them
+    // Reports are many, and nobody folds by them; consents are shown by their own page.
+    if (a.act.kind != "joint_report" && !agreement::is_onward(a.act.kind)) acts.push(a.text());
   }
   n.set("acts", std::move(acts)).set("collections", std::move(collections));
   Node by_party = Node::object();
@@ -238,6 +196,7 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
   auto& cx = ex.context();
   Node n = Node::object();
   n.set("party", config.party).set("name", config.name).set("version", ENTENTE_VERSION).set("commit", ENTENTE_COMMIT);
+  n.set("exercise", config.exercise);
   n.set("identity", exchange::identity_id(config.party))
       .set("time", to_text(cx.clock.now()))
       .set("last_seq", cx.store.last_seq());
@@ -251,7 +210,7 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
                       .set("days", w.days)
                       .set("opt_out", to_text(w.opt_out))
                       .set("renews", to_text(w.renews)));
-  n.set("renewals", std::move(renewals));
+  n.set("renewals", std::move(renewals)).set("duties", duty_counts(ex));
   Node agreements = Node::array();
   Node release = Node::array();
   Node ledgers = Node::array();
@@ -280,6 +239,7 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
       const auto m = ex.mirrors().health(s->agreement_id, p.party);
       Node one = Node::object();
       one.set("entries", m.entries).set("verified", m.verified).set("conflict", m.conflict);
+      one.set("cosigned_at", optional_time(m.cosigned_at)).set("stale", m.stale).set("flooded", m.flooded);
       if (m.conflict) one.set("problem", m.problem);
       mirror.set(p.party, std::move(one));
     }
@@ -398,6 +358,7 @@ Result<Node> recall_node(exchange::Exchange& ex, const net::Request& request) {
     Node one = Node::object();
     if (r.ok()) {
       one.set("id", r->id).set("version", r->version).set("reaches", texts(r->reaches));
+      one.set("does_not_reach", texts(r->does_not_reach));
       done.push(std::move(one));
     } else {
       one.set("id", id).set("why", r.error().text());
@@ -414,63 +375,6 @@ Result<Node> recall_node(exchange::Exchange& ex, const net::Request& request) {
 Api::Api(exchange::Exchange& exchange, taxii::Service& taxii, const NodeConfig& config,
          std::function<Status(const std::string&)> sync)
     : ex_(exchange), taxii_(taxii), config_(config), sync_(std::move(sync)) {}
-
-net::Response Api::ledger(const net::Request& request) {
-  auto caller = ex_.authenticate(request);
-  if (!caller.ok()) return problem(caller.error());
-  const std::string_view rest = std::string_view(request.path).substr(8);  // after "/ledger/"
-  const size_t slash = rest.find('/');
-  if (slash == std::string_view::npos) return problem(no_such());
-  const std::string_view uuid = rest.substr(0, slash);
-  if ((!parse_uuid(uuid) && uuid != exchange::kPrivateLog) || !ex_.may_read_ledger(*caller, uuid) ||
-      !in_scope(*caller, request).ok())
-    return problem(no_such());
-  const std::string_view path = rest.substr(slash + 1);
-  if (path == "reconciliation") {
-    auto n = reconciliation(request, *caller, "urn:uuid:" + std::string(uuid));
-    return n.ok() ? with(200, *n) : problem(n.error());
-  }
-  auto file = ex_.ledger_file(uuid, path);
-  if (!file.ok()) return problem(file.error().kind == ErrorKind::kNotFound ? no_such() : file.error());
-  const bool fixed = path.find("tile/") != std::string_view::npos && path.find(".p/") == std::string_view::npos;
-  return {200,
-          {{"Content-Type", path == "seen"                                                ? "application/json"
-                            : path.ends_with("checkpoint") || path.ends_with(".cosigned") ? "text/plain; charset=utf-8"
-                                                                                          : "application/octet-stream"},
-           {"Cache-Control", fixed ? "max-age=31536000, immutable" : "no-cache"}},
-          std::move(*file)};
-}
-
-// What one of the parties released to the other, against its receipts: for the two, and for own auditors.
-Result<Node> Api::reconciliation(const net::Request& request, const taxii::Caller& caller, const std::string& id) {
-  const auto state = ex_.instruments().state(id);
-  if (!state || !state->document) return no_such();
-  const std::string from = query_value(request, "from");
-  const std::string to = query_value(request, "to");
-  const auto party = [&](const std::string& p) { return state->document->party(p) != nullptr; };
-  if (!party(from) || !party(to))
-    return invalid("the query lacks from=PARTY&to=PARTY, both of this agreement", "?from&to");
-  if (!caller.id.starts_with("person ")) {
-    const auto own = exchange::Exchange::parties(caller);
-    if (std::ranges::none_of(own, [&](const auto& p) { return p == from || p == to; })) return no_such();
-  }
-  const auto entries = [&](const char* name, const std::string& of) -> Result<uint64_t> {
-    const std::string text = query_value(request, name);
-    if (text.empty()) return exchange::entries_held(ex_.context(), id, of);
-    uint64_t n = 0;
-    if (std::from_chars(text.data(), text.data() + text.size(), n).ptr != text.data() + text.size())
-      return invalid("not a number of entries", name);
-    return n;
-  };
-  TRY(const uint64_t from_entries, entries("from_entries", from));
-  TRY(const uint64_t to_entries, entries("to_entries", to));
-  TRY(const auto r, exchange::reconcile(ex_.context(), *state, from, to, from_entries, to_entries));
-  const std::string text = r.text();
-  TRY(const json::Document doc, json::parse(text));
-  Node n = Node::object();
-  n.set("sha256", sha256_hex(text)).set("result", Node::from(doc.root()));
-  return n;
-}
 
 void Api::handle(const net::Request& request, const net::Reply& reply) {
   if (request.path == "/healthz" || request.path == "/readyz") {
@@ -489,7 +393,7 @@ void Api::handle(const net::Request& request, const net::Reply& reply) {
   }
   if (request.path.starts_with("/ledger/")) {
     if (request.method != "GET" && request.method != "HEAD") return reply({405, {{"Allow", "GET, HEAD"}}, ""});
-    return reply(ledger(request));
+    return reply(ledger_file(ex_, request));
   }
   if (request.path == "/metrics" && config_.open_metrics &&
       (request.remote.starts_with("127.") || request.remote.starts_with("[::1]"))) {
@@ -502,6 +406,10 @@ void Api::handle(const net::Request& request, const net::Reply& reply) {
   const auto role = exchange::parse_role(std::string_view(caller->id).substr(7, space - 7));
   if (!role) return reply(problem(no_such()));
   if (const Status in = in_scope(*caller, request); !in.ok()) return reply(problem(in.error()));
+  if (is_operator_act(request) && *role != Role::kSensor) {  // sensors are no operators
+    if (Status s = ex_.private_log().operator_act(caller->id, request.method, request.path, request.body); !s.ok())
+      return reply(problem(s.error()));
+  }
   net::Response response = answer(request, *caller, *role);
   response.who = caller->id;
   reply(std::move(response));
@@ -529,7 +437,7 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       Node list = Node::array();
       for (const auto& s : ex_.instruments().states()) list.push(agreement_node(ex_, *s, false));
       Node n = Node::object();
-      n.set("agreements", std::move(list));
+      n.set("exercise", config_.exercise).set("agreements", std::move(list));
       return with(200, n);
     }
     constexpr std::string_view kOne = "/api/v1/agreements/";
@@ -562,10 +470,49 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       }
       return with(200, n);
     }
+    if (path == "/api/v1/claims" && get) {
+      TRY(const Node n, claim_list(ex_));
+      return with(200, n);
+    }
+    if (path == "/api/v1/claims" && post) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kLiaison, Role::kSensor}));
+      TRY(const Node n, make_claim(ex_, caller.id, request.body));
+      return with(200, n);
+    }
+    if (path == "/api/v1/claims/answer" && post) {
+      CHECK_OK(only({Role::kReleaseOfficer}));
+      TRY(const Node n, answer_claim(ex_, caller.id, request.body));
+      return with(200, n);
+    }
+    if (path.starts_with("/api/v1/consents") && get) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kLiaison, Role::kAuditor}));
+      if (path == "/api/v1/consents") return with(200, consent_board(ex_));
+      if (path != "/api/v1/consents/terms") return no_such();
+      TRY(const Node n, consent_terms(ex_, query_value(request, "id")));
+      return with(200, n);
+    }
+    if ((path == "/api/v1/duties" || path == "/api/v1/score") && get) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kLiaison, Role::kAuditor}));
+      TRY(const Node n, path.ends_with("score") ? score_sheets(ex_, request) : duty_sheets(ex_, request));
+      return with(200, n);
+    }
     if (path == "/api/v1/joint" && get) return with(200, joint_board(ex_));
     if (path == "/api/v1/joint/reports" && post) {
       CHECK_OK(only({Role::kSensor}));
       TRY(const Node n, take_joint_reports(ex_, caller.id, request.body));
+      return with(200, n);
+    }
+    if (path.starts_with("/api/v1/retention")) {
+      TRY(const Node n, retention_api(ex_, request, only));
+      return with(200, n);
+    }
+    if (path == "/api/v1/handling" && get) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kAuditor, Role::kSensor}));
+      TRY(const Node n, handling_api(ex_, request));
+      return with(200, n);
+    }
+    if (path.starts_with("/api/v1/sensors")) {
+      TRY(const Node n, sensor_api(ex_, request, caller, only));
       return with(200, n);
     }
     if (path == "/api/v1/peers" && get) {
@@ -642,30 +589,7 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       TRY(const Node n, reviewed_node(ex_, caller.id, path.ends_with("approve"), request.body));
       return with(200, n);
     }
-    if (path == "/api/v1/ledger/conflicts" && get) {
-      CHECK_OK(only({Role::kAuditor, Role::kLiaison}));
-      Node list = Node::array();
-      for (const auto& c : ex_.mirrors().conflicts()) {
-        Node one = Node::object();
-        one.set("agreement_id", c.agreement).set("party", c.peer).set("problem", c.problem).set("at", to_text(c.at));
-        one.set("earlier", c.earlier).set("later", c.later);
-        list.push(std::move(one));
-      }
-      Node n = Node::object();
-      n.set("conflicts", std::move(list));
-      return with(200, n);
-    }
-    if (path == "/api/v1/ledger/settle" && post) {
-      CHECK_OK(only({Role::kLiaison}));
-      TRY(const Body b, Body::parse(request.body));
-      TRY(const std::string id, b.text("agreement_id"));
-      TRY(const std::string party, b.text("party"));
-      TRY(const std::string why, b.text("reason"));
-      CHECK_OK(ex_.mirrors().settle(id, party, why + " (" + caller.id + ")"));
-      Node n = Node::object();
-      n.set("settled", true);
-      return with(200, n);
-    }
+    if (path.starts_with("/api/v1/ledger/")) return ledger_answer(ex_, request, caller, only);
     if (path == "/api/v1/recall" && get) {
       CHECK_OK(only({Role::kReleaseOfficer, Role::kAuditor}));
       const std::string id = query_value(request, "id");
@@ -674,14 +598,12 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
         TRY(holders, exchange::recall_status(ex_.context(), ex_.instruments(), id));
       }
       Node list = Node::array();
-      for (const auto& h : holders) {
-        Node one = Node::object();
-        one.set("party", h.party).set("agreement_id", h.agreement).set("sent_id", h.sent_id);
-        one.set("sent", optional_time(h.sent)).set("answered", optional_time(h.answered)).set("refused", h.refused);
-        one.set("withdrawn", h.withdrawn());
-        list.push(std::move(one));
-      }
+      for (const auto& h : holders) list.push(holder_node(h, ex_.context().clock.now()));
       Node n = Node::object();
+      if (!id.empty()) {
+        TRY(const exchange::RecallPart own, ex_.recalls().own(id));
+        n.set("own", exchange::recall_part_node(own));
+      }
       n.set("id", id).set("holders", std::move(list));
       return with(200, n);
     }

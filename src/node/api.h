@@ -20,8 +20,6 @@ class Api {
 
  private:
   net::Response answer(const net::Request& request, const taxii::Caller& caller, exchange::Role role);
-  net::Response ledger(const net::Request& request);
-  Result<json::Node> reconciliation(const net::Request& request, const taxii::Caller& caller, const std::string& id);
 
   exchange::Exchange& ex_;
   taxii::Service& taxii_;

@@ -59,20 +59,21 @@ Result<NodeConfig> load_config(const std::string& dir) {
     }
     return bad(where.str(), std::string(e.description()));
   }
-  CHECK_OK(known(root, {"node", "limits", "policy"}, file, "the file"));
+  CHECK_OK(known(root, {"node", "limits", "policy", "ledger", "witness"}, file, "the file"));
   const auto section = [&](const char* name) {
     return root[name].as_table() != nullptr ? *root[name].as_table() : toml::table{};
   };
   const toml::table node = section("node");
   const toml::table limits = section("limits");
   const toml::table policy = section("policy");
-  CHECK_OK(
-      known(node, {"party", "name", "listen", "public_url", "threads", "open_metrics", "access_log"}, file, "[node]"));
+  CHECK_OK(known(node, {"party", "name", "listen", "public_url", "threads", "open_metrics", "access_log", "exercise"},
+                 file, "[node]"));
   CHECK_OK(known(limits, {"max_body_mb", "max_connections", "cache_mb", "requests_per_second"}, file, "[limits]"));
   CHECK_OK(known(policy, {"withhold_types", "max_tlp", "review_types", "review_from_tlp", "review_persons"}, file,
                  "[policy]"));
   c.party = node["party"].value_or(std::string());
   c.name = node["name"].value_or(std::string());
+  c.exercise = node["exercise"].value_or(false);
   c.listen = node["listen"].value_or(c.listen);
   c.public_url = node["public_url"].value_or(std::string());
   const int64_t threads = node["threads"].value_or(int64_t{2});
@@ -115,6 +116,33 @@ Result<NodeConfig> load_config(const std::string& dir) {
   const int64_t persons = policy["review_persons"].value_or(int64_t{2});
   if (persons < 1 || persons > 9) return bad(file, "[policy] review_persons is not between 1 and 9");
   c.review_persons = static_cast<int>(persons);
+  const toml::table ledger = section("ledger");
+  CHECK_OK(known(ledger, {"pad_to", "pad_minutes", "max_partner_entries_per_day"}, file, "[ledger]"));
+  const int64_t pad_to = ledger["pad_to"].value_or(int64_t{0});
+  const int64_t pad_minutes = ledger["pad_minutes"].value_or(int64_t{10});
+  if (pad_to < 0 || pad_to == 1 || pad_to > 4096)
+    return bad(file, "[ledger] pad_to is not between 2 and 4096, or 0 (no padding)");
+  if (pad_minutes < 1 || pad_minutes > 1440) return bad(file, "[ledger] pad_minutes is not between 1 and 1440");
+  const int64_t most = ledger["max_partner_entries_per_day"].value_or(int64_t{1'000'000});
+  if (most < 0) return bad(file, "[ledger] max_partner_entries_per_day is below 0 (0 = no limit)");
+  c.max_partner_entries_per_day = static_cast<uint64_t>(most);
+  c.pad_to = static_cast<uint64_t>(pad_to);
+  c.pad_minutes = static_cast<int>(pad_minutes);
+  if (const auto* list = root["witness"].as_array()) {
+    for (const auto& one : *list) {
+      const auto* t = one.as_table();
+      if (t == nullptr) return bad(file, "[[witness]] is a table");
+      CHECK_OK(known(*t, {"name", "url", "spki"}, file, "[[witness]]"));
+      NeutralWitness w{(*t)["name"].value_or(std::string()), (*t)["url"].value_or(std::string()),
+                       (*t)["spki"].value_or(std::string())};
+      if (w.name.empty() || (!w.url.starts_with("https://") && !w.url.starts_with("http://127.0.0.1:")))
+        return bad(file, "[[witness]] needs name and url, which begins with https://");
+      while (w.url.ends_with('/')) w.url.pop_back();
+      c.witnesses.push_back(std::move(w));
+    }
+  } else if (root.contains("witness")) {
+    return bad(file, "[[witness]] has double brackets");
+  }
   c.max_tlp = policy["max_tlp"].value_or(std::string());
   if (!c.max_tlp.empty() && !stix::parse_tlp(c.max_tlp))
     return bad(file, "[policy] max_tlp is not one of clear green amber amber+strict red");

@@ -10,10 +10,16 @@
 
 namespace entente::node {
 
+// A witness that is no party: where it answers, and the key of its TLS certificate ("" = the system's authorities).
+struct NeutralWitness {
+  std::string name, url, spki;
+};
+
 struct NodeConfig {
   std::string dir;
   std::string party;
   std::string name;
+  bool exercise = false;  // as 'entente exercise new' makes it
   std::string listen = "127.0.0.1:8443";
   std::string public_url;
   unsigned threads = 2;
@@ -29,7 +35,15 @@ struct NodeConfig {
   std::vector<std::string> review_types;  // people look first at objects of these types
   std::string review_from_tlp;            // and at those marked so or stricter
   int review_persons = 2;
+  std::vector<NeutralWitness> witnesses;
+  uint64_t pad_to = 0;  // entries; 0 = no padding
+  int pad_minutes = 10;
+  uint64_t max_partner_entries_per_day = 1'000'000;
 
+  // "IN/node/1", or "IN/exercise-node/1".
+  [[nodiscard]] std::string kid(const std::string& role) const {
+    return party + (exercise ? "/exercise-" : "/") + role + "/1";
+  }
   [[nodiscard]] std::string key(const std::string& file) const { return dir + "/keys/" + file; }
   [[nodiscard]] std::string data_dir() const { return dir + "/data"; }
   [[nodiscard]] std::string ledger_dir() const { return dir + "/ledger"; }

@@ -158,6 +158,49 @@ void Partners::run(Worker& worker, const exchange::Peer& peer, Kind kind, const 
   }
 }
 
+// Shows the heads of every ledger whose agreement names this witness.
+void Partners::run_neutral(Worker& worker, const NeutralWitness& witness) {
+  int delay = kFirstPauseMs;
+  std::string said;
+  while (pause(worker, kLedgerEveryMs)) {
+    const auto agreements = ex_.witnessing().agreements_of(witness.name);
+    if (agreements.empty()) continue;
+    std::shared_ptr<taxii::Client> client;
+    {
+      const std::lock_guard lock(worker.mutex);
+      if (!worker.client) {
+        net::ClientOptions o;
+        o.url = witness.url;
+        if (witness.spki.empty())
+          o.system_ca = true;
+        else
+          o.pin_spki_sha256 = {witness.spki};
+        if (auto transport = net::connect_to(o); transport.ok())
+          worker.client = std::make_shared<taxii::Client>(std::move(*transport), "");
+      }
+      client = worker.client;
+    }
+    Status done;
+    if (!client) done = make_error(ErrorKind::kUnavailable, "no connection", witness.url);
+    for (const auto& id : agreements) {
+      if (client && done.ok()) done = ex_.witnessing().ask_neutral(*client, witness.name, id);
+    }
+    if (done.ok()) {
+      delay = kFirstPauseMs;
+      said.clear();
+      continue;
+    }
+    if (said != done.error().text()) say_warn("witness {}: {}", witness.name, done.error().text());
+    said = done.error().text();
+    {
+      const std::lock_guard lock(worker.mutex);
+      worker.client.reset();
+    }
+    if (!pause(worker, delay)) return;
+    delay = std::min(delay * 2, kLongestPauseMs);
+  }
+}
+
 void Partners::start(const std::string& key, const exchange::Peer& peer, Kind kind, const std::string& agreement_id) {
   const std::lock_guard all(workers_mutex_);
   auto& slot = workers_[key];
@@ -178,12 +221,19 @@ void Partners::start(const std::string& key, const exchange::Peer& peer, Kind ki
 }
 
 void Partners::supervise() {
+  for (const auto& witness : config_.witnesses) {
+    const std::lock_guard all(workers_mutex_);
+    auto& slot = workers_["witness " + witness.name];
+    slot = std::make_unique<Worker>();
+    Worker& w = *slot;
+    w.thread = std::thread([this, &w, witness] { run_neutral(w, witness); });
+  }
   while (true) {
     for (const auto& peer : ex_.directory().peers()) {
       if (peer.spki.empty()) continue;
       start(peer.party, peer, Kind::kActs, {});
       for (const auto& s : ex_.instruments().states()) {
-        if (s->document->party(peer.party) == nullptr || s->document->party(config_.party) == nullptr) continue;
+        // Also whom an amendment dropped, or us: recalls still go between us.
         // Also after its end: recalls go and are taken, and the ledgers are seen to their last entry.
         if (!s->live(peer.party, config_.party) && !s->recallable(peer.party, config_.party)) continue;
         start(peer.party + " objects " + s->agreement_id, peer, Kind::kObjects, s->agreement_id);

@@ -34,11 +34,36 @@ Result<agreement::Pins> own_pins(Files& files, const NodeConfig& config) {
   const auto keys = json::find_array(doc.root(), "keys");
   if (!keys) return invalid("the party block lists no keys", config.dir + "/party.json");
   for (const json::Value key : *keys) {
+    // Keys do not change worlds: neither by a flag in the configuration nor by a copied file.
+    if (agreement::is_exercise_kid(json::find_string(key, "kid").value_or("")) != config.exercise)
+      return make_error(ErrorKind::kDenied,
+                        config.exercise
+                            ? "EXERCISE: the configuration says exercise, and the keys are not of one"
+                            : "EXERCISE: the keys are of an exercise, and the configuration does not say so",
+                        config.dir + "/party.json", "make a node for exercises with 'entente exercise new'");
     const auto role = json::find_string(key, "role").value_or("");
     if (role == "plenipotentiary" || role == "authority")
       pins[config.party].emplace(json::find_string(key, "public").value_or(""));
   }
   return pins;
+}
+
+// Leaves of the private log: the configuration in force and the keys in use, when they change.
+Status log_what_it_is(exchange::Exchange& exchange, Files& files, const NodeConfig& c, const SecretKey& node_key,
+                      const SecretKey& log_key, const std::optional<SecretKey>& witness_key) {
+  TRY(const std::string toml, files.read(c.dir + "/entente.toml"));
+  TRY(const std::string certificate, files.read(c.key("tls.crt")));
+  json::Node config = json::Node::object();
+  config.set("toml", toml).set("version", ENTENTE_VERSION).set("commit", ENTENTE_COMMIT);
+  json::Node people = json::Node::array();
+  for (const auto& a : exchange.directory().accounts())
+    people.push(json::Node::object().set("name", a.name).set("role", exchange::to_text(a.role)));
+  config.set("accounts", std::move(people));
+  json::Node keys = json::Node::object();
+  keys.set("node", node_key.public_key().to_hex()).set("log", log_key.public_key().to_hex());
+  if (witness_key) keys.set("witness", witness_key->public_key().to_hex());
+  keys.set("tls_certificate_sha256", sha256_hex(certificate));
+  return exchange.private_log().set_to(config, keys);
 }
 }  // namespace
 
@@ -85,13 +110,18 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config, int listenin
   ec.name = config.name;
   ec.ledger_dir = config.ledger_dir();
   ec.witness_dir = config.dir + "/witness";
-  ec.node_kid = config.party + "/node/1";
-  ec.log_kid = config.party + "/log/1";
+  ec.node_kid = config.kid("node");
+  ec.log_kid = config.kid("log");
+  ec.witness_kid = config.kid("witness");
+  ec.exercise = config.exercise;
   ec.policy.withhold_types = config.withhold_types;
   if (!config.max_tlp.empty()) ec.policy.max_tlp = stix::parse_tlp(config.max_tlp);
   ec.policy.review_types = config.review_types;
   if (!config.review_from_tlp.empty()) ec.policy.review_from = stix::parse_tlp(config.review_from_tlp);
   ec.policy.review_persons = config.review_persons;
+  ec.pad_to = config.pad_to;
+  ec.max_partner_entries_per_day = config.max_partner_entries_per_day;
+  ec.pad_every_us = int64_t{config.pad_minutes} * 60'000'000;
   TRY(ec.pins, own_pins(s.files, config));
   TRY(const SecretKey node_key, SecretKey::load(config.key("node.pem")));
   TRY(const SecretKey log_key, SecretKey::load(config.key("log.pem")));
@@ -105,6 +135,7 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config, int listenin
       new exchange::Context{ec, node_key, log_key, std::move(pseudonym), s.clock, s.files, s.store, s.metrics,
                             [pool = s.pool.get()](std::function<void()> f) { pool->post(std::move(f)); }, witness_key});
   TRY(s.exchange, exchange::Exchange::open(*s.context));
+  CHECK_OK(log_what_it_is(*s.exchange, s.files, config, node_key, log_key, witness_key));
   taxii::Options to;
   to.cursor_key = std::move(cursor_key);
   to.public_origin = config.public_url;

@@ -101,13 +101,6 @@ Address Address::v4(uint32_t host_order) {
   return a;
 }
 
-Address Address::from_octets(const void* octets, bool v6) {
-  Address a;
-  a.v6 = v6;
-  std::memcpy(a.b.data(), octets, v6 ? 16 : 4);
-  return a;
-}
-
 size_t write_text(const Address& address, char (&out)[kAddressTextMax]) {
   return address.v6 ? write_v6(address, out) : write_v4(address.b.data(), out);
 }

@@ -6,6 +6,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,7 +25,12 @@ struct Address {
   [[nodiscard]] std::optional<Address> mapped_v4() const;
 
   [[nodiscard]] static Address v4(uint32_t host_order);
-  [[nodiscard]] static Address from_octets(const void* octets, bool v6);
+  [[nodiscard]] static Address from_octets(const void* octets, bool v6) {
+    Address a;
+    std::memcpy(a.b.data(), octets, v6 ? 16 : 4);
+    a.v6 = v6;
+    return a;
+  }
   [[nodiscard]] uint32_t v4_value() const {  // host order; requires !v6
     return uint32_t{b[0]} << 24 | uint32_t{b[1]} << 16 | uint32_t{b[2]} << 8 | b[3];
   }

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <linux/filter.h>
@@ -17,6 +18,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "packet/internal/xdp_tap.h"
 
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
@@ -72,6 +75,8 @@ struct Capture::State {
   uint64_t number = 0;
   std::mutex stats_mutex;  // the kernel's counters are zeroed by reading
   CaptureStats total;
+  std::unique_ptr<internal::XdpTap> tap;  // in place of the ring
+  uint32_t snaplen = 0;
 
   State() = default;
   State(const State&) = delete;
@@ -108,6 +113,7 @@ struct Capture::State {
     if (::ioctl(fd, SIOCGIFHWADDR, &request) != 0) return system_error("cannot ask for the link layer", interface);
     TRY(link_type, link_of(request.ifr_hwaddr.sa_family, interface));
 
+    if (o.af_xdp) return tap_of(o);
     CHECK_OK(make_ring(o));
     if (o.ignore_outgoing && !set(PACKET_IGNORE_OUTGOING, 1))
       return system_error("cannot leave out outgoing packets", interface);
@@ -122,13 +128,24 @@ struct Capture::State {
     address.sll_ifindex = index;
     if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
       return system_error("cannot listen", interface);
-    if (o.promiscuous) {
-      packet_mreq m{};
-      m.mr_ifindex = index;
-      m.mr_type = PACKET_MR_PROMISC;
-      if (!set(PACKET_ADD_MEMBERSHIP, m)) return system_error("cannot switch to promiscuous mode", interface);
-    }
+    return o.promiscuous ? promiscuous() : Status();
+  }
+
+  Status promiscuous() {
+    packet_mreq m{};
+    m.mr_ifindex = index;
+    m.mr_type = PACKET_MR_PROMISC;
+    if (!set(PACKET_ADD_MEMBERSHIP, m)) return system_error("cannot switch to promiscuous mode", interface);
     return {};
+  }
+
+  Status tap_of(const CaptureOptions& o) {
+    if (link_type != LinkType::kEthernet || interface == "lo")
+      return make_error(ErrorKind::kUnsupported, "AF_XDP is for Ethernet interfaces", interface,
+                        "use capture = \"ring\", which works on every interface");
+    snaplen = o.snaplen;
+    TRY(tap, internal::XdpTap::open(interface, index));
+    return o.promiscuous ? promiscuous() : Status();
   }
 
   Status make_ring(const CaptureOptions& o) {
@@ -151,6 +168,7 @@ struct Capture::State {
 
   // Delivers every block that the kernel has handed over.
   uint64_t drain(const Fn& fn) {
+    if (tap != nullptr) return tap->drain(number, snaplen, fn);
     uint64_t delivered = 0;
     for (uint32_t k = 0; k < blocks; ++k) {
       auto* block = reinterpret_cast<tpacket_block_desc*>(ring + size_t{next} * block_bytes);
@@ -166,6 +184,7 @@ struct Capture::State {
                   .length = h->tp_len});
         ++delivered;
         at += h->tp_next_offset;
+        if (i + 1 < block->hdr.bh1.num_pkts) prefetch({reinterpret_cast<const char*>(at), 256});
       }
       status.store(TP_STATUS_KERNEL, std::memory_order_release);
       next = (next + 1) % blocks;
@@ -188,8 +207,17 @@ struct Capture::State {
 
   enum class Wake { kPackets, kTimeout, kStop };
   Result<Wake> wait(int timeout_ms) {
-    pollfd fds[2] = {{fd, POLLIN, 0}, {stop_fd, POLLIN, 0}};
-    const int n = ::poll(fds, 2, timeout_ms);
+    std::vector<pollfd> fds = {{fd, POLLIN, 0}, {stop_fd, POLLIN, 0}};
+    if (tap != nullptr) {
+      fds[0].events = 0;
+      tap->wait_for(fds);
+      // An interface that goes away says nothing to AF_XDP: it is asked for now and then.
+      if (timeout_ms < 0) {
+        CHECK_OK(check_socket());
+        timeout_ms = 500;
+      }
+    }
+    const int n = ::poll(fds.data(), fds.size(), timeout_ms);
     if (n < 0 && errno != EINTR) return system_error("cannot wait for packets", interface);
     if (n <= 0) return Wake::kTimeout;
     if ((fds[1].revents & POLLIN) != 0) return Wake::kStop;
@@ -231,6 +259,7 @@ void Capture::stop() {
 }
 
 CaptureStats Capture::stats() const {
+  if (state_->tap != nullptr) return state_->tap->stats();
   const std::lock_guard lock(state_->stats_mutex);
   tpacket_stats_v3 s{};
   socklen_t size = sizeof s;
@@ -239,6 +268,11 @@ CaptureStats Capture::stats() const {
     state_->total.dropped += s.tp_drops;
   }
   return state_->total;
+}
+
+const char* Capture::mode() const {
+  if (state_->tap == nullptr) return "ring";
+  return state_->tap->zero_copy() ? "af_xdp zero-copy" : "af_xdp copy";
 }
 
 LinkType Capture::link() const { return state_->link_type; }

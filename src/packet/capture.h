@@ -1,6 +1,7 @@
-// Live capture from an interface by a memory-mapped packet ring (AF_PACKET, TPACKET_V3). Needs CAP_NET_RAW in the user
-// namespace that owns the network namespace of the thread that calls open(); nothing else of the process has to be in
-// that namespace.
+// Live capture from an interface: by a memory-mapped packet ring (AF_PACKET, TPACKET_V3), which sees copies of packets
+// on any interface, or by AF_XDP, which takes them before the network stack and is for mirror ports only. The ring
+// needs CAP_NET_RAW in the user namespace that owns the network namespace of the thread that calls open(); nothing else
+// of the process has to be in that namespace.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,10 @@
 namespace entente::packet {
 
 struct CaptureOptions {
-  std::string interface = {};       // "eth0"
+  std::string interface = {};  // "eth0"
+  // AF_XDP takes what the interface receives away from this host: refused (kInvalid) where the interface has addresses.
+  // Block sizes, retire_ms and ignore_outgoing (always so) mean nothing to it.
+  bool af_xdp = false;
   uint32_t block_bytes = 1u << 18;  // multiple of the page size
   uint32_t blocks = 32;             // ring = block_bytes * blocks
   uint32_t retire_ms = 1;   // a block that is not full is handed over after this time: the latency of a quiet line
@@ -31,7 +35,8 @@ struct CaptureStats {
 
 class Capture {
  public:
-  // kNotFound: no such interface. kDenied: no CAP_NET_RAW. kUnsupported: a link layer that Decoder does not read.
+  // kNotFound: no such interface. kDenied: no CAP_NET_RAW. kUnsupported: a link layer that Decoder does not read, or no
+  // AF_XDP here. kConflict: AF_XDP, and another XDP program is there.
   static Result<Capture> open(const CaptureOptions& options);
   Capture(Capture&&) noexcept;
   Capture& operator=(Capture&&) noexcept;
@@ -47,6 +52,7 @@ class Capture {
   // Totals since open(). Any thread.
   [[nodiscard]] CaptureStats stats() const;
   [[nodiscard]] LinkType link() const;
+  [[nodiscard]] const char* mode() const;  // "ring", "af_xdp copy" or "af_xdp zero-copy"
 
  private:
   struct State;

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -137,6 +138,92 @@ TEST(Capture, AnInterfaceThatIsNotThereIsSaidSo) {
     ASSERT_FALSE(capture.ok());
     EXPECT_EQ(capture.error().kind, ErrorKind::kNotFound);
     EXPECT_FALSE(capture.error().remedy.empty());
+  }));
+}
+
+// A veth pair in a namespace: what is sent into one end is received at the other.
+bool veth(const char* more = "") {
+  return std::system((std::string("ip link add tap0 type veth peer name far0 && ip link set far0 up && "
+                                  "ip link set tap0 up && sysctl -qw net.ipv6.conf.all.disable_ipv6=1 ") +
+                      more + " >/dev/null 2>&1")
+                         .c_str()) == 0;
+}
+
+void send_frames(const std::string& frame, int times) {
+  const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+  sockaddr_ll to{};
+  to.sll_family = AF_PACKET;
+  to.sll_ifindex = static_cast<int>(if_nametoindex("far0"));
+  for (int i = 0; i < times; ++i)
+    sendto(fd, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
+  close(fd);
+}
+
+std::string dns_frame(const char* name) {
+  return compose_udp(flow("192.0.2.1", 999, "192.0.2.53", 53), compose_dns_query(1, name, DnsType::kA));
+}
+
+TEST(AfXdp, TakesWhatTheInterfaceReceives) {
+  SKIP_UNLESS(in_namespace([] {
+    ASSERT_TRUE(veth());
+    auto capture = Capture::open({.interface = "tap0", .af_xdp = true, .snaplen = 60, .promiscuous = true});
+    ASSERT_TRUE(capture.ok()) << capture.error().text();
+    EXPECT_EQ(std::string(capture->mode()), "af_xdp copy");
+    const std::string frame = dns_frame("taken.example");
+    size_t seen = 0;
+    for (int round = 0; round < 40; ++round) {  // more than all its frames, so that each is given back
+      send_frames(frame, 250);
+      for (int i = 0; i < 200 && seen < 250u * static_cast<size_t>(round + 1); ++i) {
+        const auto n = capture->poll(20, [&](const Packet& p) {
+          EXPECT_EQ(p.bytes, std::string_view(frame).substr(0, 60));
+          EXPECT_EQ(p.length, frame.size());
+          EXPECT_EQ(p.number, ++seen);
+          EXPECT_GT(p.time.us, int64_t{1'700'000'000'000'000});
+        });
+        ASSERT_TRUE(n.ok());
+      }
+    }
+    EXPECT_EQ(seen, 10'000u);
+    EXPECT_EQ(capture->stats().dropped, 0u);
+    EXPECT_EQ(capture->stats().received, 10'000u);
+  }));
+}
+
+TEST(AfXdp, LeavesNothingBehindAndLosesAreCounted) {
+  SKIP_UNLESS(in_namespace([] {
+    ASSERT_TRUE(veth());
+    {
+      auto capture = Capture::open({.interface = "tap0", .af_xdp = true});
+      ASSERT_TRUE(capture.ok()) << capture.error().text();
+      send_frames(dns_frame("x.example"), 6000);  // nobody reads
+      EXPECT_GT(capture->stats().dropped, 1000u);
+    }
+    // The stack has the packets again.
+    auto ring = Capture::open({.interface = "tap0", .ignore_outgoing = true});
+    ASSERT_TRUE(ring.ok());
+    send_frames(dns_frame("y.example"), 10);
+    uint64_t seen = 0;
+    for (int i = 0; i < 50 && seen < 10; ++i) seen += *ring->poll(20, [](const Packet&) {});
+    EXPECT_EQ(seen, 10u);
+  }));
+}
+
+TEST(AfXdp, RefusesWhereItWouldCutTheHostOffOrAnotherProgramIs) {
+  SKIP_UNLESS(in_namespace([] {
+    ASSERT_TRUE(veth("&& ip addr add 10.9.0.1/24 dev far0"));
+    const auto serving = Capture::open({.interface = "far0", .af_xdp = true});
+    ASSERT_FALSE(serving.ok());
+    EXPECT_EQ(serving.error().kind, ErrorKind::kInvalid);
+    EXPECT_NE(serving.error().text().find("mirror ports"), std::string::npos) << serving.error().text();
+    const auto first = Capture::open({.interface = "tap0", .af_xdp = true});
+    ASSERT_TRUE(first.ok()) << first.error().text();
+    const auto second = Capture::open({.interface = "tap0", .af_xdp = true});
+    ASSERT_FALSE(second.ok());
+    EXPECT_EQ(second.error().kind, ErrorKind::kConflict) << second.error().text();
+    EXPECT_FALSE(second.error().remedy.empty());
+    const auto loopback = Capture::open({.interface = "lo", .af_xdp = true});
+    ASSERT_FALSE(loopback.ok());
+    EXPECT_EQ(loopback.error().kind, ErrorKind::kUnsupported);
   }));
 }
 

@@ -47,6 +47,7 @@ struct Decoder::State {
   Streams quic_streams;
   Fragments fragments;
   std::string scratch;
+  IpPacket inner;  // of the tunnel at hand
   // Datagrams put together for the packet at hand, which is decoded from them: fragments within fragments go no deeper.
   std::array<std::string, 2> datagrams;
   size_t datagrams_seen = 0;
@@ -76,12 +77,11 @@ struct Decoder::State {
   }
 
   // An IP packet, and those it carries. Each turn takes one tunnel or one datagram off, so the loop ends.
-  void inside(const Packet& packet, IpPacket ip) {
+  void inside(const Packet& packet, IpPacket& ip) {
     const bool cut = packet.length > packet.bytes.size();
     for (size_t depth = 0;; ++depth) {
       if (ip.fragment && !whole(packet, ip)) return;
-      IpPacket inner;
-      const TunnelLook look = transport(packet, ip, cut, inner);
+      const TunnelLook look = transport(packet, ip, cut);
       if (look == TunnelLook::kMalformed) ++counters.tunnel_malformed;
       if (look != TunnelLook::kInner) return;
       if (depth == options.max_tunnels) {
@@ -103,7 +103,7 @@ struct Decoder::State {
     if (!fragments.add(ip, packet.time, datagram, protocol)) return false;
     ++datagrams_seen;
     ++counters.reassembled;
-    ip.fragment = false;
+    ip.fragment = ip.cut = false;
     ip.payload = datagram;
     ip.flow.protocol = protocol;
     // An IPv6 datagram may begin with further extension headers. Another fragment header among them is an attack.
@@ -114,15 +114,16 @@ struct Decoder::State {
     return true;
   }
 
-  // Returns what is in it, if it is a tunnel.
-  TunnelLook transport(const Packet& packet, IpPacket& ip, bool cut, IpPacket& inner) {
-    if (ip.flow.protocol == kUdp) return udp(packet, ip, cut, inner);
+  // If it is a tunnel, what is in it goes to `inner`.
+  TunnelLook transport(const Packet& packet, IpPacket& ip, bool cut) {
+    if (ip.flow.protocol == kUdp) return udp(packet, ip, cut);
     if (ip.flow.protocol == kTcp) {
       tcp(packet, ip);
       return TunnelLook::kNone;
     }
     ++counters.transport_other;
     sink.on_flow(packet, ip.flow);
+    inner = {};
     return is_ip_tunnel(ip.flow.protocol) ? read_ip_tunnel(ip.flow, ip.payload, cut, inner) : TunnelLook::kNone;
   }
 
@@ -132,7 +133,7 @@ struct Decoder::State {
     sink.on_flow(packet, ip.flow);
   }
 
-  TunnelLook udp(const Packet& packet, IpPacket& ip, bool cut, IpPacket& inner) {
+  TunnelLook udp(const Packet& packet, IpPacket& ip, bool cut) {
     const std::string_view b = ip.payload;
     size_t length = b.size() < 8 ? 0 : u16(b, 4);
     if (length == 0) length = b.size();  // RFC 2675 §4
@@ -151,6 +152,7 @@ struct Decoder::State {
       return TunnelLook::kNone;
     }
     // Tunnels first: the reserved bits of VXLAN, which its receivers ignore, can look like a long header.
+    inner = {};
     const TunnelLook tunnel = read_udp_tunnel(ip.flow, payload, cut, inner);
     if (tunnel == TunnelLook::kInner) return tunnel;
     if (!cut && quic(packet, ip.flow, payload)) return TunnelLook::kNone;
@@ -178,13 +180,12 @@ struct Decoder::State {
     ++counters.quic;
     const Stream* stream = quic_streams.find(flow);
     if (stream == nullptr) return true;  // an acknowledgement
-    const ClientHello hello = read_client_hello_message(stream->contiguous());
+    ClientHello hello = read_client_hello_message(stream->contiguous());
     if (hello.look == Look::kNeedMore && fits) return true;
-    if (hello.look == Look::kFound || hello.look == Look::kFoundEmpty) ++counters.tls_hello;
-    if (hello.look == Look::kFoundEmpty) ++counters.tls_no_sni;
+    hello.hello.quic = true;
+    if (hello.look == Look::kFound || hello.look == Look::kFoundEmpty) client_hello(packet, flow, hello.hello);
     if (hello.look == Look::kMalformed || hello.look == Look::kNotThis) ++counters.tls_malformed;
     if (hello.look == Look::kNeedMore) ++counters.streams_abandoned;
-    if (hello.look == Look::kFound) sink.on_sni(packet, flow, hello.server_name);
     quic_streams.close(flow);
     return true;
   }
@@ -282,6 +283,16 @@ struct Decoder::State {
     return used;
   }
 
+  void client_hello(const Packet& packet, const Flow& flow, const TlsHello& hello) {
+    ++counters.tls_hello;
+    if (hello.server_name.empty()) {
+      ++counters.tls_no_sni;
+    } else {
+      sink.on_sni(packet, flow, hello.server_name);
+    }
+    sink.on_tls(packet, flow, hello);
+  }
+
   // True if it is decided (delivered, or nothing that is read here); false if more octets are needed.
   bool application(const Packet& packet, const Flow& flow, std::string_view bytes) {
     const ClientHello hello = read_client_hello(bytes, scratch);
@@ -289,12 +300,8 @@ struct Decoder::State {
       case Look::kNeedMore:
         return false;
       case Look::kFound:
-        ++counters.tls_hello;
-        sink.on_sni(packet, flow, hello.server_name);
-        return true;
       case Look::kFoundEmpty:
-        ++counters.tls_hello;
-        ++counters.tls_no_sni;
+        client_hello(packet, flow, hello.hello);
         return true;
       case Look::kMalformed:
         ++counters.tls_malformed;

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "packet/address.h"
 #include "packet/dns.h"
+#include "packet/tls.h"
 
 namespace entente::packet {
 
@@ -35,6 +36,12 @@ struct Packet {
   LinkType link = LinkType::kEthernet;
   uint32_t length = 0;  // on the wire; more than bytes.size() if it was cut
 };
+
+// Sends for the octets of a packet that is decoded soon: two or three packets ahead hides the wait for memory.
+inline void prefetch(std::string_view bytes) {
+  constexpr size_t kLine = 64, kMost = 512;  // headers and the names behind them
+  for (size_t i = 0; i < bytes.size() && i < kMost; i += kLine) __builtin_prefetch(bytes.data() + i);
+}
 
 inline constexpr uint8_t kTcp = 6;
 inline constexpr uint8_t kUdp = 17;
@@ -62,22 +69,25 @@ class Sink {
   virtual void on_dns_question(const Packet&, const Flow&, const DnsQuestion&) {}
   virtual void on_dns_answer(const Packet&, const Flow&, const DnsAnswer&) {}
   virtual void on_sni(const Packet&, const Flow&, std::string_view /*server_name*/) {}
+  // Every ClientHello that was read, with a server name (then after on_sni) or without.
+  virtual void on_tls(const Packet&, const Flow&, const TlsHello&) {}
   virtual void on_http(const Packet&, const Flow&, const HttpRequest&) {}
 };
 
 // All are numbers of packets unless said otherwise.
 struct Counters {
   uint64_t packets = 0, bytes = 0;
-  uint64_t cut = 0;                // captured shorter than on the wire
-  uint64_t link_unknown = 0;       // link type or ethertype that is not read (ARP among them)
-  uint64_t ip_malformed = 0;       // lengths that do not fit, bad version
-  uint64_t fragments = 0;          // pieces of datagrams: addresses only
-  uint64_t reassembled = 0;        // datagrams put together from fragments (datagrams)
-  uint64_t fragments_refused = 0;  // datagrams given up: overlap, bad length, too many pieces, no room (datagrams)
-  uint64_t tunnels = 0;            // packets inside packets, each with a flow of its own (inner packets)
-  uint64_t tunnel_malformed = 0;   // a tunnel's port or protocol, and nothing in it that is read
-  uint64_t tunnel_too_deep = 0;    // nested beyond max_tunnels: what is inside is not read
-  uint64_t transport_other = 0;    // neither TCP nor UDP
+  uint64_t cut = 0;           // captured shorter than on the wire
+  uint64_t link_unknown = 0;  // link type or ethertype that is not read (ARP among them)
+  uint64_t ip_malformed = 0;  // lengths that do not fit, bad version
+  uint64_t fragments = 0;     // pieces of datagrams: addresses only
+  uint64_t reassembled = 0;   // datagrams put together from fragments (datagrams)
+  // Datagrams given up: overlap, bad length, a piece that the capture cut, too many pieces, no room (datagrams).
+  uint64_t fragments_refused = 0;
+  uint64_t tunnels = 0;           // packets inside packets, each with a flow of its own (inner packets)
+  uint64_t tunnel_malformed = 0;  // a tunnel's port or protocol, and nothing in it that is read
+  uint64_t tunnel_too_deep = 0;   // nested beyond max_tunnels: what is inside is not read
+  uint64_t transport_other = 0;   // neither TCP nor UDP
   uint64_t transport_malformed = 0;
   uint64_t dns = 0, dns_malformed = 0;
   uint64_t tls_hello = 0, tls_no_sni = 0, tls_malformed = 0;  // of TCP and of QUIC

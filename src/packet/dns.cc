@@ -1,5 +1,9 @@
 #include "packet/dns.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "packet/internal/octets.h"
 
 namespace entente::packet {
@@ -8,6 +12,24 @@ namespace {
 constexpr size_t kHeader = 12;
 constexpr size_t kMaxRecords = 256;
 constexpr size_t kMaxWireName = 255;  // RFC 1035 §2.3.4
+
+// A short label of characters that stand for themselves, as nearly all are: copied at once. `to` has room for 16.
+bool plain_label(std::string_view message, size_t at, size_t length, char* to) {
+#if defined(__SSE2__)
+  if (length > 16 || at + 16 > message.size()) return false;
+  const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(message.data() + at));
+  const __m128i last = _mm_set1_epi8('~' - '!');
+  const __m128i printable = _mm_cmpeq_epi8(_mm_max_epu8(_mm_sub_epi8(v, _mm_set1_epi8('!')), last), last);
+  const __m128i escaped = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('.')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+  const auto good = static_cast<unsigned>(_mm_movemask_epi8(_mm_andnot_si128(escaped, printable)));
+  if ((~good & ((1U << length) - 1)) != 0) return false;
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), v);
+  return true;
+#else
+  static_cast<void>(message), static_cast<void>(at), static_cast<void>(length), static_cast<void>(to);
+  return false;
+#endif
+}
 
 }  // namespace
 
@@ -33,6 +55,11 @@ std::optional<size_t> DnsName::read(std::string_view message, size_t offset) {
     if (length == 0) return end ? *end : at + 1;
     if (at + 1 + length > message.size()) return std::nullopt;
     if (size_ > 0) text_[size_++] = '.';
+    if (plain_label(message, at + 1, length, text_.data() + size_)) {
+      size_ += length;
+      at += 1u + length;
+      continue;
+    }
     for (size_t i = 0; i < length; ++i) {
       const uint8_t c = u8(message, at + 1 + i);
       if (c == '.' || c == '\\') {

@@ -44,6 +44,7 @@ class Fields {
 };
 
 struct Interface {
+  bool known = true;  // false: its description was cut; it keeps its place, since packets count interfaces
   uint16_t link = 0;
   uint32_t snaplen = 0;
   uint8_t resolution = 6;  // if_tsresol: 10^-n, with the top bit 2^-n
@@ -141,6 +142,7 @@ struct CaptureReader::State {
       return pass(uint64_t{16} + kept, b.size());
     }
     if (b.size() < 16 + size_t{kept}) return size_t{0};
+    if (b.size() > 16 + size_t{kept} + 16) prefetch(b.substr(16 + size_t{kept}, 320));
     const int64_t fraction = f.u32(4);
     deliver(pcap_link, {int64_t{f.u32(0)} * 1'000'000 + (nano ? fraction / 1000 : fraction)}, b.substr(16, kept),
             f.u32(12));
@@ -177,7 +179,11 @@ struct CaptureReader::State {
   }
 
   void interface(std::string_view body) {
-    if (body.size() < 8 || interfaces.size() >= kMaxInterfaces) return;
+    if (interfaces.size() >= kMaxInterfaces) return;
+    if (body.size() < 8) {
+      interfaces.push_back({.known = false});
+      return;
+    }
     const Fields f(body, swap);
     Interface i{.link = f.u16(0), .snaplen = f.u32(4)};
     for (size_t at = 8; at + 4 <= body.size();) {
@@ -197,7 +203,7 @@ struct CaptureReader::State {
     }
     const Fields f(body, swap);
     const uint32_t id = old ? f.u16(0) : f.u32(0), kept = f.u32(12);
-    if (id >= interfaces.size() || kept > body.size() - 20) {
+    if (id >= interfaces.size() || !interfaces[id].known || kept > body.size() - 20) {
       ++skipped;
       return;
     }
@@ -206,7 +212,7 @@ struct CaptureReader::State {
   }
 
   void simple_packet(std::string_view body) {
-    if (body.size() < 4 || interfaces.empty()) {
+    if (body.size() < 4 || interfaces.empty() || !interfaces[0].known) {
       ++skipped;
       return;
     }

@@ -30,7 +30,7 @@ class CaptureReader {
   // kInvalid if the file ends inside a packet ("cut short"); all whole packets have been delivered.
   Status finish();
   [[nodiscard]] uint64_t packets() const;
-  [[nodiscard]] uint64_t skipped() const;  // too long, or of an interface that was not described
+  [[nodiscard]] uint64_t skipped() const;  // too long, or of an interface that was not described, or not in full
 
  private:
   struct State;

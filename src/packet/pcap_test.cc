@@ -161,5 +161,17 @@ TEST(Pcap, TcpdumpReadsWhatIsWritten) {
   EXPECT_NE(text.find("[udp sum ok]"), std::string::npos) << text;
 }
 
+// Packets name interfaces by their number: one whose description is cut keeps its place, and its packets are counted.
+TEST(Pcapng, AnInterfaceThatIsCutShiftsNoOther) {
+  const std::string cut = ng_block(le, 1, le(1, 2) + le(0, 2));
+  const std::string file = ng_section(le) + cut + ng_interface(le, 101) + ng_packet(le, 1, 5, "abc") +
+                           ng_packet(le, 0, 5, "lost") + ng_block(le, 3, le(3, 4) + "one");
+  std::vector<Seen> seen;
+  CaptureReader reader([&](const Packet& p) { seen.push_back({std::string(p.bytes), p.time.us, p.link, p.length}); });
+  ASSERT_TRUE(reader.feed(file).ok());
+  EXPECT_EQ(seen, (std::vector<Seen>{{"abc", 5, LinkType::kRaw, 13}}));
+  EXPECT_EQ(reader.skipped(), 2u);
+}
+
 }  // namespace
 }  // namespace entente::packet

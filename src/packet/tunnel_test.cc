@@ -197,6 +197,29 @@ TEST(Fragments, InAnyOrderWithRepetitionsTheDatagramIsReadOnce) {
   }
 }
 
+// A capture that keeps the first octets of each packet: what it cut off is missing in the middle, wherever that is.
+TEST(Fragments, CutByTheCaptureTheDatagramIsGivenUp) {
+  for (const bool v6 : {false, true}) {
+    const std::string frame = inner_frame(v6);
+    const auto pieces = pieces_of(frame.size() - (v6 ? 54 : 34), 16);
+    ASSERT_GE(pieces.size(), 3u);
+    for (size_t which = 0; which < pieces.size(); ++which) {
+      for (const size_t lost : {size_t{1}, size_t{8}}) {
+        if (pieces[which].length <= lost) continue;
+        Probe run;
+        for (size_t i = 0; i < pieces.size(); ++i) {
+          std::string bytes = cut_out(frame, pieces[i]);
+          if (i == which) bytes.resize(bytes.size() - lost);
+          run.packet(bytes);
+        }
+        EXPECT_THAT(run.sink.events, IsEmpty()) << v6 << " " << which << " " << lost;
+        EXPECT_EQ(run.counters().reassembled, 0u) << v6 << " " << which << " " << lost;
+        EXPECT_EQ(run.counters().fragments_refused, 1u) << v6 << " " << which << " " << lost;
+      }
+    }
+  }
+}
+
 // RFC 5722 §4, for IPv4 as well: nothing of the datagram is read, whatever comes later.
 TEST(Fragments, OverlapGivesTheDatagramUp) {
   for (const bool v6 : {false, true}) {

@@ -15,7 +15,7 @@
 namespace entente::pattern {
 namespace {
 
-enum class Value : uint8_t { kIpv4, kIpv6, kEndpoint, kDomain, kUrl, kEmail };
+enum class Value : uint8_t { kIpv4, kIpv6, kEndpoint, kDomain, kUrl, kEmail, kJa3, kJa4 };
 
 struct Known {
   std::string_view path;
@@ -41,6 +41,42 @@ constexpr std::array kAnchorOnly = {
     Known{"email-message:to_refs[*].value", Value::kEmail},
     Known{"email-message:cc_refs[*].value", Value::kEmail},
 };
+
+// STIX has no property for TLS fingerprints. What the field writes, as a rule inside an extension of network-traffic,
+// and what is made of it. The last step alone decides, so that the object and the extension may be named as one likes.
+struct FingerprintName {
+  std::string_view spelling;
+  Value value;
+};
+constexpr std::array kFingerprints = {
+    FingerprintName{"ja3", Value::kJa3},          FingerprintName{"ja3_hash", Value::kJa3},
+    FingerprintName{"ja3_md5", Value::kJa3},      FingerprintName{"ja3_fingerprint", Value::kJa3},
+    FingerprintName{"client_ja3", Value::kJa3},   FingerprintName{"tls_ja3", Value::kJa3},
+    FingerprintName{"tls_ja3_hash", Value::kJa3}, FingerprintName{"ja4", Value::kJa4},
+    FingerprintName{"ja4_hash", Value::kJa4},     FingerprintName{"ja4_fingerprint", Value::kJa4},
+    FingerprintName{"client_ja4", Value::kJa4},   FingerprintName{"tls_ja4", Value::kJa4},
+};
+
+std::optional<Value> fingerprint_of(const Path& path) {
+  const Step& last = path.steps.back();
+  if (last.kind != Step::Kind::kKey) return std::nullopt;
+  std::string spelling = ascii_lower(last.key);
+  if (spelling.starts_with("x_") || spelling.starts_with("x-")) spelling.erase(0, 2);
+  std::replace(spelling.begin(), spelling.end(), '-', '_');
+  for (const auto& known : kFingerprints) {
+    if (known.spelling == spelling) return known.value;
+  }
+  // ja3.hash, as Suricata nests it.
+  if (spelling == "hash" && path.steps.size() > 1 && path.steps[path.steps.size() - 2].key == "ja3") return Value::kJa3;
+  return std::nullopt;
+}
+
+// Where records have it: network-traffic:extensions.'tls-ext'.ja3
+void use_usual_path(Path& path, Value value) {
+  const auto key = [](std::string_view text) { return Step{Step::Kind::kKey, std::string(text), 0}; };
+  path.type = "network-traffic";
+  path.steps = {key("extensions"), key("tls-ext"), key(value == Value::kJa3 ? "ja3" : "ja4")};
+}
 
 struct HashName {
   std::string_view spelling;  // letters and digits of the key, lower case
@@ -77,6 +113,7 @@ std::optional<Kind> kind_of(const Path& path, std::string_view text, bool anchor
       if (hash.spelling == spelling) return Kind{Value::kIpv4, &hash};
     }
   }
+  if (const auto fingerprint = fingerprint_of(path)) return Kind{*fingerprint, nullptr};
   return std::nullopt;
 }
 
@@ -186,6 +223,10 @@ class Collector {
         return add_if(AtomKind::kUrl, normal_url(c.text), path);
       case Value::kEmail:
         return add_if(AtomKind::kEmail, normal_email(c.text), path);
+      case Value::kJa3:
+        return add_if(AtomKind::kJa3, normal_ja3(c.text), path);
+      case Value::kJa4:
+        return add_if(AtomKind::kJa4, normal_ja4(c.text), path);
       default:
         return false;
     }
@@ -254,7 +295,8 @@ std::optional<std::vector<Atom>> needed(const Comparison& c, std::string& why) {
 
 void types_of(const Comparison& c, std::vector<std::string>& out) {
   if (c.kind == Comparison::Kind::kTest) {
-    if (std::find(out.begin(), out.end(), c.test.path.type) == out.end()) out.push_back(c.test.path.type);
+    const std::string type = fingerprint_of(c.test.path) ? "network-traffic" : c.test.path.type;
+    if (std::find(out.begin(), out.end(), type) == out.end()) out.push_back(type);
   }
   for (const auto& child : c.children) types_of(child, out);
 }
@@ -274,6 +316,8 @@ std::string normal_text(const Kind& kind, const std::string& text) {
   if (kind.value == Value::kEndpoint || kind.value == Value::kDomain) normal = normal_domain(text);
   if (kind.value == Value::kUrl) normal = normal_url(text);
   if (kind.value == Value::kEmail) normal = normal_email(text);
+  if (kind.value == Value::kJa3) normal = normal_ja3(text);
+  if (kind.value == Value::kJa4) normal = normal_ja4(text);
   return normal ? *normal : text;
 }
 
@@ -290,6 +334,8 @@ void normalise(Comparison& c) {
   const auto kind = kind_of(t.path, print(t.path), true);
   if (!kind) return;
   if (kind->hash != nullptr) t.path.steps[1].key = kind->hash->name;
+  const bool print_of = kind->hash == nullptr && (kind->value == Value::kJa3 || kind->value == Value::kJa4);
+  if (print_of) use_usual_path(t.path, kind->value);
   switch (t.op) {
     case Op::kEqual:
     case Op::kNotEqual:
@@ -302,7 +348,7 @@ void normalise(Comparison& c) {
       break;
     case Op::kLike:
       // A wildcard is no part of any normal form; what is always lower case can be.
-      if (kind->hash != nullptr || kind->value == Value::kDomain || kind->value == Value::kEmail ||
+      if (kind->hash != nullptr || print_of || kind->value == Value::kDomain || kind->value == Value::kEmail ||
           kind->value == Value::kEndpoint)
         t.constants.front().text = ascii_lower(t.constants.front().text);
       return;

@@ -52,6 +52,15 @@ TEST(Atoms, OnePerPropertyThatAnIndexKnows) {
                 "sha1 da39a3ee5e6b4b0d3255bfef95601890afd80709"},
            Case{"[email-addr:value = 'Bad.Guy@Evil.Example']", "email bad.guy@evil.example"},
            Case{"[email-message:from_ref.value = 'x@evil.example']", "email x@evil.example"},
+           Case{"[network-traffic:extensions.'tls-ext'.ja3 = 'ADA70206E40642A3E4461F35503241D5']",
+                "ja3 ada70206e40642a3e4461f35503241d5"},
+           Case{"[network-traffic:extensions.'x-any-ext'.ja3_hash = 'ada70206e40642a3e4461f35503241d5']",
+                "ja3 ada70206e40642a3e4461f35503241d5"},
+           Case{"[network-traffic:x_ja3 = 'ada70206e40642a3e4461f35503241d5']", "ja3 ada70206e40642a3e4461f35503241d5"},
+           Case{"[x-ecs-tls:client_ja3 = 'ada70206e40642a3e4461f35503241d5']", "ja3 ada70206e40642a3e4461f35503241d5"},
+           Case{"[x-eve:tls.ja3.hash = 'ada70206e40642a3e4461f35503241d5']", "ja3 ada70206e40642a3e4461f35503241d5"},
+           Case{"[network-traffic:extensions.'tls-ext'.ja4 = 'T13d1516h2_8daaf6152771_e5627efa2ab1']",
+                "ja4 t13d1516h2_8daaf6152771_e5627efa2ab1"},
            Case{"[network-traffic:dst_ref.value = '198.51.100.3']", "ipv4 198.51.100.3"},
            Case{"[network-traffic:src_ref.value = '2001:db8::1']", "ipv6 2001:db8::1"},
            Case{"[network-traffic:dst_ref.value = 'evil.example']", "domain evil.example"},
@@ -66,6 +75,23 @@ TEST(Atoms, OnePerPropertyThatAnIndexKnows) {
     const Found f = atoms_of("[file:hashes.'SHA-" + name + "' = '" + std::string(digits, 'A') + "']");
     EXPECT_THAT(f.atoms, ElementsAre("sha" + name + " " + std::string(digits, 'a')));
   }
+}
+
+TEST(Atoms, Ja4IsKnownByItsFormInEitherCase) {
+  EXPECT_TRUE(is_ja4("t13d1516h2_8daaf6152771_e5627efa2ab1"));
+  EXPECT_TRUE(is_ja4("Q13I1516H2_8DAAF6152771_E5627EFA2AB1"));
+  EXPECT_TRUE(is_ja4("ts3i080000_000000000000_e5627efa2ab1"));
+  for (const char* no : {"", "t13d1516h2_8daaf6152771_e5627efa2ab", "t13d1516h2_8daaf6152771_e5627efa2abg",
+                         "x13d1516h2_8daaf6152771_e5627efa2ab1", "t13x1516h2_8daaf6152771_e5627efa2ab1",
+                         "t13d15a6h2_8daaf6152771_e5627efa2ab1", "t13d1516h2-8daaf6152771_e5627efa2ab1"})
+    EXPECT_FALSE(is_ja4(no)) << no;
+}
+
+TEST(Atoms, WhatIsNoFingerprintIsNotLookedUpAsOne) {
+  for (const char* p :
+       {"[network-traffic:x_ja3 = 'ada70206e40642a3e4461f35503241d']",
+        "[network-traffic:x_ja3s = 'ada70206e40642a3e4461f35503241d5']", "[network-traffic:x_ja4 = 't13d1516h2']"})
+    EXPECT_FALSE(atoms_of(p).complete) << p;
 }
 
 TEST(Atoms, OrAndInGiveSeveral) {

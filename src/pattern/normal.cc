@@ -217,4 +217,31 @@ std::optional<std::string> normal_email(std::string_view text) {
   return ascii_lower(text.substr(0, at)) + "@" + *domain;
 }
 
+std::optional<std::string> normal_ja3(std::string_view text) {
+  if (text.size() != 32 || text.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos)
+    return std::nullopt;
+  return ascii_lower(text);
+}
+
+std::optional<std::string> normal_ja4(std::string_view text) {
+  return is_ja4(text) ? std::optional(ascii_lower(text)) : std::nullopt;
+}
+
+bool is_ja4(std::string_view t) {
+  if (t.size() != kJa4Size || t[10] != '_' || t[23] != '_') return false;
+  const auto digit = [&](size_t i) { return t[i] >= '0' && t[i] <= '9'; };
+  const auto lower = [&](size_t i) { return static_cast<char>(t[i] | 0x20); };
+  const auto letter = [&](size_t i, char last) { return lower(i) >= 'a' && lower(i) <= last; };
+  if (lower(0) != 't' && lower(0) != 'q' && lower(0) != 'd') return false;
+  if ((!digit(1) && lower(1) != 's' && lower(1) != 'd') || !digit(2)) return false;
+  if (lower(3) != 'd' && lower(3) != 'i') return false;
+  for (size_t i = 4; i < 8; ++i)
+    if (!digit(i)) return false;
+  for (size_t i = 8; i < 10; ++i)
+    if (!digit(i) && !letter(i, 'z')) return false;
+  for (size_t i = 11; i < kJa4Size; ++i)
+    if (i != 23 && !digit(i) && !letter(i, 'f')) return false;
+  return true;
+}
+
 }  // namespace entente::pattern

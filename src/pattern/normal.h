@@ -24,4 +24,10 @@ namespace entente::pattern {
 
 [[nodiscard]] std::optional<std::string> normal_email(std::string_view text);  // lower case, domain as above
 
+// TLS fingerprints of clients. JA3: 32 hex digits, lower case. JA4: "t13d1516h2_8daaf6152771_e5627efa2ab1", lower case.
+[[nodiscard]] std::optional<std::string> normal_ja3(std::string_view text);
+[[nodiscard]] std::optional<std::string> normal_ja4(std::string_view text);
+[[nodiscard]] bool is_ja4(std::string_view text);  // in either case, as logs may have it
+inline constexpr size_t kJa4Size = 36;
+
 }  // namespace entente::pattern

@@ -40,6 +40,10 @@ const char* name(AtomKind kind) {
       return "sha512";
     case AtomKind::kEmail:
       return "email";
+    case AtomKind::kJa3:
+      return "ja3";
+    case AtomKind::kJa4:
+      return "ja4";
   }
   return "?";
 }

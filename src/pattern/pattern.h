@@ -46,6 +46,8 @@ enum class AtomKind : uint8_t {
   kSha256,
   kSha512,  // lower-case hex
   kEmail,
+  kJa3,  // TLS fingerprint of a client: 32 hex digits, lower case
+  kJa4,  // "t13d1516h2_8daaf6152771_e5627efa2ab1"
 };
 [[nodiscard]] const char* name(AtomKind kind);
 

@@ -5,7 +5,6 @@
 
 #include <deque>
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,11 +26,17 @@
 #include "enforce/lease.h"
 #include "pattern/stream.h"
 #include "sensor/config.h"
+#include "sensor/disputes.h"
+#include "sensor/effect.h"
 #include "sensor/events.h"
 #include "sensor/instruments.h"
 #include "sensor/intake.h"
+#include "sensor/recalls.h"
 #include "sensor/rollbacks.h"
+#include "sensor/said.h"
 #include "sensor/sightings.h"
+#include "sensor/trials.h"
+#include "sensor/uses.h"
 
 namespace entente::sensor {
 
@@ -54,6 +59,8 @@ struct Seen {
   std::string via_name;
   std::optional<int64_t> dns_ttl_us;
   Time time;
+  uint64_t flow = 0;   // tells flows apart
+  std::string client;  // whose flow it is: client_of(); "" if the value itself connected
 };
 
 // Where a record was seen.
@@ -70,6 +77,8 @@ class Core {
   ~Core();
   // Where names are blocked; without, a name blocks only addresses that it is seen to lead to. Before start().
   void use_names(enforce::NameEnforcer& names) { names_enforcer_ = &names; }
+  // What critical services depend on; before start().
+  void use_register(enforce::ProtectedList needed) { needed_ = std::move(needed); }
   // Requires: called by an enforcer, from within a call of this class.
   [[nodiscard]] bool protects(const enforce::Target& target) const { return lists_.find(target).has_value(); }
   // Leases and objects of an earlier run come back, and are in force before the node has been spoken to.
@@ -85,7 +94,8 @@ class Core {
 
   // What was seen is kept there, and asked when an indicator comes. To be set before anything is seen.
   void set_history(std::shared_ptr<detect::History> history) { history_ = std::move(history); }
-  [[nodiscard]] bool has_history() const { return history_ != nullptr; }
+  // Is what was seen of use beyond what matches it (remember())?
+  [[nodiscard]] bool has_history() const { return history_ != nullptr || config_.clients_days > 0; }
   // Asks the past about the indicators that came since the last call; may take a second, and holds no lock meanwhile.
   void look_back();
 
@@ -99,6 +109,8 @@ class Core {
   // if every_record().
   void on_record(const detect::Record& record, const Where& where, const std::vector<detect::Shown>& shown);
   [[nodiscard]] bool has_compounds() const { return compounds_.load(std::memory_order_acquire) > 0; }
+  // Did any indicator ever ask for a TLS fingerprint?
+  [[nodiscard]] bool has_fingerprints() const { return fingerprints_.load(std::memory_order_acquire); }
   [[nodiscard]] bool every_record() const { return unanchored_.load(std::memory_order_acquire) > 0; }
   static constexpr uint32_t kAnchor = 1U << 31;
   static constexpr size_t kMaxUnanchored = 16;  // compound patterns that every record is evaluated for
@@ -122,6 +134,29 @@ class Core {
   [[nodiscard]] std::string joint_report();
   void joint_report_lost();  // the node did not get it: all of it is due again
 
+  // What the node is to hear about recalls (sensor/recalls.h); "" if nothing. One report at a time: recall_told()
+  // first.
+  [[nodiscard]] std::string recall_report();
+  void recall_told(bool arrived);
+  // False-positive claims: made here and due at the node, as POST /api/v1/claims takes them, with what it made of each;
+  // and the answer of GET /api/v1/claims.
+  [[nodiscard]] std::vector<Dispute> disputes_due();
+  void dispute_handed_in(const Dispute& dispute, Result<std::string> claim);
+  void on_claims(std::string_view json);
+
+  // What this network uses, to disk. To be called now and then, on any thread.
+  void save_uses();
+
+  // What is in force and not protected, for those that hand it on (exports, BGP): nothing if that is still `known`.
+  struct InForce {
+    uint64_t revision = 0;
+    std::vector<enforce::Lease> leases;
+    std::vector<enforce::Prefix> allow;
+  };
+  [[nodiscard]] std::optional<InForce> in_force(uint64_t known) const;
+  // Of these, by id, the ones that are.
+  [[nodiscard]] std::vector<enforce::Lease> in_force(const std::vector<uint64_t>& ids) const;
+
   // Figures for status.json.
   [[nodiscard]] json::Node status();
   // For tests.
@@ -132,6 +167,7 @@ class Core {
     uint32_t source = 0;
     ReceivedIndicator indicator;
     Time arrived;
+    std::string batch{};
     bool usable = false;  // in the index
   };
   struct Pending {
@@ -160,6 +196,9 @@ class Core {
                                            Time now) const;
   [[nodiscard]] Time lease_end(const Row& row, bool via_name, std::optional<int64_t> dns_ttl_us, Time now) const;
   void end(const enforce::LeaseQuery& query, std::string_view why, Time now);
+  void take_back(uint32_t source, const ReceivedIndicator& indicator, bool known, Time now);
+  Status introduce();  // who this sensor is, for its node
+  void settle_recalls(Time now);
   void ended(const std::vector<enforce::Lease>& leases);
   void sync_target(const enforce::Target& target);
   void refold(Time now);
@@ -173,6 +212,10 @@ class Core {
   void apply(Time now);
   void resume_hits();
   void sight(const enforce::Lease& lease, const enforce::Prefix& prefix, uint64_t packets);
+  [[nodiscard]] static bool is_address(pattern::AtomKind kind) {
+    using enum pattern::AtomKind;
+    return kind == kIpv4 || kind == kIpv6 || kind == kCidr4 || kind == kCidr6;
+  }
   [[nodiscard]] static std::string tlp_of(const Row& row);  // its TLP marking; "" if none
   void poll_hits();
   void emit(std::string event, json::Node members);
@@ -180,8 +223,10 @@ class Core {
   [[nodiscard]] std::optional<stix::Pap> pap_of(const Row& row) const;
   void append_objects(const Source& source, const std::vector<std::string_view>& objects, std::optional<Time> position,
                       Time now);
+  void keep_objects();  // what did not get to the disk
   [[nodiscard]] std::string agreements_path() const { return config_.state_dir + "/agreements.json"; }
   Status load_objects(Time now);
+  void rewrite_objects();  // one line per object: what was replaced or destroyed is gone from the file
   json::Node control_locked(const json::Value& request, Time now);
   // Leases that a person ended: they stay off, and what the enforcer made of it stands in `out`, the leases as
   // `member`.
@@ -190,13 +235,38 @@ class Core {
   Result<json::Node> resume(const json::Value& request, Time now);
   [[nodiscard]] json::Node rollback_list() const;
   [[nodiscard]] json::Node lease_node(const enforce::Lease& lease, Time now) const;
+  Result<json::Node> end_and_roll_back(Rollback rule, const std::vector<uint64_t>& leases, size_t indicators, Time now);
+
+  // What leases do (core_effect.cc).
+  [[nodiscard]] EffectSource effect_source(const enforce::Lease& lease) const;
+  [[nodiscard]] static TrialKey trial_key(const enforce::Lease& lease);
+  void count_use(const Seen& seen, Time now);
+  void count_packets(const enforce::Lease& lease, uint64_t packets);
+  void promote(const TrialKey& key, std::string_view by, Time now);
+  void promote_due(Time now);
+  void save_effect();
+  Result<json::Node> shadow_control(std::string_view cmd, const json::Value& request, Time now);
+  [[nodiscard]] json::Node stats_node() const;
+
+  // Harm and batches (core_harm.cc).
+  [[nodiscard]] std::string batch_of(const std::string& partner, Time arrived);
+  // The lease does harm: it ends, and with it its batch if others of it did as well.
+  void harm(const enforce::Lease& lease, std::string_view signal, const std::string& sentence, Time now);
+  Result<json::Node> report_harm(const json::Value& request, Time now);
+  [[nodiscard]] json::Node batch_list() const;
+  void judge_again(uint32_t tag, Time now);  // what is known of it has changed
+
+  // Claims (core_dispute.cc).
+  Result<json::Node> dispute(const json::Value& request, Time now);
+  [[nodiscard]] json::Node dispute_list(Time now) const;
+  void settle_dispute(const std::string& indicator, Time now);
 
   const SensorConfig config_;
   Files& files_;
   Clock& clock_;
   enforce::Enforcer& enforcer_;
   enforce::NameEnforcer* names_enforcer_ = nullptr;
-  enforce::ProtectedList lists_;
+  enforce::ProtectedList lists_, needed_;
   EventSink& events_;
   enforce::Guard guard_;
   enforce::Reconciler reconciler_;
@@ -217,6 +287,7 @@ class Core {
   uint64_t bound_first_ = 0;
   std::unordered_set<uint32_t> unanchored_tags_;
   std::atomic<size_t> unanchored_{0}, compounds_{0};
+  std::atomic<bool> fingerprints_{false};
 
   mutable std::mutex mutex_;
   Instruments instruments_;
@@ -229,16 +300,22 @@ class Core {
   std::map<std::pair<uint32_t, std::string>, uint32_t> tags_;  // source, indicator id -> tag
   std::set<std::pair<int64_t, uint32_t>> begins_;              // valid_from still ahead
   std::unordered_map<std::string, std::optional<stix::Pap>> markings_;
+  std::map<std::pair<uint32_t, std::string>, ReceivedHandling> handling_;  // source, indicator id
   std::map<std::string, Time> positions_;
   std::set<std::string> lifted_;  // "indicator|version|target" that a person lifted: not granted again
   Rollbacks rollbacks_;
-  // Names seen on an address; the least recently used goes first.
-  struct Names {
-    std::list<std::string>::iterator used;
-    std::set<std::string> names;
+  Recalls recalls_;
+  Uses uses_;
+  Trials trials_;
+  Effect effect_;
+  Disputes disputes_;
+  struct Batch {
+    Time first, last;  // of arrival
   };
-  std::unordered_map<std::string, Names> names_;
-  std::list<std::string> names_used_;
+  std::map<std::string, Batch> batches_;              // the newest of each partner
+  std::map<std::string, std::set<uint64_t>> harmed_;  // batch -> leases that did harm
+  Time next_effect_{0};
+  std::atomic<int64_t> next_uses_us_{0};
   std::vector<Pending> pending_;
   std::unordered_set<std::string> refused_once_;  // refusals that were told
   std::map<std::string, uint64_t> refusals_;      // code -> number
@@ -247,6 +324,17 @@ class Core {
   uint64_t detections_ = 0, indicators_taken_ = 0, unusable_ = 0, revoked_ = 0, objects_bad_ = 0;
   Time last_contact_{0}, last_sync_{0}, retry_enforcer_{0}, next_hits_{0};
   std::string enforcer_error_, names_error_;
+  bool rewrite_due_ = false;
+  Said said_;  // of the disk and of what is done each second
+  std::string unkept_objects_;
+  bool objects_torn_ = false;  // the file may end inside a line
+  bool objects_given_up_ = false;
+  Time wall_{0};        // at the last tick, with
+  int64_t steady_ = 0;  // the clock that nobody sets
+  uint64_t clock_jumps_ = 0;
+  void notice_clock(Time now);
+  size_t left_out_ = 0;  // leases for which the enforcer has no room
+  void tell_left_out();
   bool allow_changed_ = false, started_ = false, instruments_known_ = false;
 };
 

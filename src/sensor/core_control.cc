@@ -74,6 +74,16 @@ json::Node Core::lease_node(const Lease& lease, Time now) const {
         .set("enforcer", lease.target.kind != enforce::TargetKind::kName ? enforcer_.name()
                          : names_enforcer_ != nullptr                    ? names_enforcer_->name()
                                                                          : "none");
+  if (const UseCount* use = effect_.of_lease(lease.id); use != nullptr && !use->empty()) {
+    n.set("flows", use->flows).set("clients", use->clients.size());
+    n.set("effect", (lease.state == LeaseState::kActive ? "stopped " : "would have stopped ") + use->words());
+  }
+  if (lease.code == "SHADOW_FIRST") {
+    if (const Trial* t = trials_.find(trial_key(lease)); t != nullptr && !t->promoted)
+      n.set("trial", t->name()).set("trial_report", t->report()).set("trial_waits_for", trials_.waits_for(*t, now));
+  }
+  if (const Dispute* d = disputes_.find(lease.indicator, lease.agreement); d != nullptr && d->state != "withdrawn")
+    n.set("dispute", d->sentence(now));
   return n;
 }
 
@@ -125,6 +135,19 @@ json::Node Core::control_locked(const json::Value& request, Time now) {
     return out;
   }
   if (cmd == "rollbacks") return rollback_list();
+  if (cmd == "batches") return batch_list();
+  if (cmd == "disputes") return dispute_list(now);
+  if (cmd == "stats") {
+    poll_hits();
+    return stats_node();
+  }
+  if (cmd == "shadow" || cmd == "promote" || cmd == "report" || cmd == "dispute") {
+    poll_hits();
+    auto done = cmd == "report"    ? report_harm(request, now)
+                : cmd == "dispute" ? dispute(request, now)
+                                   : shadow_control(cmd, request, now);
+    return done.ok() ? *std::move(done) : error_node(done.error());
+  }
   if (cmd == "rollback" || cmd == "resume") {
     auto done = cmd == "rollback" ? roll_back(request, now) : resume(request, now);
     return done.ok() ? *std::move(done) : error_node(done.error());
@@ -170,8 +193,10 @@ json::Node Core::control_locked(const json::Value& request, Time now) {
     apply(now);
     return out.set("lease", lease_node(*book_->find(*id), now));
   }
-  return error_node(make_error(ErrorKind::kUnsupported, "unknown command \"" + printable(cmd, 40) + "\"", {},
-                               "leases, lift, rollback, rollbacks, resume, why, approve, status"));
+  return error_node(make_error(
+      ErrorKind::kUnsupported, "unknown command \"" + printable(cmd, 40) + "\"", {},
+      "leases, lift, rollback, rollbacks, batches, resume, why, approve, shadow, promote, report, dispute, disputes, "
+      "stats, status"));
 }
 
 json::Node Core::status() {
@@ -183,6 +208,9 @@ json::Node Core::status() {
       .set("enforcer", enforcer_.name());
   n.set("enforcer_detail", enforcer_.detail());
   if (names_enforcer_ != nullptr) n.set("names_enforcer", names_enforcer_->name()).set("names_error", names_error_);
+  json::Node wrong = json::Node::object();
+  for (const auto& [what, why] : said_.wrong()) wrong.set(what, why);
+  n.set("wrong", std::move(wrong)).set("clock_jumps", clock_jumps_);
   n.set("enforcer_error", enforcer_error_).set("last_contact", to_text(last_contact_));
   n.set("indicators", live_.size())
       .set("taken", indicators_taken_)

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <map>
 
-#include "base/log.h"
 #include "json/json.h"
 #include "sensor/core.h"
 
@@ -39,11 +38,58 @@ void Core::append_objects(const Source& source, const std::vector<std::string_vi
     json::append(out, json::Node::object().set("c", source.collection).set("position", to_text(*position)));
     out += '\n';
   }
-  if (out.empty()) return;
-  if (const auto done = files_.append(path_of(config_), out, false); !done.ok()) {
-    // A half line would spoil the next: the reader skips it.
-    say_error("objects cannot be kept: {}", done.error().text());
-    (void)files_.append(path_of(config_), "\n", false).ok();
+  // Once something did not get to the disk nothing that comes after it may, least of all a position: the next start
+  // would not ask the node for it again.
+  constexpr size_t kMaxUnkept = size_t{64} << 20;
+  if (unkept_objects_.size() > kMaxUnkept) {
+    objects_given_up_ = true;
+    unkept_objects_.clear();
+  }
+  if (objects_given_up_) return;  // the next start asks from the last position that is on the disk
+  unkept_objects_ += out;
+  keep_objects();
+}
+
+void Core::keep_objects() {
+  if (unkept_objects_.empty()) return;
+  // A half line would spoil the next: the reader skips it.
+  if (objects_torn_) unkept_objects_.insert(0, 1, '\n');
+  const Status done = files_.append(path_of(config_), unkept_objects_, false);
+  objects_torn_ = !done.ok();
+  if (done.ok()) {
+    unkept_objects_.clear();
+  } else if (unkept_objects_.front() == '\n') {
+    unkept_objects_.erase(0, 1);
+  }
+  said_("objects", done);
+}
+
+void Core::rewrite_objects() {
+  const std::string path = path_of(config_);
+  const auto text = files_.read(path);
+  if (!text.ok()) return;
+  std::map<std::pair<std::string, std::string>, std::string_view> newest;
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const size_t eol = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = rest.substr(0, eol);
+    rest.remove_prefix(std::min(eol + 1, rest.size()));
+    const auto document = json::parse(line);
+    if (!document.ok()) continue;
+    const auto object = json::find(document->root(), "o");
+    if (!object) continue;
+    newest[{std::string(json::find_string(document->root(), "c").value_or("")),
+            std::string(json::find_string(*object, "id").value_or(""))}] = line;
+  }
+  std::string kept;
+  for (const auto& [key, line] : newest) (kept += line) += '\n';
+  for (const auto& [collection, at] : positions_) {
+    json::append(kept, json::Node::object().set("c", collection).set("position", to_text(at)));
+    kept += '\n';
+  }
+  if (const auto done = files_.write_atomic(path, kept, 0600); !done.ok()) {
+    say_error("what was destroyed stands in the list of objects still: {}", done.error().text());
+    rewrite_due_ = true;
   }
 }
 
@@ -84,7 +130,8 @@ Status Core::load_objects(Time) {
       json::append(kept, json::Node::object().set("c", collection).set("position", to_text(at)));
       kept += '\n';
     }
-    CHECK_OK(files_.write_atomic(path, kept, 0600));
+    // On a full disk the old file stays as it is.
+    if (const Status done = files_.write_atomic(path, kept, 0600); said_("objects", done)) objects_torn_ = true;
   }
   return {};
 }

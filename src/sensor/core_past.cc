@@ -1,5 +1,5 @@
 // A new indicator and what was seen before it came.
-#include <unordered_map>
+#include <set>
 
 #include "json/json.h"
 #include "sensor/core.h"
@@ -11,6 +11,7 @@ constexpr size_t kMostAtOnce = 10'000;
 }
 
 void Core::remember(Time time, detect::ObservableKind kind, std::string_view text, const packet::Flow& flow) {
+  if (config_.clients_days > 0) uses_.used(kind, text, client_of(kind, text, flow), time);
   if (history_ == nullptr) return;
   char src[packet::kAddressTextMax], dst[packet::kAddressTextMax];
   history_->add(time, kind, text, {src, packet::write_text(flow.src, src)}, {dst, packet::write_text(flow.dst, dst)});
@@ -31,6 +32,7 @@ void Core::look_back() {
   }
   if (questions.empty()) return;
   const auto hits = history_->find(questions);
+  std::set<uint32_t> looked_at;
   const Lock lock(mutex_);
   for (const detect::PastHit& h : hits) {
     const Row& row = rows_[h.number - 1];
@@ -54,7 +56,14 @@ void Core::look_back() {
       sights.push(json::Node::object().set("seen", to_text(s.time)).set("src", s.src).set("dst", s.dst));
     e.set("sights", std::move(sights));
     emit("past_detection", std::move(e));
+    // The flows that the history kept say who used it before this sensor counted clients.
+    for (const auto& s : h.sights)
+      if (s.src != h.value) uses_.used(h.kind, h.value, s.src, s.time);
+    looked_at.insert(h.number);
   }
+  const Time now = clock_.now();
+  for (const uint32_t tag : looked_at) judge_again(tag, now);
+  if (!looked_at.empty()) apply(now);
   flush_events();
 }
 

@@ -1,4 +1,5 @@
 // One command takes back what a partner's indicators of a span of time did: their leases end, and none comes back.
+#include <algorithm>
 #include <set>
 
 #include "base/bytes.h"
@@ -13,7 +14,7 @@ namespace {
 
 struct Span {
   std::string partner;
-  Time since{0}, until;
+  Time since{0}, until{0};
 };
 
 Result<Span> span_of(const json::Value& request, Time now) {
@@ -40,8 +41,23 @@ Result<Span> span_of(const json::Value& request, Time now) {
 // The indicators of the span, and every lease in force or waiting that is theirs or was granted in the span for an
 // indicator of that partner.
 Result<json::Node> Core::roll_back(const json::Value& request, Time now) {
-  TRY(const Span span, span_of(request, now));
+  Span span;
   std::set<std::string> indicators;
+  const auto batch = json::find_string(request, "batch");
+  if (batch) {
+    span.since = Time{INT64_MAX};
+    for (const Row& row : rows_) {
+      if (row.batch != *batch) continue;
+      span.partner = sources_[row.source].partner;
+      span.since = std::min(span.since, row.arrived);
+      span.until = std::max(span.until, row.arrived);
+    }
+    if (span.since.us == INT64_MAX)
+      return make_error(ErrorKind::kNotFound, "there is no such batch", printable(*batch, 60),
+                        "see 'entente lease batches'");
+  } else {
+    TRY(span, span_of(request, now));
+  }
   for (const Row& row : rows_) {
     if (sources_[row.source].partner == span.partner && row.arrived >= span.since && row.arrived <= span.until)
       indicators.insert(row.indicator.id);
@@ -49,7 +65,7 @@ Result<json::Node> Core::roll_back(const json::Value& request, Time now) {
   poll_hits();
   std::vector<uint64_t> ids;
   for (const Lease& lease : book_->snapshot(false)) {
-    const bool granted_then = lease.start >= span.since && lease.start <= span.until;
+    const bool granted_then = !batch && lease.start >= span.since && lease.start <= span.until;
     if (lease.partner == span.partner && (granted_then || indicators.contains(lease.indicator)))
       ids.push_back(lease.id);
   }
@@ -64,18 +80,28 @@ Result<json::Node> Core::roll_back(const json::Value& request, Time now) {
         ErrorKind::kNotFound,
         "nothing of " + (span.partner.empty() ? "ours" : span.partner) + " came or was leased in that span", {},
         "see 'entente lease list'");
+  TRY(const json::Node done,
+      end_and_roll_back({.partner = span.partner,
+                         .since = span.since,
+                         .until = span.until,
+                         .at = now,
+                         .reason = std::string(json::find_string(request, "reason").value_or(""))},
+                        ids, indicators.size(), now));
+  for (const auto& [key, value] : done.members()) out.set(key, value);
+  return out;
+}
+
+Result<json::Node> Core::end_and_roll_back(Rollback rule, const std::vector<uint64_t>& leases, size_t indicators,
+                                           Time now) {
+  json::Node out = json::Node::object();
   // The rule first: were the power to fail in between, what is still leased is judged again at the start.
-  TRY(const Rollback rule, rollbacks_.add({.partner = span.partner,
-                                           .since = span.since,
-                                           .until = span.until,
-                                           .at = now,
-                                           .reason = std::string(json::find_string(request, "reason").value_or(""))}));
+  TRY(rule, rollbacks_.add(std::move(rule)));
   std::vector<Lease> gone;
-  for (const uint64_t id : ids) {
+  for (const uint64_t id : leases) {
     for (Lease& lease : book_->end({.id = id}, enforce::ended::kRolledBack, now)) gone.push_back(std::move(lease));
   }
   taken_off(gone, now, "leases", out);
-  emit("rolled_back", to_json(rule).set("leases", ids.size()).set("indicators", indicators.size()));
+  emit("rolled_back", to_json(rule).set("leases", leases.size()).set("indicators", indicators));
   out.set("done", true).set("rollback", rule.name());
   return out;
 }

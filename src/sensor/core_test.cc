@@ -438,6 +438,33 @@ TEST(Core, patterns_that_cost_every_record_are_limited_and_the_rest_named) {
   EXPECT_NE(refused[0].string_at("why").find("would cost every record"), std::string::npos);
 }
 
+// A fingerprint says which program speaks: it is told, and nobody is blocked, since browsers share theirs.
+TEST(Core, a_tls_fingerprint_is_detected_and_blocks_nothing) {
+  World w;
+  w.ready();
+  const std::string ciphers("\x13\x01\x13\x02", 4);
+  const packet::TlsHello hello{.ciphers = ciphers, .version = 0x0303};
+  const auto print = packet::fingerprint(hello).value();
+  EXPECT_FALSE(w.core->has_fingerprints());
+  w.page({Sample{.number = 1, .pattern = "[network-traffic:extensions.'tls-ext'.ja3 = '" + print.ja3 + "']"}.text(),
+          Sample{.number = 2, .pattern = "[network-traffic:x_ja4 = '" + print.ja4 + "']"}.text()});
+  EXPECT_TRUE(w.core->has_fingerprints());
+  Watch watch(*w.core, "eth0");
+  packet::Packet p;
+  p.time = w.clock.now();
+  const packet::Flow f{*packet::parse_address("10.0.0.5"), *packet::parse_address("198.51.100.7"), 1000, 443,
+                       packet::kTcp};
+  watch.on_flow(p, f);
+  watch.on_tls(p, f, hello);
+  watch.end();
+  const auto seen = w.sink.of("detection");
+  ASSERT_EQ(seen.size(), 2u);
+  EXPECT_EQ(seen[0].string_at("value"), print.ja3);
+  EXPECT_EQ(seen[0].string_at("field"), "tls.ja3");
+  EXPECT_EQ(seen[1].string_at("value"), print.ja4);
+  EXPECT_TRUE(w.enforcer.elements().empty());
+}
+
 TEST(Core, a_new_indicator_is_answered_from_the_past) {
   World w;
   detect::HistoryOptions options;

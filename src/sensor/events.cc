@@ -20,6 +20,7 @@ void EventLog::write(Time t, std::string_view event, const json::Node& members) 
     (void)files_.truncate(path_, 0).ok();
     bytes_ = 0;
   }
+  if (failed_) text.insert(0, 1, '\n');  // a full disk may have left half a line
   if (files_.append(path_, text, false).ok()) {
     bytes_ += text.size();
     failed_ = false;

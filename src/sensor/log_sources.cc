@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "detect/dnstap.h"
 #include "detect/follow.h"
 #include "sensor/log_watch.h"
 
@@ -32,16 +33,18 @@ Result<ListenAt> parse_listen_at(std::string_view text) {
   const std::string_view rest = colon == std::string_view::npos ? "" : text.substr(colon + 1);
   ListenAt out;
   const auto wrong = [&] {
-    return invalid("this is no place to listen at", std::string(text.substr(0, 200)),
-                   "write udp:ADDRESS:PORT, tcp:ADDRESS:PORT, unix:/PATH or unixgram:/PATH");
+    return invalid(
+        "this is no place to listen at", std::string(text.substr(0, 200)),
+        "write udp:ADDRESS:PORT, tcp:ADDRESS:PORT, unix:/PATH, unixgram:/PATH, dnstap:/PATH or dnstap:ADDRESS:PORT");
   };
-  if (scheme == "unix" || scheme == "unixgram") {
-    out.kind = scheme == "unix" ? kUnix : kUnixDatagram;
+  out.dnstap = scheme == "dnstap";
+  if (scheme == "unix" || scheme == "unixgram" || (out.dnstap && rest.starts_with('/'))) {
+    out.kind = scheme == "unixgram" ? kUnixDatagram : kUnix;
     out.path = rest;
     if (!rest.starts_with('/') || rest.size() > 100) return wrong();
     return out;
   }
-  if (scheme != "udp" && scheme != "tcp") return wrong();
+  if (scheme != "udp" && scheme != "tcp" && !out.dnstap) return wrong();
   out.kind = scheme == "udp" ? kUdp : kTcp;
   const size_t last = rest.rfind(':');
   if (last == std::string_view::npos) return wrong();
@@ -207,8 +210,8 @@ template <class Protocol>
 class Streams final : public Listener {
  public:
   static constexpr bool kIp = std::is_same_v<Protocol, asio::ip::tcp>;
-  Streams(std::string where, Shared& shared)
-      : Listener(std::move(where)), shared_(shared), acceptor_(shared.io), again_(shared.io) {}
+  Streams(std::string where, Shared& shared, bool dnstap)
+      : Listener(std::move(where)), shared_(shared), acceptor_(shared.io), again_(shared.io), dnstap_(dnstap) {}
   Status open(const typename Protocol::endpoint& at) {
     boost::system::error_code ec;
     acceptor_.open(at.protocol(), ec);
@@ -224,10 +227,14 @@ class Streams final : public Listener {
 
  private:
   struct Connection {
-    Connection(typename Protocol::socket s, const std::string& where, LogWatch& watch)
-        : socket(std::move(s)), feed(where, watch) {}
+    Connection(typename Protocol::socket s, const std::string& where, LogWatch& watch, bool dnstap)
+        : socket(std::move(s)), feed(where, watch) {
+      if (dnstap) tap.emplace(where, watch);
+    }
     typename Protocol::socket socket;
     detect::LineFeed feed;
+    std::optional<detect::DnstapFeed> tap;  // instead of lines
+    uint64_t tap_malformed = 0;             // counted already
     std::string buffer = std::string(kPiece, '\0');
     std::string counted;  // octet counting: what waits to be whole
     Framing framing = Framing::kUnknown;
@@ -262,7 +269,7 @@ class Streams final : public Listener {
       ++numbers_.refused;
       return;
     }
-    connections_.emplace_back(std::move(socket), where_, shared_.watch);
+    connections_.emplace_back(std::move(socket), where_, shared_.watch, dnstap_);
     numbers_.connections = connections_.size();
     read(std::prev(connections_.end()));
   }
@@ -272,6 +279,7 @@ class Streams final : public Listener {
       if (ec || !fits) {
         if (ec == asio::error::operation_aborted) return;       // all goes
         if (fits && !c->counted.empty()) ++numbers_.malformed;  // the last message is cut short
+        if (fits && c->tap && !c->tap->finish().ok()) ++numbers_.malformed;
         c->feed.finish();
         count(*c);
         connections_.erase(c);
@@ -283,13 +291,32 @@ class Streams final : public Listener {
     });
   }
   void count(Connection& c) {
-    numbers_.lines += c.feed.lines() - c.told;
-    c.told = c.feed.lines();
+    const uint64_t now = c.tap ? c.tap->messages() : c.feed.lines();
+    numbers_.lines += now - c.told;
+    c.told = now;
+    if (!c.tap) return;
+    numbers_.malformed += c.tap->malformed() - c.tap_malformed;
+    c.tap_malformed = c.tap->malformed();
+  }
+  // False: this is no dnstap, or the other side takes no answer.
+  bool give_tap(Connection& c, std::string_view bytes) {
+    if (const Status done = c.tap->feed(bytes); !done.ok()) {
+      ++numbers_.malformed;
+      if (!said_) say_warn("logs: {}: {}", where_, done.error().text());
+      said_ = true;  // once: whoever may connect could fill the log
+      return false;
+    }
+    const std::string reply = c.tap->take_reply();
+    if (reply.empty()) return true;
+    // Some dozen octets into an empty buffer: one call, which does not wait.
+    return ::send(c.socket.native_handle(), reply.data(), reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT) ==
+           static_cast<ssize_t>(reply.size());
   }
   // False: the sender breaks the framing it began with, and what follows cannot be told apart.
   bool give(Connection& c, std::string_view bytes) {
     using enum Framing;
     if (bytes.empty()) return true;
+    if (c.tap) return give_tap(c, bytes);
     if (c.framing == kUnknown) c.framing = bytes.front() >= '1' && bytes.front() <= '9' ? kCounted : kLines;
     if (c.framing == kLines) {
       c.feed.feed(bytes);
@@ -328,11 +355,12 @@ class Streams final : public Listener {
   typename Protocol::acceptor acceptor_;
   asio::steady_timer again_;
   std::list<Connection> connections_;
+  bool dnstap_, said_ = false;
 };
 
-template <class Made, class Endpoint>
-Result<std::unique_ptr<Listener>> opened(const std::string& where, Shared& shared, const Endpoint& at) {
-  auto made = std::make_unique<Made>(where, shared);
+template <class Made, class Endpoint, class... More>
+Result<std::unique_ptr<Listener>> opened(const std::string& where, Shared& shared, const Endpoint& at, More... more) {
+  auto made = std::make_unique<Made>(where, shared, more...);
   CHECK_OK(made->open(at));
   return std::unique_ptr<Listener>(std::move(made));
 }
@@ -345,13 +373,13 @@ Result<std::unique_ptr<Listener>> open_listener(const std::string& where, Shared
     const auto host = asio::ip::make_address(at.host, ec);
     if (ec) return cannot_listen(where, ec);
     if (at.kind == kUdp) return opened<Datagrams<asio::ip::udp>>(where, shared, asio::ip::udp::endpoint{host, at.port});
-    return opened<Streams<asio::ip::tcp>>(where, shared, asio::ip::tcp::endpoint{host, at.port});
+    return opened<Streams<asio::ip::tcp>>(where, shared, asio::ip::tcp::endpoint{host, at.port}, at.dnstap);
   }
   clear_path(at.path);
   using asio::local::datagram_protocol;
   using asio::local::stream_protocol;
   auto made = at.kind == kUnix
-                  ? opened<Streams<stream_protocol>>(where, shared, stream_protocol::endpoint{at.path})
+                  ? opened<Streams<stream_protocol>>(where, shared, stream_protocol::endpoint{at.path}, at.dnstap)
                   : opened<Datagrams<datagram_protocol>>(where, shared, datagram_protocol::endpoint{at.path});
   // The group of the sensor may write to it.
   if (made.ok()) (void)::chmod(at.path.c_str(), 0660);

@@ -1,5 +1,6 @@
 // Where a sensor's logs come from: files that are followed, and sockets that others write to: syslog (RFC 5424 and
-// RFC 3164 over UDP, RFC 6587 over TCP), JSON lines, plain lines, and export packets of NetFlow and IPFIX over UDP.
+// RFC 3164 over UDP, RFC 6587 over TCP), JSON lines, plain lines, export packets of NetFlow and IPFIX over UDP, and
+// dnstap of name servers.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +15,15 @@
 
 namespace entente::sensor {
 
-// "udp:127.0.0.1:514", "tcp:[::1]:6514", "unix:/run/entente/logs.sock" (stream), "unixgram:/run/entente/log".
+// "udp:127.0.0.1:514", "tcp:[::1]:6514", "unix:/run/entente/logs.sock" (stream), "unixgram:/run/entente/log",
+// "dnstap:/run/entente/dnstap.sock" (a Unix stream), "dnstap:127.0.0.1:6000" (TCP).
 struct ListenAt {
   enum class Kind : uint8_t { kUdp, kTcp, kUnix, kUnixDatagram };
   Kind kind = Kind::kUdp;
   std::string host;  // kUdp, kTcp: an address
   uint16_t port = 0;
-  std::string path;  // kUnix, kUnixDatagram
+  std::string path;     // kUnix, kUnixDatagram
+  bool dnstap = false;  // kTcp, kUnix: Frame Streams, not lines
 };
 [[nodiscard]] Result<ListenAt> parse_listen_at(std::string_view text);
 

@@ -101,6 +101,10 @@ void LogWatch::look_up(const Value& value, const Facts& facts, Time time, bool f
   s.src = facts.flow.src.is_set() ? packet::to_text(facts.flow.src) : "";
   s.dst = facts.flow.dst.is_set() ? packet::to_text(facts.flow.dst) : "";
   s.time = time;
+  s.flow = flow_hash(facts.flow);
+  // Most lines tell no ports: then each line is a flow.
+  if (facts.flow.src_port == 0) s.flow += static_cast<uint64_t>(time.us) * 0x9e3779b97f4a7c15ULL;
+  s.client = client_of(value.kind, value.text, facts.flow);
   const std::vector<std::string> addresses = fresh ? led_to(value, facts, s.via_name) : std::vector<std::string>();
   for (const uint32_t tag : tags_) {
     if ((tag & Core::kAnchor) != 0) {

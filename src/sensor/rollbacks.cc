@@ -18,6 +18,7 @@ Result<Rollback> from_json(const json::Value& v) {
   r.id = static_cast<uint64_t>(id);
   r.partner = text("partner");
   r.reason = text("reason");
+  r.automatic = json::find_bool(v, "automatic").value_or(false);
   TRY(r.since, parse_time(text("since")));
   TRY(r.until, parse_time(text("until")));
   TRY(r.at, parse_time(text("at")));
@@ -28,19 +29,22 @@ Result<Rollback> from_json(const json::Value& v) {
 
 std::string Rollback::sentence() const {
   const std::string what = partner.empty() ? "was our own" : partner == "*" ? "came" : partner + " shared";
-  return "what " + what + " from " + to_text(since) + " to " + to_text(until) + " was rolled back at " + to_text(at) +
+  return "what " + what + " from " + to_text(since) + " to " + to_text(until) + " was " +
+         (automatic ? "lifted for harm at " : "rolled back at ") + to_text(at) +
          (reason.empty() ? "" : ": " + printable(reason, 200)) + "; 'entente lease resume " + name() +
          "' takes that back";
 }
 
 json::Node to_json(const Rollback& r) {
-  return json::Node::object()
-      .set("id", r.id)
-      .set("partner", r.partner)
-      .set("since", to_text(r.since))
-      .set("until", to_text(r.until))
-      .set("at", to_text(r.at))
-      .set("reason", r.reason);
+  json::Node n = json::Node::object()
+                     .set("id", r.id)
+                     .set("partner", r.partner)
+                     .set("since", to_text(r.since))
+                     .set("until", to_text(r.until))
+                     .set("at", to_text(r.at))
+                     .set("reason", r.reason);
+  if (r.automatic) n.set("automatic", true);
+  return n;
 }
 
 void Rollbacks::load(Time now) {

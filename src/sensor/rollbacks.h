@@ -15,11 +15,12 @@
 namespace entente::sensor {
 
 struct Rollback {
-  uint64_t id = 0;       // shown as "R3"
-  std::string partner;   // "" = own, "*" = everybody
-  Time since{0}, until;  // of arrival: [since, until]
-  Time at;               // when it was ordered
-  std::string reason;    // for people; may be empty
+  uint64_t id = 0;         // shown as "R3"
+  std::string partner;     // "" = own, "*" = everybody
+  Time since{0}, until;    // of arrival: [since, until]
+  Time at;                 // when it was ordered
+  std::string reason;      // for people; may be empty
+  bool automatic = false;  // by the sensor, because of harm
 
   [[nodiscard]] std::string name() const { return "R" + std::to_string(id); }
   [[nodiscard]] std::string sentence() const;

@@ -1,5 +1,6 @@
 #include "sensor/sensor.h"
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -11,10 +12,15 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "enforce/both.h"
+#include "enforce/counting.h"
 #include "enforce/nft.h"
 #include "enforce/self.h"
+#include "enforce/service_register.h"
 #include "enforce/xdp.h"
 #include "packet/capture.h"
+#include "packet/counters.h"
+#include "sensor/announcements.h"
+#include "sensor/exports.h"
 #include "sensor/log_sources.h"
 #include "sensor/watch.h"
 
@@ -34,6 +40,18 @@ Result<std::string> read_token(Files& files, const std::string& path) {
   if (token.empty() || token.find_first_of("\r\n ") != std::string::npos)
     return invalid("the token file holds no token", path);
   return token;
+}
+
+Result<packet::Capture> capture_of(const SensorConfig& config, const std::string& interface) {
+  packet::CaptureOptions options;
+  options.interface = interface;
+  if (config.capture == "ring") return packet::Capture::open(options);
+  packet::CaptureOptions tap = options;
+  tap.af_xdp = tap.promiscuous = true;  // a mirror port gets what is addressed to others
+  auto capture = packet::Capture::open(tap);
+  if (capture.ok() || config.capture == "af_xdp") return capture;
+  say_info("{}: capture by ring, not by AF_XDP: {}", interface, capture.error().text());
+  return packet::Capture::open(options);
 }
 
 Result<enforce::ProtectedList> protected_list(const SensorConfig& config, Files& files) {
@@ -56,9 +74,26 @@ Result<enforce::ProtectedList> protected_list(const SensorConfig& config, Files&
   return lists;
 }
 
+Result<enforce::ProtectedList> needed_list(const SensorConfig& config, Files& files, enforce::ProtectedList& lists) {
+  enforce::ProtectedList needed;
+  for (const std::string& path : config.service_registers) {
+    TRY(const auto loaded, enforce::add_register_file(files, path, lists, needed));
+    say_info("{}: {} services, {} targets protected, {} dependences watched", path, loaded.services, loaded.targets,
+             loaded.dependences);
+  }
+  return needed;
+}
+
 Result<std::unique_ptr<enforce::Enforcer>> make_enforcer(const SensorConfig& config) {
   using Made = std::unique_ptr<enforce::Enforcer>;
   if (config.enforcer == "none") return Made(std::make_unique<enforce::MemEnforcer>());
+  if (config.exercise) {
+    enforce::NftOptions options;
+    options.table = "entente_exercise";
+    options.drops = false;
+    TRY(auto table, enforce::NftEnforcer::open(options));
+    return Made(std::make_unique<enforce::CountingEnforcer>(std::move(table)));
+  }
   Made nft, xdp;
   if (config.enforcer != "nft") {
     enforce::XdpOptions options;
@@ -95,6 +130,24 @@ Result<std::unique_ptr<enforce::Rpz>> make_names(const SensorConfig& config, Fil
   return enforce::Rpz::start(std::move(options), files, std::move(is_protected));
 }
 
+Result<std::unique_ptr<Exports>> make_exports(const SensorConfig& config, Core& core, Clock& clock, Files& files) {
+  ExportsOptions options;
+  for (const std::string& form : config.export_forms) {
+    TRY(const ExportWish wish, parse_export_wish(form));
+    options.forms.push_back(wish);
+  }
+  options.dir = config.export_dir;
+  options.listen = config.export_listen;
+  options.cert_file = config.export_cert;
+  options.key_file = config.export_key;
+  options.with_counting = config.export_counting;
+  options.zone = config.rpz_options.zone;
+  options.hold_us = config.hold_us;
+  options.clear_at_stop = config.clear_at_stop;
+  TRY(std::string token, read_token(files, config.export_token_file));
+  return Exports::start(std::move(options), std::move(token), core, clock, files);
+}
+
 }  // namespace
 
 struct Sensor::State {
@@ -118,12 +171,19 @@ struct Sensor::State {
     std::unique_ptr<Watch> watch;
     std::unique_ptr<packet::Decoder> decoder;
     // Copied out for others, since counters belong to the thread.
-    std::atomic<uint64_t> packets{0}, dns{0}, tls{0}, http{0}, malformed{0};
+    std::array<std::atomic<uint64_t>, sizeof(packet::Counters) / sizeof(uint64_t)> counted{};
+    // Under the sensor's lock, as is the exchange of `capture`.
+    uint64_t lost_before = 0, went_away = 0;
+    std::string error;  // why nothing is read now
     std::thread thread;
     explicit Listener(packet::Capture c) : capture(std::move(c)) {}
   };
   std::vector<std::unique_ptr<Listener>> listeners;
   std::unique_ptr<LogSources> logs;
+  ExportedNames exported_names;
+  std::unique_ptr<Exports> exports;
+  std::unique_ptr<Announcements> announcements;
+  std::atomic<Announcements*> announcing{nullptr};  // for the control socket
   std::thread ticker;
   std::shared_ptr<detect::History> history;
   std::thread historian;  // writes it and asks it
@@ -134,25 +194,33 @@ struct Sensor::State {
 
   std::string socket_path() const { return config.state_dir + "/control.sock"; }
 
+  // Until it is time to stop. An interface that goes away is said once, and looked for each second until it is back;
+  // everything else goes on meanwhile.
   void listen(Listener& l) {
-    uint64_t packets = 0;
-    const Status status = l.capture.run([&](const packet::Packet& p) {
-      l.decoder->decode(p);
-      l.watch->end();
-      ++packets;
-      const packet::Counters& c = l.decoder->counters();
-      l.packets.store(packets, std::memory_order_relaxed);
-      l.dns.store(c.dns, std::memory_order_relaxed);
-      l.tls.store(c.tls_hello, std::memory_order_relaxed);
-      l.http.store(c.http, std::memory_order_relaxed);
-      l.malformed.store(c.ip_malformed + c.transport_malformed + c.dns_malformed + c.tls_malformed + c.http_malformed,
-                        std::memory_order_relaxed);
-    });
-    const std::lock_guard lock(mutex);
-    if (stopping || status.ok()) return;
-    say_error("{}: {}", l.interface, status.error().text());
-    health = status;
-    changed.notify_all();
+    for (;;) {
+      const Status status = l.capture.run([&](const packet::Packet& p) {
+        l.decoder->decode(p);
+        l.watch->end();
+        size_t i = 0;
+        for (const auto& name : packet::counter_names())
+          l.counted[i++].store(l.decoder->counters().*name.value, std::memory_order_relaxed);
+      });
+      std::unique_lock lock(mutex);
+      if (stopping || status.ok()) return;
+      say_error("{}: {}; it is looked for each second", l.interface, status.error().text());
+      l.error = status.error().text();
+      ++l.went_away;
+      for (;;) {
+        if (changed.wait_for(lock, std::chrono::seconds(1), [&] { return stopping; })) return;
+        auto again = capture_of(config, l.interface);
+        if (!again.ok()) continue;
+        l.lost_before += l.capture.stats().dropped;
+        l.capture = std::move(*again);
+        l.error.clear();
+        say_info("{}: is there again", l.interface);
+        break;
+      }
+    }
   }
 
   void tick() {
@@ -161,6 +229,7 @@ struct Sensor::State {
     while (!stopping) {
       lock.unlock();
       core->tick();
+      core->save_uses();
       if (clock->steady_us() >= next_status) {
         write_status();
         next_status = clock->steady_us() + 1'000'000;
@@ -189,19 +258,46 @@ struct Sensor::State {
     json::Node sources = json::Node::array();
     uint64_t packets = 0;
     for (const auto& l : listeners) {
+      const std::lock_guard lock(mutex);
       const packet::CaptureStats s = l->capture.stats();
-      packets += l->packets;
-      sources.push(json::Node::object()
-                       .set("interface", l->interface)
-                       .set("packets", l->packets.load())
-                       .set("lost", s.dropped)
-                       .set("dns", l->dns.load())
-                       .set("tls", l->tls.load())
-                       .set("http", l->http.load())
-                       .set("malformed", l->malformed.load()));
+      json::Node source = json::Node::object();
+      if (!l->error.empty()) source.set("error", l->error);
+      source.set("interface", l->interface).set("capture", l->capture.mode());
+      // What was not understood by its own names; of the rest the figures that people ask for.
+      json::Node not_read = json::Node::object();
+      packet::Counters c;
+      uint64_t malformed = 0;
+      size_t i = 0;
+      for (const auto& name : packet::counter_names()) {
+        const uint64_t many = l->counted[i++].load(std::memory_order_relaxed);
+        c.*name.value = many;
+        if (name.not_read != nullptr && many > 0) not_read.set(name.name, many);
+        if (std::string_view(name.name).ends_with("_malformed")) malformed += many;
+      }
+      packets += c.packets;
+      source.set("packets", c.packets)
+          .set("lost", s.dropped + l->lost_before)
+          .set("went_away", l->went_away)
+          .set("dns", c.dns)
+          .set("tls", c.tls_hello);
+      source.set("quic", c.quic).set("http", c.http).set("tunnels", c.tunnels).set("malformed", malformed);
+      sources.push(std::move(source.set("not_read", std::move(not_read))));
     }
     n.set("packets", packets).set("sources", std::move(sources));
     if (logs != nullptr) n.set("logs", logs->status());
+    if (names != nullptr) {
+      const enforce::Rpz::Counters c = names->counters();
+      n.set("rpz", json::Node::object()
+                       .set("names", names->names())
+                       .set("serial", names->serial())
+                       .set("axfr", c.axfr)
+                       .set("ixfr", c.ixfr)
+                       .set("refused", c.refused)
+                       .set("notified", c.notified)
+                       .set("unanswered", c.unanswered));
+    }
+    if (exports != nullptr) n.set("exports", exports->status());
+    if (announcements != nullptr) n.set("bgp", announcements->status());
     return n;
   }
 
@@ -222,6 +318,7 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
   CHECK_OK(s.posix_files.make_dirs(config.state_dir));  // the socket stands there too
   TRY(const std::string token, read_token(*s.files, config.token_file));
   TRY(enforce::ProtectedList lists, protected_list(config, *s.files));
+  TRY(enforce::ProtectedList needed, needed_list(config, *s.files, lists));
   if (parts.enforcer != nullptr) {
     s.enforcer = std::move(parts.enforcer);
   } else {
@@ -238,11 +335,14 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
   // Before anything is changed: is another sensor at work here?
   TRY(s.control, ControlServer::open(s.socket_path(), [&s](std::string_view request) {
         Core* core = s.ready.load();
-        return core == nullptr ? std::string(R"({"ok":false,"kind":"unavailable","what":"the sensor is starting"})")
-                               : core->control(request);
+        if (core == nullptr) return std::string(R"({"ok":false,"kind":"unavailable","what":"the sensor is starting"})");
+        Announcements* routers = s.announcing.load();
+        auto told = routers != nullptr ? routers->control(request) : no_announcements(request);
+        return told ? *std::move(told) : core->control(request);
       }));
   s.events = std::make_unique<EventLog>(*s.files, config.state_dir + "/events.jsonl");
   auto core = std::make_unique<Core>(config, *s.files, *s.clock, *s.enforcer, std::move(lists), *s.events);
+  core->use_register(std::move(needed));
   if (config.history_us > 0) {
     detect::HistoryOptions options;
     options.keep_us = config.history_us;
@@ -259,14 +359,14 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
     s.asks = core.get();
     TRY(s.names, make_names(config, *s.files, [&s](const enforce::Target& t) { return s.asks->protects(t); }));
     core->use_names(*s.names);
+  } else if (!config.export_forms.empty()) {
+    core->use_names(s.exported_names);
   }
   CHECK_OK(core->start());
   s.core = std::move(core);
   s.ready = s.core.get();
   for (const std::string& interface : config.interfaces) {
-    packet::CaptureOptions options;
-    options.interface = interface;
-    TRY(packet::Capture capture, packet::Capture::open(options));
+    TRY(packet::Capture capture, capture_of(config, interface));
     auto listener = std::make_unique<State::Listener>(std::move(capture));
     listener->interface = interface;
     listener->watch = std::make_unique<Watch>(*s.core, interface);
@@ -282,6 +382,16 @@ Result<std::unique_ptr<Sensor>> Sensor::start(const SensorConfig& config, Parts 
     options.state_file = config.state_dir + "/logs.json";
     options.lead_us = config.name_ttl_us;
     TRY(s.logs, LogSources::start(std::move(options), *s.core, *s.clock, *s.files));
+  }
+  if (!config.export_forms.empty()) {
+    TRY(s.exports, make_exports(config, *s.core, *s.clock, *s.files));
+  }
+  if (config.bgp) {
+    enforce::BgpOptions options = config.bgp_options;
+    TRY(options.password, read_token(*s.files, config.bgp_password_file));
+    TRY(s.announcements, Announcements::start(std::move(options), config.state_dir + "/announcements.json",
+                                              config.clear_at_stop, *s.core, *s.clock, *s.files));
+    s.announcing = s.announcements.get();
   }
   s.link = std::make_unique<Link>(config, token, parts.connect, *s.core);
   s.link->start();
@@ -313,6 +423,8 @@ void Sensor::stop() {
   }
   if (s.link != nullptr) s.link->stop();
   s.control.reset();
+  if (s.exports != nullptr) s.exports->stop();
+  if (s.announcements != nullptr) s.announcements->stop();
   if (s.core != nullptr) {
     s.write_status();  // before the counters go with the table
     s.core->stop();

@@ -31,7 +31,7 @@ class Sensor {
   stop();  // last counters and sightings are kept, status.json is written; blocks stay, or are taken away (at_stop)
   [[nodiscard]] Core& core();
   [[nodiscard]] std::string status_text();  // what status.json has
-  // Why it cannot go on (an interface went away); ok while it runs.
+  // Why it cannot go on; ok while it runs. An interface that goes away is no reason: status.json tells of it.
   [[nodiscard]] Status health();
 
  private:
@@ -40,7 +40,7 @@ class Sensor {
   std::unique_ptr<State> state_;
 };
 
-// Runs until stop is requested or nothing is left to listen to. The service manager is told when it is ready and when
+// Runs until stop is requested. The service manager is told when it is ready and when
 // it stops, and that it is well.
 [[nodiscard]] Status run_sensor(const SensorConfig& config, std::stop_token stop, net::Supervisor& supervisor);
 

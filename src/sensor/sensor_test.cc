@@ -47,6 +47,10 @@ class FakeNode {
     const std::lock_guard lock(mutex_);
     return sightings_;
   }
+  std::vector<std::string> reports() {
+    const std::lock_guard lock(mutex_);
+    return reports_;
+  }
   void finish() {  // nobody waits any more
     std::vector<std::function<void()>> wake;
     {
@@ -68,6 +72,11 @@ class FakeNode {
       return reply({200,
                     {{"Content-Type", "application/json"}},
                     R"({"peers":[{"party":"JP","url":"https://192.0.2.200:8443"}]})"});
+    if (request.path == "/api/v1/sensors/report") {
+      const std::lock_guard lock(mutex_);
+      reports_.push_back(request.body);
+      return reply({200, {{"Content-Type", "application/json"}}, R"({"taken":true})"});
+    }
     if (request.path == "/local/collections/sightings/objects/" && request.method == "POST") {
       const auto document = json::parse(request.body);
       EXPECT_TRUE(document.ok());
@@ -120,7 +129,7 @@ class FakeNode {
   std::mutex mutex_;
   std::vector<std::pair<Time, std::string>> objects_;
   std::vector<std::function<void()>> waiting_;
-  std::vector<std::string> sightings_;
+  std::vector<std::string> sightings_, reports_;
   bool finished_ = false;
 };
 
@@ -195,6 +204,14 @@ TEST(Sensor, follows_its_node_and_answers_people) {
   node.add(Sample{.number = 3, .pattern = "[ipv4-addr:value = '198.51.100.9']"}.text());
   ASSERT_TRUE(within(5000, [&] { return (*sensor)->core().leases(false).size() == 2; }));
   EXPECT_THAT(*control(socket, R"({"cmd":"why","target":"192.0.2.200"})"), testing::HasSubstr("node of JP"));
+  // A recall: the lease is gone, and the node hears of it at once.
+  node.add(Sample{.number = 3, .version = 2, .revoked = true}.text());
+  ASSERT_TRUE(within(5000, [&] {
+    const auto all = node.reports();
+    return !all.empty() && all.back().find(Sample{.number = 3}.id()) != std::string::npos;
+  }));
+  EXPECT_EQ((*sensor)->core().leases(false).size(), 1U);
+  EXPECT_THAT(node.reports().back(), testing::HasSubstr(R"("leases":1,"also":0)"));
   // One at a time on one state folder.
   Sensor::Parts again;
   again.connect = node.connect();
@@ -244,6 +261,9 @@ TEST(Sensor, configuration_errors_are_said_with_their_place) {
         "[node]\nurl=\"http://127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\nmodus=\"block\"\n", "[node\n",
         "[node]\nurl=\"http://127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\n[logs]\nlisten=[\"udp:514\"]\n",
         "[node]\nurl=\"http://127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\n[logs]\nfrom=[\"here\"]\n",
+        "[node]\nurl=\"http://127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\ncapture=\"xdp\"\n",
+        "[node]\nurl=\"http://"
+        "127.0.0.1:1\"\n[sensor]\nstate_dir=\"s\"\ninterfaces=[\"a\"]\nenforcer=\"xdp\"\ncapture=\"af_xdp\"\n",
         "[guard]\nprotected=[\"a b\"]\n[node]\nurl=\"http://x\"\n[sensor]\nstate_dir=\"s\"\n"}) {
     EXPECT_FALSE(parse_sensor_config(bad, "/x").ok()) << bad;
   }
@@ -321,6 +341,8 @@ void end_to_end(const std::string& enforcer) {
       EXPECT_GE(status.find("dropped_packets")->integer(), 2);
       EXPECT_GE(status.find("detections")->integer(),
                 enforcer == "nft" ? 2 : 1);  // what XDP drops is counted, not captured
+      EXPECT_THAT(sensor.status_text(), testing::HasSubstr(R"("interface":"here0","capture":"ring","packets":)"));
+      EXPECT_THAT(sensor.status_text(), testing::HasSubstr(R"("not_read":{"link_unknown":)"));  // ARP
       node.finish();
       sensor.stop();
       while (!TestNet::receive(here).empty()) continue;                  // the answer of the resolver
@@ -352,6 +374,35 @@ void end_to_end(const std::string& enforcer) {
       for (const char* event :
            {"started", "lease_applied", "detection", "lease_ended", "indicator_revoked", "stopped"}) {
         EXPECT_THAT(*events, testing::HasSubstr("\"event\":\"" + std::string(event) + "\""));
+      }
+    }();
+    return ::testing::Test::HasFailure() ? 1 : 0;
+  });
+  if (code == kNoNamespace) GTEST_SKIP() << "network namespaces are not permitted here (needs root and ip)";
+  EXPECT_EQ(code, 0);
+}
+
+TEST(Sensor, af_xdp_is_refused_where_it_would_cut_the_host_off) {
+  const int code = in_namespace([&](TestNet&) {
+    [&] {
+      const Folder folder;
+      Treaty treaty = treaty_now();
+      SensorConfig config = config_in(folder);
+      config.interfaces = {"here0"};
+      config.enforcer = "none";
+      for (const char* capture : {"af_xdp", "af_xdp or ring"}) {
+        config.capture = capture;
+        FakeNode node(treaty);
+        Sensor::Parts parts;
+        parts.connect = node.connect();
+        auto sensor = Sensor::start(config, std::move(parts));
+        ASSERT_EQ(sensor.ok(), config.capture != "af_xdp");
+        if (sensor.ok()) {
+          EXPECT_THAT((*sensor)->status_text(), testing::HasSubstr(R"("capture":"ring")"));
+        } else {
+          EXPECT_THAT(sensor.error().text(), testing::HasSubstr("mirror ports"));
+        }
+        node.finish();
       }
     }();
     return ::testing::Test::HasFailure() ? 1 : 0;

@@ -9,6 +9,14 @@
 
 namespace entente::sensor {
 
+uint64_t rounded_down(uint64_t count, int digits) {
+  if (digits <= 0) return count;
+  uint64_t most = 1, unit = 1;
+  for (int i = 0; i < digits; ++i) most *= 10;
+  while (count / unit >= most) unit *= 10;
+  return count / unit * unit;
+}
+
 Sightings::Sightings(Files& files, std::string path, SightingOptions options)
     : files_(files), path_(std::move(path)), options_(std::move(options)) {}
 
@@ -45,13 +53,20 @@ bool Sightings::seen(const std::string& indicator, const std::string& value, con
 }
 
 void Sightings::report(const std::string& indicator, Count& c, Time now) {
+  const auto coarse = [&](Time t) {
+    return options_.grain_us > 0 ? Time{t.us - (t.us % options_.grain_us + options_.grain_us) % options_.grain_us} : t;
+  };
   json::Node s = json::Node::object();
   s.set("type", "sighting").set("spec_version", "2.1").set("id", "sighting--" + random_uuid().text());
   if (!options_.created_by.empty()) s.set("created_by_ref", options_.created_by);
   const std::string at = to_text(now);
-  s.set("created", at).set("modified", at).set("first_seen", to_text(c.first)).set("last_seen", to_text(c.last));
+  s.set("created", at)
+      .set("modified", at)
+      .set("first_seen", to_text(coarse(c.first)))
+      .set("last_seen", to_text(coarse(c.last)));
   // STIX 2.1 §5.2: count is 0..999,999,999.
-  s.set("count", std::min<uint64_t>(c.count, 999'999'999)).set("sighting_of_ref", indicator);
+  s.set("count", rounded_down(std::min<uint64_t>(c.count, 999'999'999), options_.digits))
+      .set("sighting_of_ref", indicator);
   std::string marking = c.tlp_marking;
   if (options_.tlp != "same") marking = stix::tlp_id(stix::parse_tlp(options_.tlp).value_or(stix::Tlp::kAmber));
   if (marking.empty()) marking = stix::tlp_id(stix::Tlp::kAmber);

@@ -21,7 +21,14 @@ struct SightingOptions {
   std::string created_by;
   size_t max_queue = 10'000;
   size_t max_tracked = 100'000;  // indicator and value pairs that are counted at one time
+  // What leaves is coarser than what was counted, so that it tells less of where and when this sensor looks (threat
+  // model row 31). Both round down.
+  int64_t grain_us = 0;
+  int digits = 0;
 };
+
+// 347 with one digit is 300; 0 digits: as it is.
+[[nodiscard]] uint64_t rounded_down(uint64_t count, int digits);
 
 // Not thread-safe.
 class Sightings {

@@ -38,6 +38,8 @@ void Watch::look_up(const packet::Packet& packet, const packet::Flow& flow, Obse
     s.via_name = lead.via_name;
     s.dns_ttl_us = lead.dns_ttl_us;
     s.time = packet.time;
+    s.flow = flow_hash(flow);
+    s.client = client_of(kind, text, flow);
     core_.on_seen(s);
   }
 }
@@ -128,6 +130,17 @@ void Watch::on_sni(const packet::Packet& packet, const packet::Flow& flow, std::
   const std::string address = packet::to_text(flow.dst);
   core_.on_name(server_name, address);
   look_up(packet, flow, ObservableKind::kDomain, server_name, "tls.sni", {address, server_name, std::nullopt});
+}
+
+// A fingerprint says which program speaks, not to whom: what matches is told, and leads to no block.
+void Watch::on_tls(const packet::Packet& packet, const packet::Flow& flow, const packet::TlsHello& hello) {
+  if (begun_) record_.on_tls(hello);
+  counts_ = true;
+  if (!core_.has_history() && !core_.has_fingerprints() && !core_.has_compounds()) return;
+  const auto print = packet::fingerprint(hello);
+  if (!print) return;
+  look_up(packet, flow, ObservableKind::kJa3, print->ja3, "tls.ja3", {});
+  look_up(packet, flow, ObservableKind::kJa4, print->ja4, "tls.ja4", {});
 }
 
 void Watch::on_http(const packet::Packet& packet, const packet::Flow& flow, const packet::HttpRequest& request) {

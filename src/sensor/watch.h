@@ -20,6 +20,7 @@ class Watch final : public packet::Sink {
                        const packet::DnsQuestion& question) override;
   void on_dns_answer(const packet::Packet& packet, const packet::Flow& flow, const packet::DnsAnswer& answer) override;
   void on_sni(const packet::Packet& packet, const packet::Flow& flow, std::string_view server_name) override;
+  void on_tls(const packet::Packet& packet, const packet::Flow& flow, const packet::TlsHello& hello) override;
   void on_http(const packet::Packet& packet, const packet::Flow& flow, const packet::HttpRequest& request) override;
   // After the last call for a packet: what it shows goes to the compound patterns.
   void end();

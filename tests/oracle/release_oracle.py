@@ -505,7 +505,7 @@ class Oracle:
                     told = at_least(told, part, TLP)
             if TLP.index(whole) > TLP.index(ceiling):
                 why.add("ABOVE_CEILING")
-            elif any(not removable(o["type"], s.split(".")[0]) for sel in cut for s in sel):
+            elif any(not removable(o["type"], s.split(".")[0]) or (mine and s.split(".")[0] == "labels") for sel in cut for s in sel):
                 why.add("ABOVE_CEILING")
             if why:
                 bad |= why
@@ -565,7 +565,13 @@ class Oracle:
             o["created_by_ref"] = self.c["my_identity"]
             notes.add("REPORTER_ANONYMISED")
 
+        projects = [x for x in o.get("labels", []) if x.startswith("entente-project:")]
+
         def take(prop):
+            if prop == "labels" and projects:  # for which project it is stays with it
+                more = o["labels"] != projects
+                o["labels"] = projects
+                return more
             """True if the object changed; None if the property cannot go."""
             if prop not in o:
                 return False

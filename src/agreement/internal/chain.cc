@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "agreement/joint.h"
+#include "agreement/onward.h"
 #include "base/bytes.h"
 
 namespace entente::agreement::internal {
@@ -16,7 +17,8 @@ namespace {
 std::map<std::string, SignedAct> merge(std::string_view agreement_id, std::span<const SignedAct> acts) {
   std::map<std::string, SignedAct> out;
   for (const SignedAct& a : acts) {
-    if (a.act.agreement_id != agreement_id || is_joint(a.act.kind)) continue;  // those are of joint.h
+    if (a.act.agreement_id != agreement_id || is_joint(a.act.kind) || is_onward(a.act.kind))
+      continue;  // those are of joint.h and onward.h
     auto [it, fresh] = out.emplace(a.act.hash(), a);
     if (fresh) continue;
     for (const Signature& s : a.sigs) {

@@ -33,12 +33,16 @@ bool is_traffic_end(const Facts& f, const Ref& r) {
 
 }  // namespace
 
-Closure::Closure(std::vector<Entry>& nodes, const std::unordered_map<std::string_view, int32_t>& groups,
-                 const std::vector<bool>& published, std::string_view my_identity)
+Closure::Closure(std::vector<Entry>& nodes, const IdIndex& groups, const std::vector<bool>& published,
+                 std::string_view my_identity)
     : nodes_(nodes), groups_(groups), published_(published), my_identity_(my_identity) {
   members_.resize(published.size());
-  for (uint32_t i = 0; i < nodes_.size(); ++i)
-    if (nodes_[i].original->valid) members_[static_cast<size_t>(groups_.at(nodes_[i].original->id))].push_back(i);
+  group_of_.assign(nodes_.size(), -1);
+  for (uint32_t i = 0; i < nodes_.size(); ++i) {
+    if (!nodes_[i].original->valid) continue;
+    group_of_[i] = nodes_[i].original->group;
+    members_[static_cast<size_t>(group_of_[i])].push_back(i);
+  }
   fate_.assign(members_.size(), Fate::kGone);
   new_id_.resize(members_.size());
   for (size_t i = 0; i < nodes_.size(); ++i)
@@ -231,7 +235,7 @@ void Closure::settle(std::vector<uint32_t> queue) {
     n.alive = !dies;
     n.changed = v.changed;
     if (n.alive) make_new_id(i);
-    const int32_t g = groups_.at(n.original->id);
+    const int32_t g = group_of_[i];
     const Fate before = fate_[static_cast<size_t>(g)];
     update_group(g);
     if (fate_[static_cast<size_t>(g)] != before) {
@@ -253,69 +257,100 @@ void Closure::settle(std::vector<uint32_t> queue) {
   }
 }
 
-void Closure::find_mentions() {
-  LeakScanner scanner;
-  std::unordered_map<std::string, uint32_t> numbers;
-  token_of_node_.resize(nodes_.size());
-  token_in_carrier_.resize(nodes_.size());
-  // Ids first: token number = group number.
-  tokens_.resize(members_.size());
-  for (size_t g = 0; g < members_.size(); ++g)
-    if (!published_[g] && !members_[g].empty())
-      scanner.add(nodes_[members_[g].front()].original->id, static_cast<uint32_t>(g), false);
-  auto add = [&](uint32_t node, std::string_view text, bool stripped) {
-    std::string plain = folded(text);
-    if (plain.size() < LeakScanner::kMinBytes || is_standard_word(plain)) return;
-    auto [it, fresh] = numbers.emplace(std::move(plain), static_cast<uint32_t>(tokens_.size()));
-    if (fresh) {
-      tokens_.emplace_back();
-      // A stripped value is looked for inside words too, unless it is so short that it would be found everywhere.
-      scanner.add(text, it->second, !stripped || it->first.size() < 6);
-    } else if (stripped && it->first.size() >= 6) {
-      scanner.add(text, it->second, false);
-    }
-    if (stripped) {
-      tokens_[it->second].stripped = true;
-      return;
-    }
-    auto& own = token_of_node_[node];
-    if (std::find(own.begin(), own.end(), it->second) != own.end()) return;
-    own.push_back(it->second);
-    const Entry& n = nodes_[node];
-    Bearers& b = bearers_of(it->second, n.original->type);
-    const bool open = n.alive || n.known;
-    ++(open ? b.open : b.gone);
-    b.victims_gone += !open && n.victim;
-  };
-  for (uint32_t i = 0; i < nodes_.size(); ++i) {
-    const Entry& n = nodes_[i];
-    if (!n.original->valid || published_[static_cast<size_t>(groups_.at(n.original->id))]) continue;
-    for (std::string_view text : n.original->telling) {
-      // What was taken out of an object that is given is not said by it.
-      const bool still = !n.alive || std::find(n.stripped.begin(), n.stripped.end(), text) == n.stripped.end();
-      if (still) add(i, text, false);
-    }
-    // Whoever has the whole object under its own id knows what is taken out for others.
-    if (n.known && n.known_id == n.original->id) continue;
-    for (const std::string& text : n.stripped) add(i, text, true);
-  }
-  scanner.compile();
-  std::vector<uint32_t> plain(tokens_.size(), 0), hidden(tokens_.size(), 0);
-  for (uint32_t i = 0; i < nodes_.size(); ++i)
-    if (passed_[i] && !nodes_[i].known) read_mentions(i, scanner, plain, hidden);
-  scanned_ = true;
+// What was taken out of an object that is given is not said by it.
+bool Closure::says(const Entry& n, std::string_view text) {
+  return !n.alive || std::find(n.stripped.begin(), n.stripped.end(), text) == n.stripped.end();
 }
 
-void Closure::read_mentions(uint32_t i, const LeakScanner& scanner, std::vector<uint32_t>& plain,
-                            std::vector<uint32_t>& hidden) {
+// A name that may not be told any more. `stripped`: it was taken out of an object, not borne by one that is gone.
+void Closure::look_for(std::string_view text, bool stripped, LeakScanner& scanner) {
+  std::string plain = folded(text);
+  if (plain.size() < LeakScanner::kMinBytes || is_standard_word(plain)) return;
+  const bool inside_words = stripped && plain.size() >= 6;  // a shorter one would be found everywhere
+  auto [it, fresh] = numbers_.emplace(std::move(plain), static_cast<uint32_t>(tokens_.size()));
+  if (fresh) tokens_.emplace_back();
+  Token& token = tokens_[it->second];
+  token.stripped |= stripped;
+  // Each spelling by itself: in base64 they differ.
+  auto spelling = std::pair(std::string(text), inside_words);
+  if (std::ranges::find(token.spellings, spelling) != token.spellings.end()) return;
+  scanner.add(text, it->second, !inside_words);
+  token.spellings.push_back(std::move(spelling));
+}
+
+// Who bears the names from number `first` on: what the recipient reads by right elsewhere is no secret.
+void Closure::find_bearers(uint32_t first) {
+  std::string plain;
+  for (uint32_t i = 0; i < nodes_.size(); ++i) {
+    const Entry& n = nodes_[i];
+    if (!named(n)) continue;
+    for (std::string_view text : n.original->telling) {
+      plain = text;
+      fold(plain);
+      const auto it = numbers_.find(plain);
+      if (it == numbers_.end() || it->second < first || !says(n, text)) continue;
+      auto& own = token_of_node_[i];
+      if (std::find(own.begin(), own.end(), it->second) != own.end()) continue;
+      own.push_back(it->second);
+      Bearers& b = bearers_of(it->second, n.original->type);
+      const bool open = n.alive || n.known;
+      ++(open ? b.open : b.gone);
+      b.victims_gone += !open && n.victim;
+    }
+  }
+}
+
+// Searches the texts for what may not be named since the last time: ids of what is gone or has a new id, names and
+// values of what is gone, values that were taken out. Returns the objects in which something was found. `all`: as if
+// everything were gone, so that no further round is needed.
+std::vector<uint32_t> Closure::find_mentions(bool all) {
+  LeakScanner scanner;
+  const auto first = static_cast<uint32_t>(tokens_.size());
+  bool any = false;
+  for (size_t g = 0; g < members_.size(); ++g) {
+    if (looked_for_[g] || published_[g] || members_[g].empty() || (fate_[g] == Fate::kSame && !all)) continue;
+    looked_for_[g] = any = true;
+    scanner.add(nodes_[members_[g].front()].original->id, static_cast<uint32_t>(g), false);
+  }
+  for (uint32_t i = 0; i < nodes_.size(); ++i) {
+    const Entry& n = nodes_[i];
+    if (!named(n)) continue;
+    const bool gone = !n.alive && !n.known;
+    if ((gone || all) && !names_looked_for_[i]) {
+      names_looked_for_[i] = any = true;
+      for (std::string_view text : n.original->telling)
+        if (says(n, text)) look_for(text, false, scanner);
+    }
+    // Whoever has the whole object under its own id knows what is taken out for others.
+    if (scanned_ || n.stripped.empty() || (n.known && n.known_id == n.original->id)) continue;
+    any = true;
+    for (const std::string& text : n.stripped) look_for(text, true, scanner);
+  }
+  if (!any) return {};
+  if (first < tokens_.size()) find_bearers(first);
+  scanner.compile();
+  std::vector<uint32_t> carriers;
+  Tally tally{{}, std::vector<uint32_t>(tokens_.size(), 0), std::vector<uint32_t>(tokens_.size(), 0)};
+  const LeakScanner::Found count = [&tally](uint32_t token, bool is_plain) {
+    if (tally.plain[token] == 0 && tally.hidden[token] == 0) tally.found.push_back(token);
+    ++(is_plain ? tally.plain : tally.hidden)[token];
+  };
+  for (uint32_t i = 0; i < nodes_.size(); ++i) {
+    if (!passed_[i] || nodes_[i].known) continue;
+    scanner.scan(nodes_[i].text, count);
+    if (!tally.found.empty() && read_mentions(i, tally)) carriers.push_back(i);
+  }
+  scanned_ = true;
+  return carriers;
+}
+
+// What the search found in one text, and whether it matters.
+bool Closure::read_mentions(uint32_t i, Tally& tally) {
   const Entry& n = nodes_[i];
-  std::vector<uint32_t> found;
-  scanner.scan(n.text, [&](uint32_t token, bool is_plain) {
-    if (plain[token] == 0 && hidden[token] == 0) found.push_back(token);
-    ++(is_plain ? plain : hidden)[token];
-  });
+  auto& [found, plain, hidden] = tally;
   std::sort(found.begin(), found.end());
-  const auto own = static_cast<uint32_t>(groups_.at(n.original->id));
+  const auto own = static_cast<uint32_t>(group_of_[i]);
+  bool any = false;
   for (uint32_t t : found) {
     if (t < members_.size()) {  // an id: does it stand anywhere but in references?
       size_t refs = t == own ? 1 : 0;
@@ -325,21 +360,28 @@ void Closure::read_mentions(uint32_t i, const LeakScanner& scanner, std::vector<
       if (is_hidden || exact > refs) {
         id_mentions_[static_cast<int32_t>(t)].push_back({i, is_hidden});
         ids_in_[i].emplace_back(static_cast<int32_t>(t), is_hidden);
+        any = true;
       }
-    } else {
-      // Most objects speak of themselves alone: nothing to watch.
-      const Token& token = tokens_[t];
-      const auto& mine = token_of_node_[i];
-      const bool only_own = !token.stripped && token.bearers.size() == 1 &&
-                            token.bearers[0].open + token.bearers[0].gone == 1 &&
-                            std::find(mine.begin(), mine.end(), t) != mine.end();
-      if (!only_own) {
+    } else if (!speaks_of_itself_alone(i, t)) {
+      auto& seen = token_in_carrier_[i];
+      if (std::find(seen.begin(), seen.end(), t) == seen.end()) {
         tokens_[t].carriers.push_back(i);
-        token_in_carrier_[i].push_back(t);
+        seen.push_back(t);
       }
+      any = true;
     }
     plain[t] = hidden[t] = 0;
   }
+  found.clear();
+  return any;
+}
+
+// Most objects do: nothing to watch.
+bool Closure::speaks_of_itself_alone(uint32_t i, uint32_t token) const {
+  const Token& t = tokens_[token];
+  const auto& mine = token_of_node_[i];
+  return !t.stripped && t.bearers.size() == 1 && t.bearers[0].open + t.bearers[0].gone == 1 &&
+         std::find(mine.begin(), mine.end(), token) != mine.end();
 }
 
 void Closure::run() {
@@ -358,8 +400,21 @@ void Closure::run() {
   for (const Entry& n : nodes_) quiet = quiet && (n.known || (n.alive && !n.changed));
   for (size_t g = 0; g < fate_.size(); ++g) quiet = quiet && (members_[g].empty() || fate_[g] == Fate::kSame);
   if (quiet) return;  // nothing is missing anywhere, so nothing can be given away
-  find_mentions();
-  settle(std::move(all));
+  // Ids first: token number = group number.
+  tokens_.resize(members_.size());
+  token_of_node_.resize(nodes_.size());
+  token_in_carrier_.resize(nodes_.size());
+  looked_for_.assign(members_.size(), false);
+  names_looked_for_.assign(nodes_.size(), false);
+  // What goes for a text may be named in another text: again, but for long chains only a few times.
+  constexpr int kRounds = 3;
+  for (int round = 0;; ++round) {
+    std::vector<uint32_t> carriers = find_mentions(round == kRounds);
+    if (carriers.empty()) break;
+    settle(std::move(carriers));
+    if (round == kRounds) break;
+  }
+  for (auto& [carrier, ids] : ids_in_) std::sort(ids.begin(), ids.end());
   for (uint32_t i = 0; i < nodes_.size(); ++i) {
     if (!nodes_[i].alive) continue;
     if (auto it = ids_in_.find(i); it != ids_in_.end())
@@ -382,13 +437,13 @@ std::vector<Failure> Closure::failures(size_t i) const {
 }
 
 std::optional<std::string_view> Closure::resolve(std::string_view id) const {
-  auto it = groups_.find(id);
-  if (it == groups_.end()) return stix::tlp_of_id(id) ? std::optional(id) : std::nullopt;
-  switch (fate_[static_cast<size_t>(it->second)]) {
+  const int32_t g = groups_.find(id);
+  if (g < 0) return stix::tlp_of_id(id) ? std::optional(id) : std::nullopt;
+  switch (fate_[static_cast<size_t>(g)]) {
     case Fate::kSame:
       return id;
     case Fate::kChanged:
-      return new_id_[static_cast<size_t>(it->second)];
+      return new_id_[static_cast<size_t>(g)];
     case Fate::kGone:
       return std::nullopt;
   }

@@ -12,6 +12,7 @@
 
 #include "agreement/decide.h"
 #include "agreement/internal/facts.h"
+#include "agreement/internal/id_index.h"
 #include "agreement/internal/leak.h"
 
 namespace entente::agreement::internal {
@@ -41,8 +42,8 @@ struct Failure {
 class Closure {
  public:
   // `published`: ids that references may name whatever happens to the object: TLP definitions, public identities.
-  Closure(std::vector<Entry>& nodes, const std::unordered_map<std::string_view, int32_t>& groups,
-          const std::vector<bool>& published, std::string_view my_identity);
+  Closure(std::vector<Entry>& nodes, const IdIndex& groups, const std::vector<bool>& published,
+          std::string_view my_identity);
   void run();
 
   // After run(): every reason why `i`, which was alive before, is not any more.
@@ -67,10 +68,14 @@ class Closure {
     std::string_view type;
     uint32_t open = 0, gone = 0, victims_gone = 0;
   };
+  struct Tally {  // of tokens in one text
+    std::vector<uint32_t> found, plain, hidden;
+  };
   struct Token {
     bool stripped = false;  // taken out of an object: may occur nowhere
     std::vector<Bearers> bearers;
     std::vector<uint32_t> carriers;
+    std::vector<std::pair<std::string, bool>> spellings;  // as looked for, and whether inside words too
   };
 
   [[nodiscard]] Verdict examine(uint32_t i, bool collect) const;
@@ -79,23 +84,33 @@ class Closure {
   void settle(std::vector<uint32_t> queue);
   void update_group(int32_t g);
   void index_holders();
-  void find_mentions();
-  void read_mentions(uint32_t i, const LeakScanner& scanner, std::vector<uint32_t>& plain,
-                     std::vector<uint32_t>& hidden);
+  // Its names count: neither unreadable nor public.
+  [[nodiscard]] bool named(const Entry& n) const {
+    return n.original->valid && !published_[static_cast<size_t>(n.original->group)];
+  }
+  static bool says(const Entry& n, std::string_view text);
+  void look_for(std::string_view text, bool stripped, LeakScanner& scanner);
+  void find_bearers(uint32_t first);
+  std::vector<uint32_t> find_mentions(bool all);
+  bool read_mentions(uint32_t i, Tally& tally);
+  [[nodiscard]] bool speaks_of_itself_alone(uint32_t i, uint32_t token) const;
   void make_new_id(uint32_t i);
   [[nodiscard]] bool speaks_of_gone(uint32_t token, uint32_t carrier) const;
   Bearers& bearers_of(uint32_t token, std::string_view type);
 
   std::vector<Entry>& nodes_;
-  const std::unordered_map<std::string_view, int32_t>& groups_;
+  const IdIndex& groups_;
   const std::vector<bool>& published_;
   std::string_view my_identity_;
   std::vector<std::vector<uint32_t>> members_;  // of each group
   std::vector<Fate> fate_;
   std::vector<std::string_view> new_id_;          // of each group, if kChanged
   std::vector<uint32_t> holder_begin_, holders_;  // group -> objects that refer to it
-  std::vector<bool> passed_;  // alive when run() began: their texts are read, if only for the reasons
+  std::vector<bool> passed_;       // alive when run() began: their texts are read, if only for the reasons
+  std::vector<int32_t> group_of_;  // of each object, -1 if it cannot be read
   bool scanned_ = false;
+  std::vector<bool> looked_for_, names_looked_for_;    // ids of a group; names of an object
+  std::unordered_map<std::string, uint32_t> numbers_;  // folded name -> token
   std::vector<Token> tokens_;
   std::vector<std::vector<uint32_t>> token_of_node_, token_in_carrier_;
   std::unordered_map<int32_t, std::vector<Mention>> id_mentions_;               // group -> carriers

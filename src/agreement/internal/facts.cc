@@ -79,7 +79,8 @@ class Reader {
         f_.projects.push_back(arena_.keep(text.substr(kPrefix.size())));
   }
 
-  void strings(const json::Value& v, std::vector<std::string_view>& out) {
+  template <class List>
+  void strings(const json::Value& v, List& out) {
     json::Array list;
     if (v.get(list) != simdjson::SUCCESS) return;
     for (const auto item : list) {
@@ -198,8 +199,9 @@ std::string_view Arena::keep(std::string_view text) {
 }
 
 Facts read_facts(std::string_view raw, json::Document& doc, Arena& arena) {
-  Facts f;
+  Facts f(arena.lists());
   if (!doc.parse(raw).ok() || !doc.root().is_object()) return f;
+  f.refs.reserve(4);  // most have two or three; what is outgrown stays in the arena
   Reader(f, arena).object(doc.root());
   return f;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,16 +18,18 @@ namespace entente::agreement::internal {
 using stix::Pap;
 using stix::Tlp;
 
-// Keeps copies of short strings together; views stay valid as long as the Arena.
+// Keeps copies of short strings together, and short lists; both stay valid as long as the Arena.
 class Arena {
  public:
   std::string_view keep(std::string_view text);
+  std::pmr::memory_resource* lists() { return &lists_; }
 
  private:
   static constexpr size_t kChunk = 64u << 10;
   std::vector<std::unique_ptr<char[]>> chunks_;
   size_t left_ = 0;
   char* next_ = nullptr;
+  std::pmr::monotonic_buffer_resource lists_{kChunk};
 };
 
 enum class RefKind : uint8_t { kCreatedBy, kMarking, kGranular, kSingle, kList };
@@ -48,15 +51,17 @@ struct GranularMark {
 enum class MarkingKind : uint8_t { kNone, kTlp, kPap, kStatement, kPolicy, kUnknown };
 
 struct Facts {
+  explicit Facts(std::pmr::memory_resource* lists = std::pmr::get_default_resource()) : refs(lists), telling(lists) {}
   bool valid = false;  // JSON object with type and id
+  int32_t group = -1;  // of its id among the graph's ids
   std::string_view type, id, version;
-  std::vector<Ref> refs;
+  std::pmr::vector<Ref> refs;
   std::vector<GranularMark> granular;
   std::vector<std::string_view> sectors;
   std::vector<std::string_view> projects;  // of labels "entente-project:ID"
   // Names and values by which the object could be recognised in a text (not its id): name, aliases, value, hashes,
   // accounts.
-  std::vector<std::string_view> telling;
+  std::pmr::vector<std::string_view> telling;
   std::string_view relationship_type;
   bool victim_role = false;  // `roles` contains "victim"
   bool has_created_by = false;

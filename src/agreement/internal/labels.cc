@@ -1,6 +1,7 @@
 #include "agreement/internal/labels.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -16,11 +17,11 @@ Labels::Labels(std::span<const GraphObject> graph, const Inputs& in, const std::
   for (const Consent& c : in_.consents) consents_.emplace(c.object_id, &c);
 }
 
-void Labels::read(size_t groups, const std::unordered_map<std::string_view, int32_t>& group_of) {
+void Labels::read(size_t groups) {
   definitions_.assign(groups, nullptr);
   for (const Facts& f : facts_) {
     if (!f.valid || f.marking == MarkingKind::kNone) continue;
-    const Facts*& d = definitions_[static_cast<size_t>(group_of.at(f.id))];
+    const Facts*& d = definitions_[static_cast<size_t>(f.group)];
     if (d == nullptr || f.marking == MarkingKind::kUnknown || f.pap > d->pap)
       d = &f;  // several texts of one definition: the strictest
     else if (d->marking == MarkingKind::kPolicy || f.marking == MarkingKind::kPolicy)
@@ -56,6 +57,7 @@ void Labels::derived(size_t i, Label& label, std::vector<Reason>& out) const {
   std::vector<std::string_view> queue{facts_[i].id};
   std::unordered_set<std::string_view> seen{facts_[i].id};
   std::set<std::string> asks, missing;
+  std::map<std::string, std::string> wanted;  // originator -> the requests to make
   while (!queue.empty()) {
     const std::string_view id = queue.back();
     queue.pop_back();
@@ -74,7 +76,10 @@ void Labels::derived(size_t i, Label& label, std::vector<Reason>& out) const {
         }
         label.policies.insert(label.policies.end(), theirs.policies.begin(), theirs.policies.end());
         const std::string_view from = graph_[k].originator;
-        if (from != in_.me && from != in_.recipient && consent(k, nullptr) == nullptr) asks.insert(std::string(from));
+        if (from != in_.me && from != in_.recipient && consent(k, nullptr) == nullptr) {
+          asks.insert(std::string(from));
+          wanted[std::string(from)] += fmt::format("; entente consent ask {} --to {}", printable(id), in_.recipient);
+        }
       }
     }
     if (const auto more = origins_.find(id); more != origins_.end())
@@ -82,8 +87,9 @@ void Labels::derived(size_t i, Label& label, std::vector<Reason>& out) const {
         if (seen.insert(next).second) queue.push_back(next);
   }
   for (const auto& from : asks)
-    out.push_back({"DERIVED_FROM_CONTROLLED", "", "", "",
-                   fmt::format("it is derived from what {} gave: ask {} for consent to that", from, from)});
+    out.push_back(
+        {"DERIVED_FROM_CONTROLLED", "", "", "",
+         fmt::format("it is derived from what {} gave: ask {} for consent to that{}", from, from, wanted[from])});
   for (const auto& id : missing)
     out.push_back({"DERIVED_FROM_CONTROLLED", "", "", "",
                    fmt::format("whose {} is, from which it is derived, is not known here: publish it", id)});
@@ -167,6 +173,8 @@ const Consent* Labels::consent(size_t i, bool* expired) const {
     const Consent& c = *it->second;
     if (c.originator != graph_[i].originator || c.recipient != in_.recipient) continue;
     if (c.version != "*" && c.version != facts_[i].version) continue;
+    // What was consented to under one agreement is not consented to under another.
+    if (!c.agreement.empty() && c.agreement != graph_[i].received_under) continue;
     if (in_.at >= c.valid_from && in_.at < c.valid_until) return &c;
     if (expired != nullptr) *expired |= in_.at >= c.valid_until;
   }

@@ -34,8 +34,8 @@ class Labels {
   Labels(std::span<const GraphObject> graph, const Inputs& in, const std::vector<Facts>& facts,
          const std::unordered_set<std::string_view>& published_ids);
 
-  // Once facts have been read and groups numbered: `groups` in all, group_of the id of each object.
-  void read(size_t groups, const std::unordered_map<std::string_view, int32_t>& group_of);
+  // Once facts have been read and groups numbered: `groups` in all.
+  void read(size_t groups);
 
   // The label of object `i`; reasons against its release that lie in what it is derived from.
   [[nodiscard]] Label of(size_t i, std::vector<Reason>& out) const;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstring>
+#include <unordered_map>
 
 #include "agreement/internal/punycode.h"
 #include "base/bytes.h"
@@ -11,9 +11,7 @@
 namespace entente::agreement::internal {
 namespace {
 
-bool alnum(unsigned char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
+bool alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 int hex_value(char c) {
@@ -99,7 +97,86 @@ constexpr std::array<Defang, 12> kDefang = {{{"[.]", "."},
                                              {"[://]", "://"},
                                              {"hxxp", "http"}}};
 
-// Lower case and defanging undone; every replacement is shorter or as long, so it is done in place.
+// RFC 3986 §2.1; false if there is nothing to decode.
+bool percent_decoded(std::string_view t, std::string& out) {
+  out.clear();
+  bool any = false;
+  for (size_t i = 0; i < t.size(); ++i) {
+    if (t[i] == '%' && i + 2 < t.size()) {
+      const int a = hex_value(t[i + 1]), b = hex_value(t[i + 2]);
+      if (a >= 0 && b >= 0) {
+        out += static_cast<char>(a * 16 + b);
+        i += 2;
+        any = true;
+        continue;
+      }
+    }
+    out += t[i];
+  }
+  return any;
+}
+
+// What in a text has to be undone before tokens can be compared with it. May see more than there is.
+struct Disguises {
+  bool escape = false, percent = false, defang = false;
+};
+Disguises disguises(std::string_view t) {
+  // Sixteen octets at once. A defanged sign ends in a bracket after one of . t : @ / and "hxxp" is known by its xx.
+  using Octets = uint8_t __attribute__((vector_size(16)));
+  Octets escape{}, percent{}, defang{};
+  const auto* p = reinterpret_cast<const uint8_t*>(t.data());
+  const auto look = [&](const Octets before, const Octets now) {
+    const Octets a = before | 0x20, b = now | 0x20;
+    escape |= static_cast<Octets>(now == '\\');
+    percent |= static_cast<Octets>(now == '%');
+    defang |= static_cast<Octets>(((b == '}') | (b == ')')) &
+                                  (((a | 1) == '/') | (a == 't') | (a == ':') | (a == ('@' | 0x20)))) |
+              static_cast<Octets>((a == 'x') & (b == 'x'));
+  };
+  Octets before, now;
+  size_t at = 1;
+  for (; at + 16 <= t.size(); at += 16) {
+    std::memcpy(&before, p + at - 1, 16);
+    std::memcpy(&now, p + at, 16);
+    look(before, now);
+  }
+  const size_t from = at - 1;  // the rest, and the first octet
+  before = now = Octets{};
+  if (from < t.size()) {
+    std::memcpy(&before, p + from, std::min<size_t>(16, t.size() - from));
+    std::memcpy(&now, p + at, t.size() - at < 16 ? t.size() - at : 0);
+    look(before, now);
+    escape |= static_cast<Octets>(before == '\\');
+    percent |= static_cast<Octets>(before == '%');
+  }
+  const auto any = [](const Octets& v) {
+    std::array<uint64_t, 2> w{};
+    std::memcpy(w.data(), &v, 16);
+    return (w[0] | w[1]) != 0;
+  };
+  Disguises out{any(escape), any(percent), any(defang)};
+  if (!t.empty() && t[0] == '\\') out.escape = true;
+  if (!t.empty() && t[0] == '%') out.percent = true;
+  return out;
+}
+
+constexpr std::array<int8_t, 256> base64_values() {
+  std::array<int8_t, 256> out{};
+  out.fill(-1);
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (size_t i = 0; i < kAlphabet.size(); ++i) out[static_cast<uint8_t>(kAlphabet[i])] = static_cast<int8_t>(i);
+  out['-'] = 62;  // RFC 4648 §5
+  out['_'] = 63;
+  return out;
+}
+constexpr std::array<int8_t, 256> kBase64 = base64_values();
+
+// How many characters of base64 hold octets of the neighbour that stands `shift` octets before.
+size_t cut_of(uint8_t shift) { return shift == 0 ? 0 : size_t{shift} + 1; }
+
+}  // namespace
+
+// Every replacement is shorter or as long, so it is done in place.
 void fold(std::string& t) {
   size_t w = 0;
   for (size_t i = 0; i < t.size();) {
@@ -126,147 +203,23 @@ void fold(std::string& t) {
   t.resize(w);
 }
 
-// RFC 3986 §2.1; false if there is nothing to decode.
-bool percent_decoded(std::string_view t, std::string& out) {
-  out.clear();
-  bool any = false;
-  for (size_t i = 0; i < t.size(); ++i) {
-    if (t[i] == '%' && i + 2 < t.size()) {
-      const int a = hex_value(t[i + 1]), b = hex_value(t[i + 2]);
-      if (a >= 0 && b >= 0) {
-        out += static_cast<char>(a * 16 + b);
-        i += 2;
-        any = true;
-        continue;
-      }
-    }
-    out += t[i];
-  }
-  return any;
-}
-
-template <size_t kKey>
-uint64_t key_at(const char* end) {
-  uint64_t k = 0;
-  std::memcpy(&k, end - kKey, kKey);
-  return k;
-}
-
-uint64_t mixed(uint64_t key) { return key * 0x9e3779b97f4a7c15u; }
-
-}  // namespace
-
 std::string folded(std::string_view token) {
   std::string out(token);
   fold(out);
   return out;
 }
 
-template <size_t kKey>
-void LeakScanner::Table<kKey>::compile() {
-  const int bits = std::clamp(static_cast<int>(std::bit_width(needles.size() * 16)), 10, 26);
-  shift = 64 - bits;
-  // How often each window of any needle occurs; a collision only makes the choice a little worse.
-  std::vector<uint32_t> seen(size_t{1} << bits, 0);
-  auto windows = [](const Needle& n, auto fn) {
-    const size_t step = std::max<size_t>(1, n.text.size() / 64);
-    for (size_t end = n.text.size(); end >= kKey; end = end > step ? end - step : 0) fn(end);
-  };
-  for (const Needle& n : needles)
-    windows(n, [&](size_t end) { ++seen[mixed(key_at<kKey>(n.text.data() + end)) >> shift]; });
-  bitmap.assign((size_t{1} << bits) / 64, 0);
-  first.reserve(needles.size());
-  for (uint32_t i = 0; i < needles.size(); ++i) {
-    Needle& n = needles[i];
-    uint32_t fewest = UINT32_MAX;
-    windows(n, [&](size_t end) {
-      const uint32_t count = seen[mixed(key_at<kKey>(n.text.data() + end)) >> shift];
-      if (count >= fewest) return;
-      fewest = count;
-      n.key_end = static_cast<uint32_t>(end);
-    });
-    const uint64_t key = key_at<kKey>(n.text.data() + n.key_end);
-    auto [it, fresh] = first.emplace(key, i + 1);
-    if (!fresh) {
-      n.next = it->second;
-      it->second = i + 1;
-    }
-    const uint64_t slot = mixed(key) >> shift;
-    bitmap[slot / 64] |= uint64_t{1} << (slot % 64);
-  }
+void LeakScanner::add_plain(std::string_view text, uint32_t number, bool word) {
+  needles_.push_back({pool_.size(), static_cast<uint32_t>(text.size()), number, word ? Form::kWord : Form::kPlain, 0});
+  pool_ += text;
 }
 
-template <size_t kKey>
-void LeakScanner::Table<kKey>::scan(std::string_view text,
-                                    const std::function<void(const Needle&, size_t at)>& fn) const {
-  if (needles.empty() || text.size() < kKey) return;
-  const char* begin = text.data();
-  const char* stop = begin + text.size();
-  for (const char* at = begin + kKey; at <= stop; ++at) {
-    const uint64_t key = key_at<kKey>(at);
-    const uint64_t slot = mixed(key) >> shift;
-    if ((bitmap[slot / 64] >> (slot % 64) & 1) == 0) continue;
-    auto it = first.find(key);
-    if (it == first.end()) continue;
-    for (uint32_t n = it->second; n != 0; n = needles[n - 1].next) {
-      const Needle& needle = needles[n - 1];
-      const size_t len = needle.text.size();
-      if (static_cast<size_t>(at - begin) < needle.key_end || static_cast<size_t>(stop - at) < len - needle.key_end)
-        continue;
-      const char* from = at - needle.key_end;
-      const char* end = from + len;
-      if (std::memcmp(from, needle.text.data(), len) != 0) continue;
-      if (needle.word) {
-        if (from > begin && alnum(static_cast<unsigned char>(from[-1])) && alnum(static_cast<unsigned char>(from[0])))
-          continue;
-        if (end < stop && alnum(static_cast<unsigned char>(end[0])) && alnum(static_cast<unsigned char>(end[-1])))
-          continue;
-      }
-      fn(needle, static_cast<size_t>(from - begin));
-    }
-  }
-}
-
-void LeakScanner::add_plain(std::string text, uint32_t number, bool word) {
-  if (text.size() >= 8)
-    long_.needles.push_back({std::move(text), number, word, 0, 0, {}, 0});
-  else
-    short_.needles.push_back({std::move(text), number, word, 0, 0, {}, 0});
-}
-
-// Inside a longer base64 text a token stands at one of three offsets; the characters that it shares with its neighbours
-// are cut, and looked at once the rest is found (decodes_to).
+// Inside a longer base64 text a token stands at one of three offsets.
 void LeakScanner::add_encoded(std::string_view text, uint32_t number) {
-  for (size_t shift = 0; shift < 3; ++shift) {
-    std::string padded(shift, '\0');
-    padded += text;
-    std::string code = base64(padded);
-    while (!code.empty() && code.back() == '=') code.pop_back();
-    if (padded.size() % 3 != 0 && !code.empty()) code.pop_back();
-    code.erase(0, shift == 0 ? 0 : shift + 1);
-    if (code.size() >= 8)
-      encoded_.needles.push_back(
-          {std::move(code), number, false, 0, 0, std::string(text), static_cast<uint32_t>(shift)});
-  }
-}
-
-// RFC 4648 §4. Names that differ in their last octet alone share every character that was looked for.
-bool LeakScanner::decodes_to(const Needle& needle, std::string_view text, size_t at) {
-  static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const size_t cut = needle.shift == 0 ? 0 : needle.shift + 1;
-  if (at < cut) return false;
-  std::string octets;
-  uint32_t bits = 0, have = 0;
-  for (size_t i = at - cut; i < text.size() && octets.size() < needle.shift + needle.octets.size(); ++i) {
-    const size_t value = kAlphabet.find(text[i]);
-    if (value == std::string_view::npos) break;
-    bits = bits << 6 | static_cast<uint32_t>(value);
-    have += 6;
-    if (have < 8) continue;
-    have -= 8;
-    octets += static_cast<char>(bits >> have & 0xff);
-  }
-  return octets.size() >= needle.shift && std::string_view(octets).substr(needle.shift) == needle.octets;
+  const size_t begin = pool_.size();
+  pool_ += text;
+  for (uint8_t shift = 0; shift < 3; ++shift)
+    needles_.push_back({begin, static_cast<uint32_t>(text.size()), number, Form::kEncoded, shift});
 }
 
 bool LeakScanner::add(std::string_view token, uint32_t number, bool word) {
@@ -276,55 +229,108 @@ bool LeakScanner::add(std::string_view token, uint32_t number, bool word) {
   add_encoded(token, number);
   if (plain != token) add_encoded(plain, number);
   if (plain.find('.') != std::string::npos && plain.find(' ') == std::string::npos) {
-    if (auto other = to_punycode(plain); other && *other != plain) add_plain(std::move(*other), number, word);
-    if (auto other = from_punycode(plain); other && *other != plain) add_plain(std::move(*other), number, word);
+    if (auto other = to_punycode(plain); other && *other != plain) add_plain(*other, number, word);
+    if (auto other = from_punycode(plain); other && *other != plain) add_plain(*other, number, word);
   }
-  add_plain(std::move(plain), number, word);
+  add_plain(plain, number, word);
   return true;
 }
 
 void LeakScanner::compile() {
+  size_t shortest = long_.window() - 1;
+  for (const Needle& n : needles_)
+    if (n.form != Form::kEncoded) shortest = std::min<size_t>(shortest, n.size);
+  short_.set_window(std::max(shortest, kMinBytes));
+  for (uint32_t i = 0; i < needles_.size(); ++i) {
+    const Needle& n = needles_[i];
+    if (n.form != Form::kEncoded) {
+      (n.size >= long_.window() ? long_ : short_).add(text_of(n), i);
+      continue;
+    }
+    // The characters that it shares with its neighbours are cut, and looked at once the rest is found (decodes_at).
+    std::string code = base64(std::string(n.shift, '\0').append(text_of(n)));
+    while (!code.empty() && code.back() == '=') code.pop_back();
+    if ((n.shift + n.size) % 3 != 0 && !code.empty()) code.pop_back();
+    code.erase(0, cut_of(n.shift));
+    if (code.size() >= long_.window()) long_.add(code, i, true);
+  }
   long_.compile();
   short_.compile();
-  encoded_.compile();
 }
 
-void LeakScanner::scan(std::string_view raw, const std::function<void(uint32_t, bool)>& fn) const {
-  auto plain = [&fn](const Needle& n, size_t) { fn(n.number, true); };
-  std::string text = unescaped(raw);
-  std::string spare;
-  if (!encoded_.needles.empty()) {
-    auto hidden_in = [&fn](const std::string& where) {
-      return [&fn, &where](const Needle& n, size_t at) {
-        if (decodes_to(n, where, at)) fn(n.number, false);
-      };
-    };
-    encoded_.scan(text, hidden_in(text));
-    if (text.find_first_of("-_") != std::string::npos) {  // the alphabet of RFC 4648 §5
-      spare = text;
-      std::replace(spare.begin(), spare.end(), '-', '+');
-      std::replace(spare.begin(), spare.end(), '_', '/');
-      encoded_.scan(spare, hidden_in(spare));
-    }
+bool LeakScanner::stands_at(const Needle& needle, std::string_view text, size_t at) const {
+  const std::string_view what = text_of(needle);
+  if (text.size() - at < what.size()) return false;
+  for (size_t k = 0; k < what.size(); ++k)
+    if (lower(text[at + k]) != what[k]) return false;
+  if (needle.form != Form::kWord) return true;
+  const size_t end = at + what.size();
+  return !(at > 0 && alnum(text[at - 1]) && alnum(what.front())) &&
+         !(end < text.size() && alnum(text[end]) && alnum(what.back()));
+}
+
+// RFC 4648 §4 and §5. Names that differ in their last octet alone share every character that was looked for.
+bool LeakScanner::decodes_at(const Needle& needle, std::string_view text, size_t at) const {
+  const std::string_view what = text_of(needle);
+  uint32_t bits = 0, have = 0;
+  size_t octets = 0;  // decoded, with those of the neighbour
+  const size_t all = needle.shift + what.size();
+  for (size_t i = at; i < text.size() && octets < all; ++i) {
+    const int8_t value = kBase64[static_cast<uint8_t>(text[i])];
+    if (value < 0) return false;
+    bits = bits << 6 | static_cast<uint32_t>(value);
+    have += 6;
+    if (have < 8) continue;
+    have -= 8;
+    if (octets >= needle.shift && static_cast<char>(bits >> have & 0xff) != what[octets - needle.shift]) return false;
+    ++octets;
   }
-  if (text.find('%') != std::string::npos && percent_decoded(text, spare)) {
-    fold(spare);
-    // What is plain is found again here; only what is there more often than before was hidden.
-    std::unordered_map<uint32_t, int> extra;
-    auto count = [&extra](const Needle& n, size_t) { ++extra[n.number]; };
-    long_.scan(spare, count);
-    short_.scan(spare, count);
-    fold(text);
-    auto less = [&extra](const Needle& n, size_t) { --extra[n.number]; };
-    long_.scan(text, less);
-    short_.scan(text, less);
-    for (const auto& [n, more] : extra)
-      if (more > 0) fn(n, false);
-  } else {
-    fold(text);
+  return octets == all;
+}
+
+template <class Fn>
+void LeakScanner::run(std::string_view text, Which which, Fn fn) const {
+  const auto look = [&](uint32_t number, size_t offset, size_t at) {
+    const Needle& n = needles_[number];
+    const bool encoded = n.form == Form::kEncoded;
+    if ((which & (encoded ? kEncodedOnes : kPlainOnes)) == 0) return;
+    const size_t before = encoded ? offset + cut_of(n.shift) : offset;
+    if (at < before) return;
+    if (encoded ? decodes_at(n, text, at - before) : stands_at(n, text, at - before)) fn(n.number, !encoded);
+  };
+  long_.scan(text, look);
+  if ((which & kPlainOnes) != 0) short_.scan(text, look);
+}
+
+// What is plain in `text` is found again once percent-encoding is undone; only what is there more often was hidden.
+void LeakScanner::hidden_by_percent(std::string_view text, std::string_view decoded, const Found& fn) const {
+  std::unordered_map<uint32_t, int> extra;
+  run(decoded, kPlainOnes, [&extra](uint32_t n, bool) { ++extra[n]; });
+  if (extra.empty()) return;
+  run(text, kPlainOnes, [&extra](uint32_t n, bool) { --extra[n]; });
+  for (const auto& [n, more] : extra)
+    if (more > 0) fn(n, false);
+}
+
+void LeakScanner::scan(std::string_view raw, const Found& fn) const {
+  if (needles_.empty()) return;
+  Disguises found = disguises(raw);
+  std::string text, decoded;
+  if (found.escape) {
+    text = unescaped(raw);
+    raw = text;
+    found = disguises(text);
   }
-  long_.scan(text, plain);
-  short_.scan(text, plain);
+  if (!found.percent && !found.defang) return run(raw, kAll, fn);
+  run(raw, kEncodedOnes, fn);
+  const bool percent = found.percent && percent_decoded(raw, decoded);
+  if (raw.data() != text.data()) text = raw;
+  fold(text);
+  if (percent) {
+    fold(decoded);
+    hidden_by_percent(text, decoded, fn);
+  }
+  run(text, kPlainOnes, fn);
 }
 
 }  // namespace entente::agreement::internal

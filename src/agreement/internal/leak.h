@@ -1,19 +1,21 @@
 // Finds tokens (ids, names, values) in JSON text, however they are written there: plain, JSON-escaped, in any ASCII
 // case, defanged, percent-encoded, base64 or base64url, and names of the domain system in Unicode or Punycode. Cost is
-// linear in the octets scanned.
+// linear in the octets scanned; most texts are passed over once, four octets at a time, as they are (internal/sieve.h).
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
+
+#include "agreement/internal/sieve.h"
 
 namespace entente::agreement::internal {
 
 // ASCII lower case, defanging undone: the form in which tokens are compared.
 [[nodiscard]] std::string folded(std::string_view token);
+void fold(std::string& text);
 
 class LeakScanner {
  public:
@@ -26,36 +28,35 @@ class LeakScanner {
   void compile();
   // fn(number, plain): plain is false where the token was hidden in base64 or percent-encoding. A token may be reported
   // many times.
-  void scan(std::string_view raw, const std::function<void(uint32_t, bool)>& fn) const;
+  using Found = std::function<void(uint32_t, bool)>;
+  void scan(std::string_view raw, const Found& fn) const;
 
  private:
+  enum class Form : uint8_t { kPlain, kWord, kEncoded };
   struct Needle {
-    std::string text;
+    size_t begin = 0;   // in pool_: folded text, or the octets that were encoded
+    uint32_t size = 0;  // of them
     uint32_t number = 0;
-    bool word = false;
-    uint32_t key_end = 0;  // its key is text[key_end - kKey, key_end)
-    uint32_t next = 0;     // 1 + index of the next needle with the same key
-    std::string octets;    // base64 only: what was encoded,
-    uint32_t shift = 0;    // and how many octets of its neighbour stand before it in its first group
+    Form form = Form::kPlain;
+    uint8_t shift = 0;  // kEncoded: how many octets of its neighbour stand before it in its first group of base64
   };
-  // Needles by the kKey octets of theirs that fewest others have (thousands of names may end in ".example"), with a
-  // bitmap before the table: nearly every position fails at the bitmap.
-  template <size_t kKey>
-  struct Table {
-    std::vector<Needle> needles;
-    std::vector<uint64_t> bitmap;
-    int shift = 0;                                 // hash bits not used
-    std::unordered_map<uint64_t, uint32_t> first;  // key -> 1 + index
-    void compile();
-    void scan(std::string_view text, const std::function<void(const Needle&, size_t at)>& fn) const;
-  };
-  static bool decodes_to(const Needle& needle, std::string_view text, size_t at);
-  void add_plain(std::string text, uint32_t number, bool word);
+  // What a run over a text looks for.
+  enum Which : uint8_t { kPlainOnes = 1, kEncodedOnes = 2, kAll = 3 };
+  template <class Fn>
+  void run(std::string_view text, Which which, Fn fn) const;
+  [[nodiscard]] bool stands_at(const Needle& needle, std::string_view text, size_t at) const;
+  [[nodiscard]] bool decodes_at(const Needle& needle, std::string_view text, size_t at) const;
+  void hidden_by_percent(std::string_view text, std::string_view decoded, const Found& fn) const;
+  void add_plain(std::string_view text, uint32_t number, bool word);
   void add_encoded(std::string_view text, uint32_t number);
+  [[nodiscard]] std::string_view text_of(const Needle& n) const {
+    return std::string_view(pool_).substr(n.begin, n.size);
+  }
 
-  Table<8> long_;
-  Table<3> short_;
-  Table<8> encoded_;  // case-sensitive, over the unescaped text
+  std::string pool_;
+  std::vector<Needle> needles_;
+  Sieve long_{8, 5};  // plain ones of eight octets and more, and all that are encoded
+  Sieve short_{3, 3};
 };
 
 }  // namespace entente::agreement::internal

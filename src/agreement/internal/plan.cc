@@ -92,8 +92,8 @@ void Plan::add_closed(const State& s, const Inputs& in) {
 }
 
 const TypePlan& Plan::of(std::string_view type) {
-  auto [it, fresh] = by_type_.try_emplace(std::string(type));
-  if (!fresh) return it->second;
+  if (const auto known = by_type_.find(type); known != by_type_.end()) return known->second;
+  const auto it = by_type_.try_emplace(std::string(type)).first;
   for (const Rule& r : forbids_)
     if (names(r.flow->object_types, type)) it->second.forbids.push_back(r);
   for (const Rule& r : permits_)

@@ -42,7 +42,11 @@ class Plan {
   std::vector<Rule> forbids_, permits_;
   std::vector<Reason> closed_;
   bool any_permit_ = false;
-  std::unordered_map<std::string, TypePlan> by_type_;
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view s) const { return std::hash<std::string_view>()(s); }
+  };
+  std::unordered_map<std::string, TypePlan, Hash, std::equal_to<>> by_type_;
 };
 
 }  // namespace entente::agreement::internal

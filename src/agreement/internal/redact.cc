@@ -33,6 +33,11 @@ bool says_nothing(std::string_view property) {
          property.ends_with("_ref") || property.ends_with("_refs");
 }
 
+// Labels by which a project knows what is its own are no words about it.
+bool says_project(const Facts& facts, std::string_view property) {
+  return property == "labels" && !facts.projects.empty();
+}
+
 // Prose and names; of a part that was redacted for its marking only these are looked for in other objects.
 bool is_prose(std::string_view property) {
   static constexpr std::array<std::string_view, 9> kProse = {
@@ -82,7 +87,7 @@ class Changer {
         const std::string_view top = top_of(selector);
         const Node* value = o_.find(top);
         if (value == nullptr) continue;
-        if (!is_removable(f_.type, top))
+        if (!is_removable(f_.type, top) || says_project(f_, top))
           return fail("ABOVE_CEILING", c_.article, "a part that cannot be left out is marked above the ceiling");
         if (is_prose(top)) collect(*value, out_.stripped);
         o_.erase(top);
@@ -124,6 +129,7 @@ class Changer {
   bool take(const std::string& name) {
     Node* value = o_.find(name);
     if (value == nullptr) return false;
+    if (says_project(f_, name)) return keep_project_labels(*value);
     if (is_removable(f_.type, name)) {
       if (!says_nothing(name)) collect(*value, out_.stripped);
       o_.erase(name);
@@ -137,6 +143,14 @@ class Changer {
     out_.stripped.push_back(value->string());
     *value = Node(kPlaceholder);
     return true;
+  }
+
+  // For which project it goes has to stay: the receiver passes it on for that project only.
+  static bool keep_project_labels(Node& labels) {
+    return labels.is_array() && std::erase_if(labels.list(), [](const Node& l) {
+                                  return !l.is_string() ||
+                                         !std::string_view(l.string()).starts_with("entente-project:");
+                                }) > 0;
   }
 
   bool remove_fields(const Node& fields) {
@@ -317,7 +331,7 @@ bool parts_removable(const Facts& facts, const std::vector<size_t>& parts) {
   return std::all_of(parts.begin(), parts.end(), [&facts](size_t i) {
     const auto& selectors = facts.granular[i].selectors;
     return !selectors.empty() && std::all_of(selectors.begin(), selectors.end(), [&facts](std::string_view s) {
-      return is_removable(facts.type, top_of(s));
+      return is_removable(facts.type, top_of(s)) && !says_project(facts, top_of(s));
     });
   });
 }

@@ -25,11 +25,17 @@ void print_error(const Error& error);
 
 void add_node_commands(CLI::App& app, Context& cx);       // init, node, backup
 void add_publish_commands(CLI::App& app, Context& cx);    // publish, release, recall, hold
+void add_exercise_commands(CLI::App& app, Context& cx);   // exercise
+void add_retention_commands(CLI::App& app, Context& cx);  // retention, handling
 void add_agreement_commands(CLI::App& app, Context& cx);  // agreement
+void add_claim_commands(CLI::App& app, Context& cx);      // claim
 void add_joint_commands(CLI::App& app, Context& cx);      // joint
+void add_consent_commands(CLI::App& app, Context& cx);    // consent
+void add_duty_commands(CLI::App& app, Context& cx);       // duty, score
 void add_key_commands(CLI::App& app, Context& cx);        // key
 void add_peer_commands(CLI::App& app, Context& cx);       // peer
 void add_ledger_commands(CLI::App& app, Context& cx);     // ledger
+void add_witness_commands(CLI::App& app, Context& cx);    // witness
 void add_access_commands(CLI::App& app, Context& cx);     // account, token
 void add_convert_commands(CLI::App& app, Context& cx);    // import, export
 void add_stix_commands(CLI::App& app, Context& cx);       // stix

@@ -97,6 +97,7 @@ pattern::Atom Entries::atom_of(const Entry& e) {
     case AtomKind::kSha1:
     case AtomKind::kSha256:
     case AtomKind::kSha512:
+    case AtomKind::kJa3:
       atom.value = hex(e.octets);
       break;
     case AtomKind::kDomain:
@@ -104,6 +105,7 @@ pattern::Atom Entries::atom_of(const Entry& e) {
     case AtomKind::kDomainBelow:
     case AtomKind::kUrl:
     case AtomKind::kEmail:
+    case AtomKind::kJa4:
       atom.value = std::string(e.octets);
       break;
   }

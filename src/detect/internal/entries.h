@@ -101,11 +101,12 @@ class Entries {
   [[nodiscard]] size_t size_bytes() const { return bytes_.size(); }
 
  private:
-  static constexpr unsigned kKind = 15, kEmpty = 15, kId = 13, kFirst = 16, kShared = 32;
+  static constexpr unsigned kKind = 31, kEmpty = 31, kId = 30, kFirst = 32, kShared = 64;
   static constexpr size_t kShort = 1000, kLong = 1001;
-  // By AtomKind: v4 v6 cidr4 cidr6 domain tree below url md5 sha1 sha256 sha512 email; then an id
-  static constexpr size_t kFixed[16] = {4,  16, 5,  17, kShort, kShort, kShort, kLong,
-                                        16, 20, 32, 64, kLong,  kShort, 0,      0};
+  // By AtomKind: v4 v6 cidr4 cidr6 domain tree below url md5 sha1 sha256 sha512 email ja3 ja4; at kId an id
+  static constexpr size_t kFixed[32] = {4,  16,    5,  17, kShort, kShort, kShort, kLong, 16,     20, 32,
+                                        64, kLong, 16, 36, 0,      0,      0,      0,     0,      0,  0,
+                                        0,  0,     0,  0,  0,      0,      0,      0,     kShort, 0};
   static constexpr uint32_t kStep = 32;  // rows per sample
 
   std::vector<char> bytes_;

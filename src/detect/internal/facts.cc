@@ -44,6 +44,10 @@ std::string comparison(const pattern::Atom& a) {
       return test("file:hashes.'SHA-512'", " = ", a.value);
     case AtomKind::kEmail:
       return test("email-addr:value", " = ", a.value);
+    case AtomKind::kJa3:
+      return test("network-traffic:extensions.'tls-ext'.ja3", " = ", a.value);
+    case AtomKind::kJa4:
+      return test("network-traffic:extensions.'tls-ext'.ja4", " = ", a.value);
   }
   return {};
 }

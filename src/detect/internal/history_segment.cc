@@ -191,6 +191,14 @@ std::string history_key(ObservableKind kind, std::string_view text) {
       const auto octets = unhex(ascii_lower(text));
       return octets.ok() && !octets->empty() ? "h" + *octets : std::string();
     }
+    case ObservableKind::kJa3: {
+      const auto ja3 = pattern::normal_ja3(text);
+      return ja3 ? "J" + unhex(*ja3).value() : std::string();
+    }
+    case ObservableKind::kJa4: {
+      const auto ja4 = pattern::normal_ja4(text);
+      return ja4 ? "j" + *ja4 : std::string();
+    }
     case ObservableKind::kEmail: {
       const auto mail = pattern::normal_email(text);
       return mail ? "e" + *mail : std::string();
@@ -224,6 +232,11 @@ std::vector<HistoryRange> history_ranges(const pattern::Atom& atom) {
       return one(ObservableKind::kUrl, atom.value);
     case AtomKind::kEmail:
       return one(ObservableKind::kEmail, atom.value);
+    case AtomKind::kJa4:
+      return one(ObservableKind::kJa4, atom.value);
+    case AtomKind::kJa3:  // of packets; of logs, where it is a digest like others
+      return {{history_key(ObservableKind::kJa3, atom.value), {}},
+              {history_key(ObservableKind::kHash, atom.value), {}}};
     default:
       return one(ObservableKind::kHash, atom.value);
   }
@@ -241,6 +254,10 @@ ObservableKind kind_of_key(std::string_view key) {
       return ObservableKind::kUrl;
     case 'h':
       return ObservableKind::kHash;
+    case 'J':
+      return ObservableKind::kJa3;
+    case 'j':
+      return ObservableKind::kJa4;
     default:
       return ObservableKind::kEmail;
   }

@@ -528,7 +528,7 @@ void LineHunter::look_up(std::string_view field, ObservableKind kind, std::strin
     ++report_.matches;
     sink_({.indicator = indicator.id,
            .pattern = indicator.pattern,
-           .type = name(kind),
+           .type = name(kind, hit.atom),
            .value = std::string(text),
            .source = source_,
            .field = std::string(field),

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <random>
 
+#include "base/bytes.h"
 #include "detect/internal/hash.h"
 #include "pattern/normal.h"
 
@@ -99,6 +100,14 @@ Query::Query(const Observable& seen, bool below) {
     case ObservableKind::kEmail:
       email(seen.text);
       return;
+    case ObservableKind::kJa4: {
+      if (!pattern::is_ja4(seen.text)) return;
+      const std::string lower = ascii_lower(seen.text);
+      std::copy(lower.begin(), lower.end(), name_);
+      add(KeyClass::kJa4, Accept::kAny, hash_name(KeyClass::kJa4, lower), name_, lower.size());
+      return;
+    }
+    case ObservableKind::kJa3:
     case ObservableKind::kHash: {
       char digest[64];
       const size_t size = digest_octets(seen.text, digest);

@@ -13,13 +13,13 @@
 
 namespace entente::detect {
 
-enum class KeyClass : uint8_t { kIpv4, kIpv6, kCidr4, kCidr6, kDomain, kUrl, kHash, kEmail, kUrlHost, kId };
+enum class KeyClass : uint8_t { kIpv4, kIpv6, kCidr4, kCidr6, kDomain, kUrl, kHash, kEmail, kUrlHost, kId, kJa4 };
 
 [[nodiscard]] uint64_t class_seed(KeyClass cls);
 // Of the key octets of an address, a block, a normalised URL or e-mail address.
 [[nodiscard]] uint64_t hash_key(KeyClass cls, std::string_view octets);
-// Of a name (also as the host of a URL) or of the hex text of a digest, in either case; copies, so that it needs no
-// padding.
+// Of a name (also as the host of a URL), of a JA4 fingerprint or of the hex text of a digest, in either case; copies,
+// so that it needs no padding.
 [[nodiscard]] uint64_t hash_name(KeyClass cls, std::string_view text);
 
 // The host in a normalised URL; an IPv6 address without its brackets.

@@ -33,9 +33,14 @@ Ranges4::Ranges4(std::vector<Range4> blocks) : ranges_(merge(std::move(blocks)))
     index_[i] = r;
   }
   index_[65536] = static_cast<uint32_t>(ranges_.size());
+  if (ranges_.size() < kManyRanges) return;
+  touched_ = make_zeroed<uint64_t>(kTouchedWords);
+  for (const Range4& range : ranges_)
+    for (uint32_t i = range.first >> 8; i <= range.last >> 8; ++i) touched_[i >> 6] |= uint64_t{1} << (i & 63);
 }
 
 bool Ranges4::contains(uint32_t address) const {
+  if (touched_ && (touched_[address >> 14] >> (address >> 8 & 63) & 1) == 0) return false;
   auto from = ranges_.begin(), to = ranges_.end();
   if (!index_.empty()) {
     from = ranges_.begin() + index_[address >> 16];

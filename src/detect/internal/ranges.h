@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "detect/internal/memory.h"
+
 namespace entente::detect {
 
 struct Range4 {
@@ -22,10 +24,24 @@ class Ranges4 {
   Ranges4() = default;
   explicit Ranges4(std::vector<Range4> blocks);
   [[nodiscard]] bool contains(uint32_t address) const;
-  [[nodiscard]] size_t memory_bytes() const { return ranges_.capacity() * sizeof(Range4) + index_.capacity() * 4; }
+  // False for most addresses that contains() is false for, at the cost of one look.
+  [[nodiscard]] bool may_contain(uint32_t address) const {
+    return touched_ ? (touched_[address >> 14] >> (address >> 8 & 63) & 1) != 0 : contains(address);
+  }
+  // What may_contain() will read.
+  void prefetch(uint32_t address) const {
+    if (touched_) __builtin_prefetch(&touched_[address >> 14]);
+  }
+  [[nodiscard]] size_t memory_bytes() const {
+    return ranges_.capacity() * sizeof(Range4) + index_.capacity() * 4 + (touched_ ? kTouchedWords * 8 : 0);
+  }
 
  private:
-  std::vector<Range4> ranges_;   // disjoint, ascending
+  std::vector<Range4> ranges_;  // disjoint, ascending
+  // One bit per /24 that a block touches, where there are so many that their ends leave the caches: most addresses cost
+  // one look.
+  static constexpr size_t kTouchedWords = (size_t{1} << 24) / 64, kManyRanges = 100'000;
+  Zeroed<uint64_t> touched_;
   std::vector<uint32_t> index_;  // [upper 16 bits]: the first range that ends at or after the beginning of that /16
 };
 

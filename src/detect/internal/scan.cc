@@ -1,11 +1,18 @@
 #include "detect/internal/scan.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "detect/internal/maybes.h"
 #include "detect/internal/scan_kernel.h"
 #include "detect/internal/tokens.h"
 #include "packet/address.h"
+#include "pattern/normal.h"
 
 namespace entente::detect {
 namespace {
@@ -22,11 +29,29 @@ Functions functions_of(Kernel kernel) {
 }
 
 bool is_hex(char c) { return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
+
+// Which of 16 octets are underscores that have another 13 octets behind them.
+unsigned underscores(const char* at) {
+#if defined(__SSE2__)
+  const auto is = [](const char* p) {
+    return _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), _mm_set1_epi8('_'));
+  };
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_and_si128(is(at), is(at + 13))));
+#else
+  unsigned out = 0;
+  for (unsigned i = 0; i < 16; ++i) out |= at[i] == '_' && at[i + 13] == '_' ? 1U << i : 0U;
+  return out;
+#endif
+}
+
+bool is_word(char c) { return (word::kClass[static_cast<unsigned char>(c)] & word::kWord) != 0; }
 bool is_run(char c) {
   return (word::kClass[static_cast<unsigned char>(c)] & (word::kWord | word::kDot | word::kColon)) != 0;
 }
 
 }  // namespace
+
+Maybes maybes(Kernel kernel) { return functions_of(kernel).maybes; }
 
 const char* name(Kernel kernel) {
   switch (kernel) {
@@ -116,7 +141,7 @@ struct Scanner::Work {
     while (!piece.empty() && piece.back() == '.') piece.remove_suffix(1);
     if (piece.empty()) return false;
     if (const auto address = packet::parse_v4(piece); address && table.concerns_v4(address->v4_value())) return true;
-    return table.concerns_name(piece, wildcard);
+    return table.concerns_name(piece, wildcard) || table.concerns_ja4(piece);
   }
 
   void colon_at(uint32_t at) {
@@ -137,6 +162,19 @@ struct Scanner::Work {
     const uint64_t hash = hash_tail(text + span.end, span.end - span.begin, digest_seed);
     table.digests().prefetch(hash);
     digests.push_back({hash, span});
+  }
+
+  // A JA4 fingerprint is a word without a dot, which the tokeniser passes over. Its two underscores, 13 apart, are
+  // rare.
+  void ja4_in(uint32_t from, uint32_t to) {
+    for (uint32_t at = from; at < to; at += 16) {
+      for (unsigned mask = underscores(text + at); mask != 0; mask &= mask - 1) {
+        const uint32_t here = at + static_cast<uint32_t>(std::countr_zero(mask));
+        if (here >= to) return;
+        if (here < 10 || (here > 10 && is_word(text[here - 11])) || is_word(text[here + 26])) continue;
+        if (table.concerns_ja4({text + here - 10, pattern::kJa4Size})) need(here);
+      }
+    }
   }
 
   void email_at(uint32_t at) {
@@ -237,6 +275,7 @@ void Scanner::scan(std::string_view lines, Form form, bool exact, std::vector<ui
       if (w.table.digests().maybe(d.hash) && w.table.concerns_digest({text + d.span.begin, d.span.end - d.span.begin}))
         w.need(d.span.begin);
     w.digests.clear();
+    if (w.table.shape().ja4) w.ja4_in(static_cast<uint32_t>(at), static_cast<uint32_t>(std::min(at + kPiece, size)));
     for (size_t i = 0; i < found.colon_count; ++i) w.colon_at(found.colons[i]);
     for (size_t i = 0; i < found.odd_count; ++i) w.odd_at(found.odd[i]);
   }

@@ -248,17 +248,25 @@ size_t suspects(const char* text, const Token* tokens, size_t count, const Table
   return static_cast<size_t>(suspect - out);
 }
 
+// Many questions to one filter, whose lines are on their way.
+template <class Isa>
+void maybes(const Bloom& filter, const uint64_t* hashes, size_t count, uint8_t* yes) {
+  for (size_t i = 0; i < count; ++i) yes[i] = Isa::maybe(filter, hashes[i]) ? 1 : 0;
+}
+
 using Tokenise = void (*)(const char* text, size_t from, size_t to, const Setup& setup, Carry& carry, Found& found);
 struct Functions {
   Tokenise tokenise[2][2];  // [json][all_words]
   size_t (*suspects)(const char* text, const Token* tokens, size_t count, const Table& table, const Seeds& seeds,
                      Question* names, Question* addresses, uint32_t* out);
+  void (*maybes)(const Bloom& filter, const uint64_t* hashes, size_t count, uint8_t* yes);
 };
 template <class Isa>
 Functions functions() {
   return {{{&tokenise<Isa, false, false>, &tokenise<Isa, false, true>},
            {&tokenise<Isa, true, false>, &tokenise<Isa, true, true>}},
-          &suspects<Isa>};
+          &suspects<Isa>,
+          &maybes<Isa>};
 }
 [[nodiscard]] Functions scalar_functions();
 #if defined(__x86_64__)

@@ -41,7 +41,10 @@ KeyClass class_of(AtomKind kind) {
     case AtomKind::kSha1:
     case AtomKind::kSha256:
     case AtomKind::kSha512:
+    case AtomKind::kJa3:  // is an MD5, and in text no other than one
       return KeyClass::kHash;
+    case AtomKind::kJa4:
+      return KeyClass::kJa4;
     case AtomKind::kEmail:
       return KeyClass::kEmail;
   }
@@ -110,6 +113,7 @@ const Bloom& Table::filter(KeyClass cls) const {
     case KeyClass::kUrl:
     case KeyClass::kEmail:
     case KeyClass::kId:
+    case KeyClass::kJa4:
       return others_;
   }
   return others_;
@@ -266,6 +270,13 @@ bool Table::concerns_email(std::string_view text) const {
   return others_.maybe(hash) && find(hash, KeyClass::kEmail, *normal) != kNone;
 }
 
+bool Table::concerns_ja4(std::string_view text) const {
+  if (!shape_.ja4 || !pattern::is_ja4(text)) return false;
+  const std::string lower = ascii_lower(text);
+  const uint64_t hash = hash_name(KeyClass::kJa4, lower);
+  return others_.maybe(hash) && find(hash, KeyClass::kJa4, lower) != kNone;
+}
+
 void TableBuilder::add_key(AtomKind kind, KeyClass cls, uint64_t hash, std::string_view octets) {
   pending_.push_back({hash, entries_.add(kind, octets), cls});
 }
@@ -343,6 +354,16 @@ void TableBuilder::add_text(AtomKind kind, std::string_view text) {
   if (kind == AtomKind::kUrl && text.find("://") != std::string_view::npos) add_url_host(pending_.back().ref);
 }
 
+void TableBuilder::add_digest(AtomKind kind, std::string_view text, std::string_view octets) {
+  if (kind == AtomKind::kJa3) shape_.ja3 = true;
+  add_key(kind, KeyClass::kHash, hash_name(KeyClass::kHash, text), octets);
+}
+
+void TableBuilder::add_ja4(std::string_view text) {
+  shape_.ja4 = true;
+  add_key(AtomKind::kJa4, KeyClass::kJa4, hash_name(KeyClass::kJa4, text), text);
+}
+
 void TableBuilder::add_id(std::string_view packed) {
   pending_.push_back({hash_key(KeyClass::kId, packed), entries_.add_id(packed), KeyClass::kId});
 }
@@ -360,7 +381,9 @@ void TableBuilder::add(const Entries::Entry& e) {
       return add_block(Address::from_octets(e.octets.data(), cls == KeyClass::kCidr6),
                        static_cast<unsigned char>(e.octets.back()));
     case KeyClass::kHash:
-      return add_key(e.kind, cls, hash_name(cls, hex(e.octets)), e.octets);
+      return add_digest(e.kind, hex(e.octets), e.octets);
+    case KeyClass::kJa4:
+      return add_ja4(e.octets);
     case KeyClass::kDomain:
     case KeyClass::kUrl:
     case KeyClass::kEmail:
@@ -402,14 +425,20 @@ bool TableBuilder::add(AtomKind kind, std::string_view value) {
     case AtomKind::kMd5:
     case AtomKind::kSha1:
     case AtomKind::kSha256:
-    case AtomKind::kSha512: {
+    case AtomKind::kSha512:
+    case AtomKind::kJa3: {
       char digest[64];
       const size_t size = digest_octets(value, digest);
       constexpr size_t kSizes[] = {16, 20, 32, 64};
-      if (size != kSizes[static_cast<size_t>(kind) - static_cast<size_t>(AtomKind::kMd5)]) return false;
-      add_key(kind, KeyClass::kHash, hash_name(KeyClass::kHash, value), {digest, size});
+      const auto which = kind == AtomKind::kJa3 ? AtomKind::kMd5 : kind;
+      if (size != kSizes[static_cast<size_t>(which) - static_cast<size_t>(AtomKind::kMd5)]) return false;
+      add_digest(kind, value, {digest, size});
       return true;
     }
+    case AtomKind::kJa4:
+      if (!pattern::is_ja4(value)) return false;
+      add_ja4(ascii_lower(value));
+      return true;
   }
   return false;
 }

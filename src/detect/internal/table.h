@@ -36,6 +36,7 @@ class Table {
   // What a scanner of raw text has to look out for beside addresses, names of several labels and digests.
   struct Shape {
     bool urls = false, emails = false;
+    bool ja3 = false, ja4 = false;
     bool single_labels = false;  // names, or hosts of URLs, without a dot
     bool odd_names = false;      // names, or hosts of URLs, whose last label no name in running text has ("1.2.3")
   };
@@ -52,15 +53,26 @@ class Table {
   [[nodiscard]] bool concerns_name(std::string_view name, bool wildcard) const;
   [[nodiscard]] bool concerns_digest(std::string_view hex) const;
   [[nodiscard]] bool concerns_email(std::string_view text) const;
+  [[nodiscard]] bool concerns_ja4(std::string_view text) const;
   // Its filters, to be asked in batches.
   [[nodiscard]] const Bloom& names() const { return names_; }
   [[nodiscard]] const Bloom& addresses4() const { return addresses4_; }
   [[nodiscard]] const Bloom& digests() const { return digests_; }
+  [[nodiscard]] const Bloom& others() const { return others_; }
   // One bit per /16: is there an address, a host or a part of a block in it?
   [[nodiscard]] bool in_known16(uint32_t address) const {
     return (known16_[address >> 22] >> (address >> 16 & 63) & 1) != 0;
   }
+  void prefetch_block4(uint32_t address) const { ranges4_.prefetch(address); }
+  [[nodiscard]] bool may_be_in_block4(uint32_t address) const {
+    return lengths4_ != 0 && ranges4_.may_contain(address);
+  }
   [[nodiscard]] bool in_block4(uint32_t address) const { return lengths4_ != 0 && ranges4_.contains(address); }
+
+  // Beside its filter, others(): is it in a block, or a mapped IPv4 address?
+  [[nodiscard]] bool may_be_in_block6(const packet::Address& address) const {
+    return address.mapped_v4().has_value() || (!lengths6_.empty() && ranges6_.contains(address.b));
+  }
 
   [[nodiscard]] const Entries& entries() const { return entries_; }
   [[nodiscard]] size_t keys() const { return keys_; }
@@ -134,6 +146,8 @@ class TableBuilder {
   bool add_block(std::string_view text);
   void add_block(const packet::Address& address, unsigned bits);
   void add_text(pattern::AtomKind kind, std::string_view text);
+  void add_digest(pattern::AtomKind kind, std::string_view text, std::string_view octets);
+  void add_ja4(std::string_view text);
   void add_url_host(uint32_t ref);
 
   std::vector<Pending> pending_;

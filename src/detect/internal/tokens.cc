@@ -4,6 +4,7 @@
 #include <array>
 
 #include "packet/address.h"
+#include "pattern/normal.h"
 
 namespace entente::detect {
 namespace word {
@@ -46,6 +47,7 @@ std::optional<ObservableKind> judge(std::string_view p, bool single_labels) {
     const bool digest = (p.size() == 32 || p.size() == 40 || p.size() == 64 || p.size() == 128) &&
                         std::all_of(p.begin(), p.end(), is_hex);
     if (digest) return ObservableKind::kHash;
+    if (pattern::is_ja4(p)) return ObservableKind::kJa4;
     return single_labels && is_letter(p[0]) ? std::optional(ObservableKind::kDomain) : std::nullopt;
   }
   const std::string_view last = p.substr(dot + 1);

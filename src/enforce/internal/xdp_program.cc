@@ -184,7 +184,10 @@ Status XdpProgram::attach_to(const std::string& interface) {
 
 Status XdpProgram::attach() {
   // First the links: until they point here, the earlier program goes on with its own maps.
-  for (const std::string& interface : options_.interfaces) CHECK_OK(attach_to(interface));
+  for (const std::string& interface : options_.interfaces) {
+    CHECK_OK(attach_to(interface));
+    indices_[interface] = if_nametoindex(interface.c_str());
+  }
   for (size_t i = 0; i < kMapCount; ++i) CHECK_OK(pin_at(map(static_cast<MapIndex>(i)), pin(kNames[i])));
   // Interfaces that are no longer ours.
   std::error_code ignored;
@@ -199,7 +202,18 @@ Status XdpProgram::attach() {
   return {};
 }
 
+Status XdpProgram::follow() {
+  for (auto& [interface, before] : indices_) {
+    const unsigned now = if_nametoindex(interface.c_str());
+    if (now == before) continue;
+    if (now != 0) CHECK_OK(attach_to(interface));
+    before = now;
+  }
+  return {};
+}
+
 Status XdpProgram::detach() {
+  indices_.clear();
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(options_.pin_dir, error)) {
     // Now, not when the kernel comes round to it.

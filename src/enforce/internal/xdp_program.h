@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,9 @@ class XdpProgram {
   [[nodiscard]] bool took_over() const { return took_over_; }  // maps of an earlier process
   // On every interface, in place of an earlier version without a moment between; pins maps and links.
   Status attach();
+  // After attach(), now and then: an interface that went away and came back, or came anew under its name, is attached
+  // again. One that is away is no error.
+  Status follow();
   // Detaches, and removes all pins.
   Status detach();
   [[nodiscard]] std::string where() const;  // "eth0 native, eth1 generic"
@@ -36,6 +40,7 @@ class XdpProgram {
 
   XdpOptions options_;
   std::unique_ptr<Loaded> loaded_;
+  std::map<std::string, unsigned> indices_;  // of the interfaces, when they were looked at last; 0 = away
   bool took_over_ = false;
 };
 

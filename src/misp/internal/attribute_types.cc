@@ -131,6 +131,8 @@ constexpr std::array kTypes = {
     AttributeType{"x509-fingerprint-md5", kNet, kObs, {hash("x509-certificate:hashes.MD5")}, {}},
     AttributeType{"x509-fingerprint-sha1", kNet, kObs, {hash("x509-certificate:hashes.'SHA-1'")}, {}},
     AttributeType{"x509-fingerprint-sha256", kNet, kObs, {hash("x509-certificate:hashes.'SHA-256'")}, {}},
+    AttributeType{
+        "ja3-fingerprint-md5", kNet, kObs, {only_pattern("network-traffic:extensions.'tls-ext'.ja3", Form::kHash)}, {}},
     // Accounts
     AttributeType{"github-username", kSocial, kObs, {Place{"user-account:account_login"}}, {}},
     AttributeType{"twitter-id", kSocial, kObs, {Place{"user-account:user_id"}}, {}},

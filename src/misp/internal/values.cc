@@ -110,9 +110,9 @@ std::optional<Node> to_value(const Place& place, std::string_view text) {
     size_t digits;
   };
   static constexpr Row kDigits[] = {
-      {"MD5", 32},        {"'SHA-1'", 40},      {"SHA224", 56},       {"'SHA-256'", 64},    {"SHA384", 96},
-      {"'SHA-512'", 128}, {"'SHA512-224'", 56}, {"'SHA512-256'", 64}, {"'SHA3-224'", 56},   {"'SHA3-256'", 64},
-      {"'SHA3-384'", 96}, {"'SHA3-512'", 128},  {"imphash", 32},      {"AUTHENTIHASH", 64},
+      {"MD5", 32},        {"'SHA-1'", 40},      {"SHA224", 56},       {"'SHA-256'", 64},  {"SHA384", 96},
+      {"'SHA-512'", 128}, {"'SHA512-224'", 56}, {"'SHA512-256'", 64}, {"'SHA3-224'", 56}, {"'SHA3-256'", 64},
+      {"'SHA3-384'", 96}, {"'SHA3-512'", 128},  {"imphash", 32},      {"ja3", 32},        {"AUTHENTIHASH", 64},
   };
   if (place.form == Form::kHash) {
     const std::string_view algorithm = place.path.substr(place.path.rfind('.') + 1);

@@ -40,6 +40,7 @@ class Partners {
   // Ends the long polls to this partner: one pull at a time, and theirs may last half a minute.
   void interrupt(const std::string& party);
   bool pause(Worker& worker, int ms);
+  void run_neutral(Worker& worker, const NeutralWitness& witness);
 
   exchange::Exchange& ex_;
   const NodeConfig& config_;

@@ -67,7 +67,8 @@ bool Fragments::add(const IpPacket& piece, Time time, std::string& bytes, uint8_
   if (d.refused) return false;
 
   const size_t size = piece.payload.size(), end = piece.offset + size;
-  const bool fits = size > 0 && end <= kMaxDatagram && (!piece.more || size % 8 == 0) &&
+  // What the capture cut off is missing in the middle of the datagram.
+  const bool fits = !piece.cut && size > 0 && end <= kMaxDatagram && (!piece.more || size % 8 == 0) &&
                     (d.total == 0 || (end <= d.total && (piece.more || end == d.total)));
   const Fit how = fits ? fit(d, piece.offset, piece.payload) : Fit::kOverlap;
   if (how == Fit::kRepeated) return false;

@@ -9,6 +9,9 @@ namespace {
 constexpr std::array<std::string_view, 9> kMethods = {"GET ",     "POST ",    "HEAD ",  "PUT ",  "DELETE ",
                                                       "CONNECT ", "OPTIONS ", "TRACE ", "PATCH "};
 
+// Most of what is asked is no request, and shows it with its first octet.
+bool may_begin_method(char c) { return std::string_view("GPHDCOT").find(c) != std::string_view::npos; }
+
 bool is_host_field(std::string_view line) {
   return line.size() >= 5 && line[4] == ':' && (line[0] | 0x20) == 'h' && (line[1] | 0x20) == 'o' &&
          (line[2] | 0x20) == 's' && (line[3] | 0x20) == 't';
@@ -33,10 +36,11 @@ bool take_line(std::string_view& rest, std::string_view& line) {
 
 HttpHead read_http_request(std::string_view stream) {
   HttpHead head;
+  if (stream.empty() || !may_begin_method(stream.front())) return head;
   const auto* method = std::find_if(kMethods.begin(), kMethods.end(), [&](std::string_view m) {
     return stream.substr(0, m.size()) == m.substr(0, stream.size());
   });
-  if (method == kMethods.end() || stream.empty()) return head;
+  if (method == kMethods.end()) return head;
   if (stream.size() < method->size()) return {Look::kNeedMore, {}};
 
   std::string_view rest = stream, line;

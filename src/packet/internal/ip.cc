@@ -31,6 +31,7 @@ IpLook read_v4(std::string_view b, IpPacket& out) {
   out.more = (fragment & 0x2000) != 0;
   out.fragment = out.more || out.offset != 0;
   out.id = u16(b, 4);
+  out.cut = total > b.size();
   out.payload = b.substr(0, total).substr(header);  // what is behind is padding of the link
   return IpLook::kIp;
 }
@@ -41,6 +42,7 @@ IpLook read_v6(std::string_view b, IpPacket& out) {
   out.flow.dst = Address::from_octets(b.data() + 24, true);
   const size_t length = u16(b, 4);
   std::string_view rest = b.substr(40);
+  out.cut = length > rest.size();
   if (length != 0) rest = rest.substr(0, length);  // 0: jumbogram or offload
   return read_extensions(u8(b, 6), rest, out);
 }
@@ -162,7 +164,7 @@ IpLook read_extensions(uint8_t next, std::string_view rest, IpPacket& out) {
 }
 
 IpLook read_ethertype(uint16_t type, std::string_view b, IpPacket& out) {
-  for (size_t i = 0; i < kMaxLayers; ++i) {
+  for (size_t i = 0; i < kMaxLayers && type != kEtherIpv4; ++i) {
     // RFC 1042: an ethertype behind LLC and SNAP.
     if (type <= kMaxLlcLength && b.starts_with(std::string_view("\xaa\xaa\x03\0\0\0", 6)) && b.size() >= 8) {
       type = u16(b, 6);

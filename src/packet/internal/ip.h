@@ -13,6 +13,7 @@ struct IpPacket {
   bool fragment = false;        // a piece only: `protocol` is what the fragment says comes first (IPv6: may be an
                                 // extension header)
   bool more = false;            // of a fragment: not the last
+  bool cut = false;             // of a fragment: shorter than it says (the capture cut it)
   uint32_t offset = 0, id = 0;  // of a fragment
 };
 

@@ -58,8 +58,13 @@ class Streams {
     Stream stream;
     std::list<Flow>::iterator turn;
   };
+  // How many flows are held at each place of a small table: most packets are of none, and need no more than this.
+  static constexpr size_t kPlaces = 8192;
+  [[nodiscard]] static size_t place(const Flow& flow);
+
   size_t max_;
   Counters* counters_;
+  std::vector<uint32_t> places_ = std::vector<uint32_t>(kPlaces);
   std::list<Flow> turns_;  // longest untouched first
   std::unordered_map<Flow, Entry, Hash, Equal> map_;
 };

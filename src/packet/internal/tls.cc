@@ -11,22 +11,22 @@ constexpr size_t kRecordHeader = 5;
 constexpr size_t kMessageHeader = 4;
 constexpr size_t kMaxRecord = 16384 + 256;
 
-// RFC 6066 §3: ServerNameList, of which only host_name (0) exists.
-ClientHello read_server_name(std::string_view data) {
-  if (data.size() < 2 || u16(data, 0) != data.size() - 2) return {Look::kMalformed, {}};
+// RFC 6066 §3: ServerNameList, of which only host_name (0) exists. Empty if there is none that makes sense.
+std::string_view read_server_name(std::string_view data) {
+  if (data.size() < 2 || u16(data, 0) != data.size() - 2) return {};
   data.remove_prefix(2);
   while (data.size() >= 3) {
     const size_t length = u16(data, 1);
-    if (length > data.size() - 3) return {Look::kMalformed, {}};
+    if (length > data.size() - 3) return {};
     if (u8(data, 0) == 0) {
       const auto name = data.substr(3, length);
-      const bool fine = !name.empty() && name.size() <= 255 &&
-                        std::all_of(name.begin(), name.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-      return fine ? ClientHello{Look::kFound, name} : ClientHello{Look::kMalformed, {}};
+      const bool fine =
+          name.size() <= 255 && std::all_of(name.begin(), name.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+      return fine ? name : std::string_view();
     }
     data.remove_prefix(3 + length);
   }
-  return {Look::kMalformed, {}};
+  return {};
 }
 
 // Cuts a vector with a length of `width` octets off the front of `rest`.
@@ -40,20 +40,26 @@ bool take_vector(std::string_view& rest, size_t width, std::string_view& out) {
 }
 
 ClientHello read_body(std::string_view body) {
-  if (body.size() < 34) return {Look::kMalformed, {}};
-  std::string_view rest = body.substr(34), skip, extensions;
-  if (!take_vector(rest, 1, skip) || !take_vector(rest, 2, skip) || !take_vector(rest, 1, skip))
-    return {Look::kMalformed, {}};
-  if (rest.empty()) return {Look::kFoundEmpty, {}};  // before TLS 1.2 extensions could be absent
-  if (!take_vector(rest, 2, extensions)) return {Look::kMalformed, {}};
-  while (extensions.size() >= 4) {
-    const uint16_t type = u16(extensions, 0);
-    extensions.remove_prefix(2);
-    std::string_view data;
-    if (!take_vector(extensions, 2, data)) return {Look::kMalformed, {}};
-    if (type == 0) return read_server_name(data);
+  if (body.size() < 34) return {Look::kMalformed};
+  std::string_view rest = body.substr(34), skip;
+  ClientHello out{Look::kFoundEmpty, {.version = u16(body, 0)}};
+  TlsHello& hello = out.hello;
+  if (!take_vector(rest, 1, skip) || !take_vector(rest, 2, hello.ciphers) || !take_vector(rest, 1, skip))
+    return {Look::kMalformed};
+  if (rest.empty()) return out;  // before TLS 1.2 extensions could be absent
+  if (!take_vector(rest, 2, hello.extensions)) return {Look::kMalformed};
+  for (size_t at = 0; at + 4 <= hello.extensions.size();) {
+    const size_t length = u16(hello.extensions, at + 2);
+    if (hello.extensions.size() - at - 4 < length) return {Look::kMalformed};
+    if (u16(hello.extensions, at) == 0) {
+      hello.server_name = read_server_name(hello.extensions.substr(at + 4, length));
+      out.look = hello.server_name.empty() ? Look::kMalformed : Look::kFound;
+      return out;
+    }
+    at += 4 + length;
+    if (at + 4 > hello.extensions.size() && at != hello.extensions.size()) return {Look::kMalformed};
   }
-  return {extensions.empty() ? Look::kFoundEmpty : Look::kMalformed, {}};
+  return hello.extensions.size() < 4 && !hello.extensions.empty() ? ClientHello{Look::kMalformed} : out;
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
-// The server name of a TLS ClientHello (RFC 8446 §4.1.2, RFC 6066 §3), from the first octets that a client sent.
+// A TLS ClientHello (RFC 8446 §4.1.2) and its server name (RFC 6066 §3), from the first octets that a client sent.
 #pragma once
 
 #include <string>
 #include <string_view>
+
+#include "packet/tls.h"
 
 namespace entente::packet {
 
@@ -10,7 +12,8 @@ enum class Look { kNotThis, kNeedMore, kFound, kFoundEmpty, kMalformed };
 
 struct ClientHello {
   Look look = Look::kNotThis;
-  std::string_view server_name;  // of kFound; into `stream` or `scratch`
+  // Of kFound (with a server name) and kFoundEmpty; into `stream` or `scratch`.
+  TlsHello hello = {};
 };
 
 // `scratch` takes the handshake message if it spans records (RFC 8446 §5.1); it grows no longer than `stream`.
