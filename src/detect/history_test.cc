@@ -85,7 +85,7 @@ std::vector<History::Question> questions() {
   for (const char* block :
        {"10.2.3.64/26", "10.1.0.0/16", "10.0.2.0/23", "10.0.0.0/8", "10.9.0.0/16", "10.2.9.0/24", "0.0.0.0/0"})
     ask(AtomKind::kCidr4, block);
-  for (const char* block : {"2001:db1:2::/48", "2001:db1:2:1::/64", "2001:db1:1::/44", "2001:db0::/32",
+  for (const char* block : {"2001:db1:2::/48", "2001:db1:2:1::/64", "2001:db1::/44", "2001:db0::/32",
                             "2001:db2:1:1::10/124", "2001:db1:2:0::/63", "2001::/16", "2001:db1:9::/48"})
     ask(AtomKind::kCidr6, block);
   for (const char* name : {"d3.example", "example", "d3.example.org", "x.d3.example"}) ask(AtomKind::kDomainTree, name);

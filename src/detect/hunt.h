@@ -55,8 +55,9 @@ struct HuntOptions {
   std::function<void(const HuntProgress&)> progress = {};  // about once per MiB
   size_t threads = 0;                 // inputs that are read at the same time; 0: as many as there are processors
   size_t max_line_bytes = 10u << 20;  // longer lines are passed over and counted
-  // The same matches as if every line were taken apart, whatever the lines hold (--fields). Without it the one difference
-  // is a line that begins and ends like JSON and is broken inside: it is noticed only if a value in it is known.
+  // The same matches as if every line were taken apart, whatever the lines hold (--fields). Without it the one
+  // difference is a line that begins and ends like JSON and is broken inside: it is noticed only if a value in it is
+  // known.
   bool exact = false;
   // Take every line apart: what the two ways above are held to. For tests and measurements.
   bool parse_all = false;
