@@ -7,7 +7,7 @@ Two nodes in force. Each point: one object is published at one of them and a mom
 killed and started again. Now and then, and at the end, everything must have arrived once, no ledger contradicts itself, both ends reconcile to the same with
 nothing missing and nothing extra, and log, store and ledgers agree. Prints its seed; ENTENTE_CRASH_SEED repeats one. The soak runs 1,000 points.
 """
-import json, os, pathlib, random, sys, tempfile, time, uuid
+import json, os, pathlib, random, signal, sys, tempfile, time, uuid
 
 POINTS = int(sys.argv[2]) if len(sys.argv) > 2 else 12
 import crash_test as base  # its Node, agree() and wait_for(); main() does not run
@@ -93,5 +93,6 @@ def main(tmp):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the nodes end with it
     with tempfile.TemporaryDirectory(prefix="entente-kill-") as folder:
         main(folder)

@@ -90,6 +90,10 @@ def walk(node, partner, agreement, callers):
             if "{feed}" in path:
                 made["feed"] = "rights"
                 assert admin.ask("POST", "/api/v1/feeds", json.dumps(feed))[0] == 200
+            if "{sensor}" in path:
+                report = {"sensor": str(uuid.uuid4()), "mode": "monitor", "enforcers": [], "applied": {}, "recalled": []}
+                assert admin.ask("POST", "/api/v1/sensors/report", json.dumps(report))[0] == 200
+                made["sensor"] = next(s["name"] for s in json.loads(admin.ask("GET", "/api/v1/sensors")[2])["sensors"] if s["name"].endswith(report["sensor"]))
             if "{account}" in path:
                 made["account"] = f"a{n}"
                 assert admin.ask("POST", "/api/v1/accounts", json.dumps({"name": f"a{n}", "role": "sensor", "password": "a-long-password"}))[0] in (200, 201)
@@ -100,7 +104,7 @@ def walk(node, partner, agreement, callers):
             body = None
             if method == "POST":
                 # Well formed where that does no harm; otherwise what is permitted is seen by the 400 that follows.
-                body = json.dumps({"objects": [indicator()]} if "/objects/" in path else feed if path == "/api/v1/feeds" else {"ids": [indicator()["id"]]} if "hold" in path or "recall" in path else {})
+                body = json.dumps({"objects": [indicator()]} if "/objects/" in path else feed if path == "/api/v1/feeds" else {"destroy": False} if "retention" in path else {"ids": [indicator()["id"]]} if "hold" in path or "recall" in path else {})
                 if path.endswith("/plan"):
                     at, body = at + "?to=JP", json.dumps(indicator())
             status, headers, text = callers[name].ask(method, at, body)

@@ -230,5 +230,6 @@ def main(tmp):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the nodes end with it
     with tempfile.TemporaryDirectory(prefix="entente-witness-") as folder:
         sys.exit(1 if main(folder) else 0)

@@ -249,6 +249,8 @@ class Package:
             hashes.append(self.v.leaf_hash(c.encode()))
         record = {"agreement": m["agreement"], "agreement_version": m["agreement_version"], "at": m["created"], "from": m["from"], "to": m["to"],
                   "count": len(rows), "objects_root": self.v.tree_root(hashes).hex(), "list_sha256": hashlib.sha256(jcs(rows).encode()).hexdigest()}
+        if m.get("committed"):
+            record["committed_sha256"] = hashlib.sha256(jcs(m["committed"]).encode()).hexdigest()
         leaf = self.v.check_leaf(m["leaf"].encode())
         if leaf["kind"] != "release" or leaf["rcpt"] != m["to"] or leaf["agr"] != m["agreement"] or leaf["av"] != m["agreement_version"]:
             raise self.v.No("its leaf is of another agreement, version, recipient or kind")

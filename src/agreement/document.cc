@@ -17,6 +17,11 @@
 #include "json/json.h"
 
 namespace entente::agreement {
+bool is_exercise_kid(std::string_view kid) {
+  const size_t slash = kid.find('/');
+  return slash != std::string_view::npos && kid.substr(slash + 1).starts_with("exercise-");
+}
+
 namespace {
 
 using internal::Shape;
@@ -59,7 +64,8 @@ class Reader {
                          "signing",    "scope",        "flows",           "actions",  "originator_control",
                          "protection", "retention",    "service_levels",  "duration", "amendment",
                          "accession",  "declarations", "differences",     "ledger"},
-              {"reciprocity", "joint_response", "supply_chain", "projects"});
+              {"reciprocity", "joint_response", "supply_chain", "projects", "exercise"});
+    d_.exercise = s_.boolean(root, "", "exercise", false).value_or(false);
     head(root);
     texts(root);
     articles(root);
@@ -169,6 +175,14 @@ class Reader {
       if (!s_.is_object(p, at)) continue;
       Party party = internal::read_party(s_, p, at);
       if (d_.party(party.party) != nullptr) s_.add(at + "/party", "a second entry for the same party");
+      for (const KeyRecord& k : party.keys) {
+        if (is_exercise_kid(k.kid) == d_.exercise) continue;
+        s_.add(at + "/keys",
+               d_.exercise
+                   ? fmt::format("{} is no exercise key: an exercise binds none that acts outside it", printable(k.kid))
+                   : fmt::format("{} is an exercise key: no agreement but an exercise binds it", printable(k.kid)));
+        break;
+      }
       d_.parties.push_back(std::move(party));
     }
   }

@@ -19,6 +19,10 @@ namespace entente::agreement {
 using stix::Pap;
 using stix::Tlp;
 
+// Keys of exercises have names of their own, "IN/exercise-node/1", and a name is part of what a signature covers: what
+// was signed in an exercise says so for ever, and what was signed outside one never does.
+[[nodiscard]] bool is_exercise_kid(std::string_view kid);
+
 enum class KeyRole : uint8_t { kPlenipotentiary, kAuthority, kNode, kLog, kWitness };
 [[nodiscard]] std::string_view to_text(KeyRole role);
 
@@ -81,7 +85,8 @@ struct Document {
   std::string hash;       // SHA-256 (hex) of the canonical text: the text_version of acts
   std::string canonical;  // JCS octets
   Level level = Level::kBilateral;
-  std::string title;  // English, else any
+  bool exercise = false;  // binds exercise keys alone; nodes that are not of an exercise refuse it, and the other way
+  std::string title;      // English, else any
   std::vector<Party> parties;
   std::vector<std::string> sectors;
   std::map<std::string, std::map<std::string, int>> quorum;  // act kind -> role -> count

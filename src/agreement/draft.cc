@@ -3,6 +3,8 @@
 #include <initializer_list>
 #include <utility>
 
+#include "agreement/document.h"
+
 namespace entente::agreement {
 namespace {
 
@@ -144,13 +146,23 @@ Node duration() {
 Node draft_document(const Draft& d) {
   std::vector<std::string> codes;
   std::string witnesses;
+  bool exercise = false;  // by the keys of the parties
   for (const auto& p : d.parties) {
     codes.emplace_back(p.string_at("party"));
-    witnesses += (witnesses.empty() ? "" : ",") + codes.back() + "/witness/1";
+    std::string witness = codes.back() + "/witness/1";
+    if (const Node* keys = p.find("keys"); keys != nullptr && keys->is_array()) {
+      for (const auto& k : keys->list()) {
+        if (k.string_at("role") != "witness") continue;
+        witness = k.string_at("kid");
+        exercise = exercise || is_exercise_kid(witness);
+      }
+    }
+    witnesses += (witnesses.empty() ? "" : ",") + witness;
   }
   Node n = Node::object();
   n.set("schema", "entente-agreement/1").set("agreement_id", d.agreement_id).set("version", 1).set("prev", Node());
   n.set("level", codes.size() > 2 ? "group" : "bilateral").set("title", object({{"en", d.title}}));
+  if (exercise) n.set("exercise", true);
   n.set("instrument", object({{"kind", "memorandum"},
                               {"legally_binding", false},
                               {"domestic_law_prevails", true},

@@ -132,7 +132,7 @@ void Folding::open() {
   a_.measures = body.measures;
   a_.t0 = body.t0;
   a_.until = body.until;
-  a_.exercise = body.exercise;
+  a_.exercise = body.exercise || state_.document->exercise;  // in an exercise every action is one
   for (const Party& p : state_.document->parties) {
     a_.parties[p.party].until = a_.until;
     a_.last_step[p.party] = a_.id;

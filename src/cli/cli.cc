@@ -42,6 +42,8 @@ int run(int argc, char** argv) {
   add_demo_command(app, cx);
   add_node_commands(app, cx);
   add_publish_commands(app, cx);
+  add_retention_commands(app, cx);
+  add_exercise_commands(app, cx);
   add_agreement_commands(app, cx);
   add_joint_commands(app, cx);
   add_claim_commands(app, cx);

@@ -18,6 +18,7 @@
 #include "cli/internal/convert.h"
 #include "cli/internal/lists.h"
 #include "cli/internal/node_client.h"
+#include "cli/internal/recall.h"
 #include "cli/internal/table.h"
 #include "json/node.h"
 #include "stix/object.h"
@@ -244,8 +245,10 @@ Result<int> ids_command(Context& cx, const Target& target, const std::string& pa
         std::string reaches;
         for (const auto p : json::string_list(json::find_array(v, "reaches")))
           reaches += (reaches.empty() ? "" : ", ") + std::string(p);
+        for (const auto p : json::string_list(json::find_array(v, "does_not_reach")))
+          reaches += (reaches.empty() ? "not " : "; not ") + std::string(p);
         t.row({std::string(json::find_string(v, "id").value_or("")), "recalled",
-               reaches.empty() ? "nobody had it" : reaches});
+               reaches.empty() ? "nobody holds it" : reaches});
       }
     }
     for (const char* name : {"held", "unheld"}) {
@@ -259,43 +262,6 @@ Result<int> ids_command(Context& cx, const Target& target, const std::string& pa
     t.print();
   }
   return refused && refused->size() > 0 ? 1 : 0;
-}
-
-Result<int> recall_status(Context& cx, const Target& target, const std::vector<std::string>& ids) {
-  TRY(NodeClient node, NodeClient::connect(target));
-  bool all = true;
-  Table t({"object", "party", "recall sent (UTC)", "signed for (UTC)", "result"});
-  size_t holders = 0;
-  size_t withdrawn = 0;
-  for (const auto& id : ids) {
-    TRY(const json::Document doc, node.get("/api/v1/recall?id=" + id));
-    if (cx.json) std::puts(json::write(Node::from(doc.root())).c_str());
-    const auto list = json::find(doc.root(), "holders");
-    json::Array items;
-    if (!list || list->get_array().get(items) != simdjson::SUCCESS) continue;
-    for (const json::Value h : items) {
-      const auto text = [&](const char* name) { return std::string(json::find_string(h, name).value_or("")); };
-      const bool done = json::find_bool(h, "withdrawn").value_or(false);
-      ++holders;
-      withdrawn += done ? 1 : 0;
-      all = all && done;
-      const std::string refused = text("refused");
-      t.row({id, text("party"), text("sent").substr(0, 19), text("answered").substr(0, 19),
-             done                   ? "withdrawn"
-             : !refused.empty()     ? "REFUSED: " + refused
-             : text("sent").empty() ? "not recalled"
-                                    : "no answer yet"});
-    }
-  }
-  if (!cx.json) {
-    if (holders == 0) {
-      std::puts("No party ever received these objects.");
-    } else {
-      t.print();
-      std::printf("withdrawn from %zu of %zu holders\n", withdrawn, holders);
-    }
-  }
-  return all ? 0 : 1;
 }
 
 }  // namespace
@@ -356,7 +322,8 @@ void add_publish_commands(CLI::App& app, Context& cx) {
   c->add_option("--reason", *reason, "why, for the record");
   target->add_options(*c);
   auto status = std::make_shared<bool>(false);
-  c->add_flag("--status", *status, "take nothing back: show who had these objects, and who has signed for the recall");
+  c->add_flag("--status", *status,
+              "take nothing back: show who had these objects, what each party answered, and who is late");
   c->callback([&cx, target, ids, reason, status] {
     finish(cx, *status ? recall_status(cx, *target, *ids) : ids_command(cx, *target, "/api/v1/recall", *ids, *reason));
   });

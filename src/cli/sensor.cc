@@ -14,6 +14,7 @@
 #include "cli/internal/commands.h"
 #include "cli/internal/lease.h"
 #include "cli/internal/node_client.h"
+#include "cli/internal/recall.h"
 #include "cli/internal/table.h"
 #include "json/node.h"
 #include "net/supervisor.h"
@@ -270,6 +271,16 @@ void add_sensor_commands(CLI::App& app, Context& cx) {
     std::fputs(sensor::sensor_config_example().c_str(), stdout);
     cx.status = 0;
   });
+
+  auto target = std::make_shared<Target>();
+  c = s->add_subcommand("list", "the sensors that report to a node, and when each was heard of last");
+  target->add_options(*c);
+  c->callback([&cx, target] { finish(cx, sensor_list(cx, *target)); });
+  auto gone = std::make_shared<std::string>();
+  c = s->add_subcommand("forget", "take out a sensor that is gone for good: recalls wait for it until then");
+  c->add_option("NAME", *gone, "as 'entente sensor list' names it")->required();
+  target->add_options(*c);
+  c->callback([&cx, target, gone] { finish(cx, sensor_forget(cx, *target, *gone)); });
 
   auto* l = app.add_subcommand("lease", "blocks in force: what, why, until when");
   l->require_subcommand(1);

@@ -89,8 +89,8 @@ std::string skeleton(const NftOptions& o) {
     for (const char* side : {"saddr", "daddr"}) {
       for (const char* net : {"", "net"}) {
         out += fmt::format(
-            "add rule inet {0} judge {1} {2} != @allow{3} {1} {2} @block{4}{3} counter name \"dropped\" drop\n",
-            o.table, ip, side, v, net);
+            "add rule inet {0} judge {1} {2} != @allow{3} {1} {2} @block{4}{3} counter name \"dropped\"{5}\n", o.table,
+            ip, side, v, net, o.drops ? " drop" : "");
         out +=
             fmt::format("add rule inet {0} judge {1} {2} != @allow{3} {1} {2} @watch{4}{3} counter name \"shadow\"\n",
                         o.table, ip, side, v, net);

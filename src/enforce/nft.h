@@ -15,6 +15,7 @@ namespace entente::enforce {
 struct NftOptions {
   std::string table = "entente";
   size_t capacity = 1'000'000;   // addresses per family
+  bool drops = true;             // else no rule of the table drops, whatever stands in its sets
   size_t range_capacity = 1024;  // ranges: replacing an interval set costs milliseconds per thousand
 };
 

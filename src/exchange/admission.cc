@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/uuid.h"
+#include "exchange/exercise.h"
 #include "exchange/receipts.h"
 #include "exchange/wire.h"
 #include "pattern/pattern.h"
@@ -95,6 +96,7 @@ void Admission::admit(const Uuid& collection, const RowMeta& meta, const std::st
     std::string problem = object.is_object() ? why_not(object, summary) : "this member of \"objects\" is not an object";
     if (problem.empty() && summary.type.starts_with("x-entente-"))
       problem = "objects of this type are made by nodes only";
+    if (problem.empty() && !cx_.config.exercise) problem = exercise_refuses(false, object);
     taxii::ItemResult item{std::string(summary.id), std::string(summary.version), {}};
     if (!problem.empty()) {
       if (item.id.empty() && object.is_object()) item.id = json::find_string(object, "id").value_or("");
@@ -103,7 +105,15 @@ void Admission::admit(const Uuid& collection, const RowMeta& meta, const std::st
       continue;
     }
     // T65: the same object in another order of members or with other blanks is the same object.
-    change.add_canonical(collection, summary, std::string(raw), row_meta, json::canonical(object));
+    if (cx_.config.exercise) {
+      std::string marked = exercise_marked(raw, object);
+      json::Document again;
+      if (Status s = again.parse(marked); !s.ok()) return done(s.error());
+      const std::string canonical = json::canonical(again.root());
+      change.add_canonical(collection, summary, std::move(marked), row_meta, canonical);
+    } else {
+      change.add_canonical(collection, summary, std::string(raw), row_meta, json::canonical(object));
+    }
     note_origin(change, object, summary);
     submission->sent.push_back(std::move(item));
   }

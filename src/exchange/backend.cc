@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <span>
+#include <utility>
 
 #include "exchange/exchange.h"
 #include "exchange/names.h"
@@ -49,8 +50,9 @@ class PageTexts final : public net::BodySource {
       const size_t likely = at_ == 0 ? 8 : room * at_ / std::max<size_t>(octets_, 1) + 1;
       const size_t n = std::min({likely, refs_.size() - at_, size_t{256}});
       const size_t before = out.size();
-      CHECK_OK(store_.raw(std::span(refs_).subspan(at_, n), [&](size_t i, std::string_view raw) {
-        if (at_ + i > 0) out += ',';
+      CHECK_OK(store_.raw(std::span(refs_).subspan(at_, n), [&](size_t, std::string_view raw) {
+        if (raw.empty()) return;  // destroyed: it is not there any more
+        if (std::exchange(any_, true)) out += ',';
         out += raw;
       }));
       at_ += n;
@@ -64,6 +66,7 @@ class PageTexts final : public net::BodySource {
   std::vector<store::Ref> refs_;
   size_t at_ = 0;
   size_t octets_ = 0;
+  bool any_ = false;
 };
 
 }  // namespace
@@ -109,9 +112,11 @@ std::vector<taxii::RootInfo> Exchange::roots(const taxii::Caller& caller) {
   for (const auto& s : instruments_->states()) {
     // A root is shown once the text is final; what it serves is another question.
     if (s->kind == agreement::StateKind::kDraft || s->kind == agreement::StateKind::kAbandoned) continue;
-    const bool member =
-        std::any_of(parties.begin(), parties.end(), [&](const auto& p) { return s->document->party(p) != nullptr; });
-    if (member && s->document->party(cx_.config.party) != nullptr)
+    const auto was = [&](const std::string& p) {
+      return s->document->party(p) != nullptr || s->recallable(cx_.config.party, p);
+    };
+    const bool member = std::ranges::any_of(parties, was);
+    if (member && (s->document->party(cx_.config.party) != nullptr || !s->began.empty()))
       out.push_back({agreement_root(*s->document), s->document->title, s->agreement_id, 64u << 20});
   }
   return out;
@@ -130,12 +135,10 @@ Result<std::vector<Exchange::Access>> Exchange::accesses(const taxii::Caller& ca
     out.push_back(
         {sightings(me), "sightings", "Sightings of own sensors", sees, writes || *role == Role::kSensor, false});
     for (const auto& s : instruments_->states()) {
-      if (s->document->party(me) == nullptr) continue;
-      for (const auto& p : s->document->parties) {
-        if (p.party == me) continue;
-        out.push_back({received(s->agreement_id, p.party, me), received_alias(p.party, s->agreement_id),
-                       "Received from " + p.party + ": " + s->document->title, sees, false, false});
-      }
+      if (s->document->party(me) == nullptr && !s->began.contains(me)) continue;
+      for (const auto& p : partners_of(*s, me))
+        out.push_back({received(s->agreement_id, p, me), received_alias(p, s->agreement_id),
+                       "Received from " + p + ": " + s->document->title, sees, false, false});
     }
     const Scope scope = parse_scope(caller.scope);
     if (!scope.collections.empty()) {
@@ -157,10 +160,10 @@ Result<std::vector<Exchange::Access>> Exchange::accesses(const taxii::Caller& ca
     return out;
   }
   const auto state = instruments_->by_root(root);
-  if (!state || state->document->party(me) == nullptr) return no_such_root();
+  if (!state || (state->document->party(me) == nullptr && !state->began.contains(me))) return no_such_root();
   for (const auto& p : parties) {
-    const auto* member = state->document->party(p);
-    if (member == nullptr) continue;
+    // Whom an amendment dropped still reads the recalls of what it was given, and still answers them.
+    if (state->document->party(p) == nullptr && !state->recallable(me, p)) continue;
     // Permits stop with the agreement; recalls still have to be read while it is suspended and after its end, so the
     // collection stays readable, and shows nothing new but them.
     const bool readable = state->live(me, p) || state->recallable(me, p);
@@ -319,8 +322,9 @@ bool Exchange::may_read_ledger(const taxii::Caller& caller, std::string_view agr
   const auto state = instruments_->state("urn:uuid:" + std::string(agreement_uuid));
   if (!state || !state->document || state->kind == agreement::StateKind::kDraft) return false;
   const auto parties = parties_of(caller);
-  return std::any_of(parties.begin(), parties.end(),
-                     [&](const auto& p) { return state->document->party(p) != nullptr; });
+  return std::ranges::any_of(parties, [&](const auto& p) {
+    return state->document->party(p) != nullptr || state->recallable(cx_.config.party, p);
+  });
 }
 
 }  // namespace entente::exchange

@@ -21,7 +21,8 @@ struct Config {
   std::string ledger_dir;  // folder of the tile logs
   std::string
       witness_dir;  // what our witness cosigned: a folder of its own, so that it is not restored with the ledgers
-  std::string node_kid, log_kid;
+  std::string node_kid, log_kid, witness_kid;
+  bool exercise = false;     // exchange/exercise.h
   agreement::Policy policy;  // can only narrow
   agreement::Pins pins;      // our own acting keys: a text that gives us others has no effect here
   // Padding: entries `pad` so that each ledger grows to a multiple of pad_to every pad_every_us, traffic or not; 0 =

@@ -192,6 +192,7 @@ TEST_F(Duties, WhatWaitsForPeopleKeepsItsClockFromWhenItWasCommitted) {
 TEST_F(Duties, WithoutTheLeafThatShowsItNobodyHasToBelieveSinceWhen) {
   begin();
   ASSERT_OK(world["JP"].publish({make_indicator("a.example", world.clock.now())}));
+  world.clock.advance_us(kMinuteUs);
   ASSERT_OK(world.settle());
   Between question = now("IN");
   const auto x = Exchanged::read(*world["IN"].context, world["IN"].exchange->instruments(), question);

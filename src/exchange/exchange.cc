@@ -6,7 +6,9 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "exchange/exercise.h"
 #include "exchange/names.h"
+#include "exchange/recall.h"
 #include "exchange/receipts.h"
 #include "exchange/wire.h"
 #include "json/node.h"
@@ -40,6 +42,9 @@ Exchange::Exchange(Context& context)
     signal_work();
     notifier_->notify(collection);
   });
+  sensors_ = std::make_unique<SensorBook>(context);
+  recalls_ = std::make_unique<RecallDesk>(context, *instruments_, *evidence_, *sensors_, notify);
+  destruction_ = std::make_unique<Destruction>(context, *instruments_, *evidence_, notify);
   renewals_ = std::make_unique<Renewals>(context, *instruments_, *evidence_);
   receiver_ = std::make_unique<Receiver>(
       context, *instruments_, *evidence_,
@@ -51,7 +56,8 @@ Exchange::Exchange(Context& context)
         auto r = submit_act(text, from);
         if (!r.ok()) return std::move(r).error();
         return {};
-      });
+      },
+      [this] { recalls_->wake(); });
 }
 
 Exchange::~Exchange() = default;
@@ -72,7 +78,11 @@ Result<std::unique_ptr<Exchange>> Exchange::open(Context& context) {
   const Uuid own = inbox(context.config.party);
   TRY(const auto have, context.store.find(own, identity_id(context.config.party)));
   if (have.empty()) {
-    const std::string text = identity_object(context.config.party, context.config.name, context.clock.now());
+    std::string text = identity_object(context.config.party, context.config.name, context.clock.now());
+    if (context.config.exercise) {
+      TRY(const json::Document plain, json::parse(text));
+      text = exercise_marked(text, plain.root());
+    }
     TRY(const json::Document doc, json::parse(text));
     TRY(const auto summary, stix::summarize(doc.root()));
     RowMeta meta;
@@ -89,6 +99,7 @@ Result<ActOutcome> Exchange::submit_act(const std::string& text, const std::stri
   const std::lock_guard one(submit_mutex_);
   TRY(agreement::SignedAct act, agreement::parse_signed_act(text));
   const std::string hash = act.act.hash();
+  CHECK_OK(exercise_allows(cx_.config.exercise, act));
   if (instruments_->known(hash)) return make_error(ErrorKind::kConflict, "this act is already known", hash);
   if (const Status ok = instruments_->admissible(act); !ok.ok()) {
     // An act that is truly its party's is kept though it has no effect here: its author's node counted it, and two acts
@@ -213,16 +224,14 @@ Result<Recalled> Exchange::recall(const std::string& id, std::string_view reason
   change.add_canonical(newest->collection, summary, text, meta.text(), json::canonical(revoked.root()));
   auto done = cx_.store.commit_wait(std::move(change));
   if (!done.ok()) return std::move(done).error();
-  Recalled out{id, version, {}};
-  for (const auto& s : instruments_->states()) {
-    for (const auto& p : s->document->parties) {
-      if (p.party == me) continue;
-      std::string sent_id = id;
-      if (auto as = cx_.store.get("sent-as", s->agreement_id + " " + p.party + " " + id); as.ok()) sent_id = *as;
-      auto before = cx_.store.find(released(s->agreement_id, me, p.party), sent_id);
-      if (before.ok() && !before->empty() &&
-          std::find(out.reaches.begin(), out.reaches.end(), p.party) == out.reaches.end())
-        out.reaches.push_back(p.party);
+  Recalled out{id, version, {}, {}};
+  TRY(const auto holders, holders_of(cx_, *instruments_, id));
+  for (const auto& h : holders) {
+    if (h.sent) continue;  // it was taken back from this one before, and not given again
+    if (!h.unreachable.empty()) {
+      out.does_not_reach.push_back(h.party + ": " + h.unreachable);
+    } else if (std::ranges::find(out.reaches, h.party) == out.reaches.end()) {
+      out.reaches.push_back(h.party);
     }
   }
   signal_work();
@@ -355,6 +364,8 @@ void Exchange::tick() {
   }
   notifier_->tick(cx_.clock.steady_us());
   joint_->tick();
+  recalls_->tick();
+  destruction_->tick();
   duties_->tick();
   if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());
   if (Status s = private_log_->tick(); !s.ok()) say_error("private log: {}", s.error().text());

@@ -15,6 +15,7 @@
 #include "exchange/claims.h"
 #include "exchange/consents.h"
 #include "exchange/context.h"
+#include "exchange/destruction.h"
 #include "exchange/directory.h"
 #include "exchange/duties.h"
 #include "exchange/evidence.h"
@@ -24,10 +25,12 @@
 #include "exchange/mirror.h"
 #include "exchange/notifier.h"
 #include "exchange/private_log.h"
+#include "exchange/recall_desk.h"
 #include "exchange/receive.h"
 #include "exchange/release.h"
 #include "exchange/renewal.h"
 #include "exchange/review.h"
+#include "exchange/sensor_book.h"
 #include "exchange/witnessing.h"
 #include "taxii/backend.h"
 
@@ -40,7 +43,9 @@ struct ActOutcome {
 
 struct Recalled {
   std::string id, version;
-  std::vector<std::string> reaches;  // parties that had received it
+  std::vector<std::string> reaches;  // parties that hold it, and that the recall goes to
+  // Parties that hold it, and why it does not go to them: "JP: the agreement was never in force between us".
+  std::vector<std::string> does_not_reach;
 };
 
 // Thread-safe.
@@ -82,6 +87,9 @@ class Exchange final : public taxii::Backend {
   Mirrors& mirrors() { return *mirrors_; }
   Witnessing& witnessing() { return *witnessing_; }
   Feeds& feeds() { return *feeds_; }
+  SensorBook& sensors() { return *sensors_; }
+  RecallDesk& recalls() { return *recalls_; }
+  Destruction& destruction() { return *destruction_; }
   PrivateLog& private_log() { return *private_log_; }
   Context& context() { return cx_; }
   [[nodiscard]] size_t waiting() const { return notifier_->waiting(); }
@@ -149,6 +157,9 @@ class Exchange final : public taxii::Backend {
   std::unique_ptr<Mirrors> mirrors_;
   std::unique_ptr<PrivateLog> private_log_;
   std::unique_ptr<Admission> admission_;
+  std::unique_ptr<SensorBook> sensors_;
+  std::unique_ptr<RecallDesk> recalls_;
+  std::unique_ptr<Destruction> destruction_;
   std::unique_ptr<Releaser> releaser_;
   std::unique_ptr<Renewals> renewals_;
   std::unique_ptr<Receiver> receiver_;

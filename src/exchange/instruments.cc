@@ -15,6 +15,15 @@ std::vector<PublicKey> keys_of(const agreement::Party& party, agreement::KeyRole
   return out;
 }
 
+std::vector<std::string> partners_of(const agreement::State& state, std::string_view me) {
+  std::set<std::string> out = state.began;
+  if (state.document) {
+    for (const auto& p : state.document->parties) out.insert(p.party);
+  }
+  out.erase(std::string(me));
+  return {out.begin(), out.end()};
+}
+
 Status Instruments::load() {
   const uint64_t n = cx_.store.length("acts");
   const std::lock_guard lock(mutex_);
@@ -109,6 +118,23 @@ std::vector<std::string> Instruments::parties_of(std::string_view spki) const {
       if (std::find(pins.begin(), pins.end(), spki) != pins.end() &&
           std::find(out.begin(), out.end(), p.party) == out.end())
         out.push_back(p.party);
+    }
+  }
+  return out;
+}
+
+std::optional<agreement::Party> Instruments::party_ever(std::string_view agreement_id, std::string_view code) const {
+  std::optional<agreement::Party> out;
+  int64_t version = 0;
+  for (const auto& a : acts(agreement_id)) {
+    if (a.act.kind != "propose") continue;
+    const auto* text = a.act.body.find("document");
+    if (text == nullptr) continue;
+    const auto doc = agreement::document_from(*text);
+    if (!doc.ok() || doc->version <= version) continue;
+    if (const auto* p = doc->party(code)) {
+      out = *p;
+      version = doc->version;
     }
   }
   return out;

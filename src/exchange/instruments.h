@@ -19,6 +19,10 @@ namespace entente::exchange {
 // The party's keys of this role that are valid at that time; while a key is being changed there are two.
 [[nodiscard]] std::vector<PublicKey> keys_of(const agreement::Party& party, agreement::KeyRole role, Time at);
 
+// The parties but `me` that this instrument binds or ever bound, in order of code: whom an amendment dropped, or whose
+// term is over, still has what it was given, and a recall goes to it.
+[[nodiscard]] std::vector<std::string> partners_of(const agreement::State& state, std::string_view me);
+
 // Thread-safe.
 class Instruments {
  public:
@@ -40,6 +44,9 @@ class Instruments {
 
   // Whose key is this, by the documents that are at least finalised? A party known by two documents is the same party.
   [[nodiscard]] std::vector<std::string> parties_of(std::string_view spki) const;
+
+  // The party's block in the newest text of the agreement that names it: the keys of one that a later text dropped.
+  [[nodiscard]] std::optional<agreement::Party> party_ever(std::string_view agreement_id, std::string_view code) const;
 
   // Would it have effect? (agreement::admissible over what is known.)
   [[nodiscard]] Status admissible(const agreement::SignedAct& act) const;

@@ -1,12 +1,17 @@
 #include "exchange/receive.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "base/bytes.h"
 #include "base/log.h"
 #include "exchange/admission.h"
 #include "exchange/claims.h"
+#include "exchange/deletion.h"
+#include "exchange/exercise.h"
+#include "exchange/handling.h"
 #include "exchange/names.h"
+#include "exchange/recall_desk.h"
 #include "json/node.h"
 
 namespace entente::exchange {
@@ -18,12 +23,21 @@ std::string pair_key(std::string_view agreement_id, std::string_view peer) {
 
 }  // namespace
 
-const agreement::KeyRecord* Receiver::key_of(const agreement::State& state, std::string_view kid,
-                                             std::string_view party, agreement::KeyRole role, Time at) {
-  const agreement::Party* owner = nullptr;
-  const agreement::KeyRecord* key = state.document->key(kid, &owner);
-  if (key == nullptr || owner == nullptr || owner->party != party || key->role != role || !key->key) return nullptr;
-  return key->not_before <= at && at < key->not_after ? key : nullptr;
+std::optional<PublicKey> Receiver::node_key_of(const agreement::State& state, std::string_view kid,
+                                               std::string_view party) const {
+  const agreement::Party* owner = state.document->party(party);
+  std::optional<agreement::Party> dropped;
+  if (owner == nullptr) {
+    dropped = instruments_.party_ever(state.agreement_id, party);
+    if (!dropped) return std::nullopt;
+    owner = &*dropped;
+  }
+  const Time at = cx_.clock.now();
+  for (const auto& k : owner->keys) {
+    if (k.kid == kid && k.role == agreement::KeyRole::kNode && k.key && k.not_before <= at && at < k.not_after)
+      return k.key;
+  }
+  return std::nullopt;
 }
 
 std::string Receiver::row_key(std::string_view id, std::string_view version) {
@@ -32,12 +46,13 @@ std::string Receiver::row_key(std::string_view id, std::string_view version) {
 
 Receiver::Receiver(Context& context, Instruments& instruments, Evidence& evidence,
                    std::function<void(const Uuid&)> notify,
-                   std::function<Status(const std::string&, const std::string&)> submit)
+                   std::function<Status(const std::string&, const std::string&)> submit, std::function<void()> recalls)
     : cx_(context),
       instruments_(instruments),
       evidence_(evidence),
       notify_(std::move(notify)),
-      submit_(std::move(submit)) {}
+      submit_(std::move(submit)),
+      recalls_(std::move(recalls)) {}
 
 Receiver::Link& Receiver::link(const std::string& agreement_id, const std::string& peer) {
   const std::lock_guard lock(mutex_);
@@ -144,13 +159,13 @@ Status Receiver::take_manifest(Link& l, const agreement::State& state, const std
   if (m.agreement != state.agreement_id || m.from != peer || m.to != cx_.config.party) {
     return make_error(ErrorKind::kDenied, "the manifest is of another agreement, sender or recipient", m.id);
   }
-  const auto* key = key_of(state, m.kid, peer, agreement::KeyRole::kNode, cx_.clock.now());
-  if (key == nullptr)
+  const auto key = node_key_of(state, m.kid, peer);
+  if (!key)
     return make_error(
         ErrorKind::kDenied,
         "PARTY_KEY_UNKNOWN: the manifest is signed by a key that the agreement does not give this partner's node",
         m.kid);
-  if (!manifest_signed(m, *key->key)) return make_error(ErrorKind::kDenied, "the manifest's signature is wrong", m.id);
+  if (!manifest_signed(m, *key)) return make_error(ErrorKind::kDenied, "the manifest's signature is wrong", m.id);
   for (const auto& o : l.open) {
     if (o->manifest.id == m.id) return {};  // seen before the break
   }
@@ -159,7 +174,7 @@ Status Receiver::take_manifest(Link& l, const agreement::State& state, const std
   meta.by = peer;
   meta.agreement = state.agreement_id;
   tx.change.add(evidence_of(state.agreement_id, peer, cx_.config.party), summary, std::string(raw), meta.text());
-  expect_leaf(state.agreement_id, peer, m.leaf_index, m.leaf, tx);
+  expect_leaf(state.agreement_id, peer, m.leaf_index, m.leaf, tx.change);
   open->here.assign(m.objects.size(), false);
   for (size_t i = 0; i < m.objects.size(); ++i) open->rows[row_key(m.objects[i].id, m.objects[i].version)] = i;
   l.open.push_back(std::move(open));
@@ -168,18 +183,18 @@ Status Receiver::take_manifest(Link& l, const agreement::State& state, const std
 
 // What the partner's ledger must show, until Mirrors::check() has seen it.
 void Receiver::expect_leaf(const std::string& agreement_id, const std::string& peer, uint64_t leaf_index,
-                           const std::string& leaf, Evidence::Transaction& tx) const {
+                           const std::string& leaf, store::Change& change) const {
   std::string index;
   put_u64(index, leaf_index);
-  tx.change.set("unproven/" + pair_key(agreement_id, peer), index, sha256_hex(leaf) + " " + to_text(cx_.clock.now()));
+  change.set("unproven/" + pair_key(agreement_id, peer), index, sha256_hex(leaf) + " " + to_text(cx_.clock.now()));
 }
 
 Status Receiver::take_receipt(const agreement::State& state, const std::string& peer, const json::Value& object,
                               std::string_view raw, Evidence::Transaction& tx) {
   TRY(const Receipt r, parse_receipt(object));
-  const auto* key = key_of(state, r.kid, peer, agreement::KeyRole::kNode, cx_.clock.now());
-  if (key == nullptr || r.from != peer || r.to != cx_.config.party || r.agreement != state.agreement_id ||
-      !receipt_signed(r, *key->key)) {
+  const auto key = node_key_of(state, r.kid, peer);
+  if (!key || r.from != peer || r.to != cx_.config.party || r.agreement != state.agreement_id ||
+      !receipt_signed(r, *key)) {
     return make_error(ErrorKind::kDenied, "the receipt is not signed by this partner's node for us", r.id);
   }
   TRY(const auto summary, stix::summarize(object));
@@ -191,7 +206,7 @@ Status Receiver::take_receipt(const agreement::State& state, const std::string& 
   if (!have.empty()) return {};
   tx.change.add(into, summary, std::string(raw), meta.text());
   tx.change.append("receipts/" + bare_uuid(state.agreement_id) + "/" + peer, r.manifest);
-  expect_leaf(state.agreement_id, peer, r.leaf_index, r.leaf, tx);
+  expect_leaf(state.agreement_id, peer, r.leaf_index, r.leaf, tx.change);
   return {};
 }
 
@@ -280,7 +295,7 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
     std::string_view raw;
     json::Document doc;
     stix::Summary summary;
-    std::string problem;
+    std::string problem, mixed;  // not valid; of the other world
     std::string sha256;
     std::string_view kind;
   };
@@ -293,8 +308,10 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
       continue;
     }
     it.kind = json::find_string(it.doc.root(), "type").value_or("");
-    if (it.kind == kManifestType || it.kind == kReceiptType) continue;
+    if (it.kind == kManifestType || it.kind == kReceiptType || it.kind == kRecallAnswerType || it.kind == kDeletionType)
+      continue;
     it.problem = why_not(it.doc.root(), it.summary);
+    it.mixed = exercise_refuses(cx_.config.exercise, it.doc.root());
     it.sha256 = sha256_hex(it.raw);
   }
 
@@ -302,6 +319,12 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
   Evidence::Transaction tx = evidence_.begin();
   size_t taken = 0;
   size_t refused = 0;
+  bool recalls = false;
+  MarkedPap marks(cx_.store, into);
+  std::deque<json::Document> notes;  // summaries look into them
+  for (const Item& it : items) {
+    if (it.kind == "marking-definition" && it.problem.empty()) marks.learn(it.summary.id, it.doc.root());
+  }
   const auto refuse = [&](Open* o, std::string_view id, std::string code, const std::string& why) {
     ++refused;
     say_warn("refused from {}: {} {}: {}", peer, printable(id), code, printable(why, 300));
@@ -316,6 +339,17 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
     if (it.kind == kReceiptType) {
       if (Status s = take_receipt(*state, peer, it.doc.root(), it.raw, tx); !s.ok())
         refuse(nullptr, kReceiptType, "RECEIPT", s.error().text());
+      continue;
+    }
+    if (it.kind == kRecallAnswerType) {
+      if (Status s = take_recall_answer(*state, peer, it.doc.root(), it.raw, tx.change); !s.ok())
+        refuse(nullptr, kRecallAnswerType, "RECALL_ANSWER", s.error().text());
+      recalls = true;
+      continue;
+    }
+    if (it.kind == kDeletionType) {
+      if (Status s = take_deletion(*state, peer, it.doc.root(), it.raw, tx.change); !s.ok())
+        refuse(nullptr, kDeletionType, "DELETION", s.error().text());
       continue;
     }
     const std::string_view id = it.summary.id;
@@ -349,6 +383,10 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
     }
     // A tombstone has nothing of its object but its name: no pattern, hence not valid, and not to be refused for that.
     const bool tombstone = listed.tombstone && it.summary.revoked;
+    if (it.summary.revoked && (tombstone || it.problem.empty())) {
+      note_recall(tx.change, agreement_id, peer, id, it.summary.version, cx_.clock.now());
+      recalls = true;
+    }
     if (tombstone) {
       TRY(const auto have, cx_.store.find(into, id));
       if (have.empty()) {  // what was never taken need not be taken back
@@ -360,12 +398,29 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
       refuse(open, id, "INVALID", it.problem);
       continue;
     }
+    if (!it.mixed.empty() && !tombstone) {
+      refuse(open, id, "EXERCISE", it.mixed);
+      continue;
+    }
     RowMeta meta;
     meta.by = peer;
     meta.agreement = agreement_id;
     meta.article = listed.article;
     meta.tlp = listed.tlp;
     meta.pap = listed.pap;
+    if (it.summary.type == "indicator" && !it.summary.revoked) {
+      const std::string note =
+          handling_note(it.doc.root(), id, it.summary.version, stix::parse_pap(listed.pap).value_or(stix::Pap::kRed),
+                        marks.of(it.doc.root()), state->document->actions.default_pap, cx_.clock.now());
+      if (!note.empty()) {
+        json::Document& doc = notes.emplace_back();
+        CHECK_OK(doc.parse(note));
+        TRY(const auto summary, stix::summarize(doc.root()));
+        RowMeta own = meta;
+        own.by = kHandlingBy;
+        tx.change.add(into, summary, note, own.text());
+      }
+    }
     tx.change.add(into, it.summary, std::string(it.raw), meta.text());
     note_claim(cx_, tx.change, it.doc.root(), it.summary, meta);
     ++open->taken;
@@ -395,6 +450,7 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
     h.refused += refused;
   }
   if (taken > 0) notify_(into);
+  if (recalls) recalls_();
   if (receipt_added) notify_(released(agreement_id, cx_.config.party, peer));
   return taken;
 }

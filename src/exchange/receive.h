@@ -33,9 +33,10 @@ struct PeerHealth {
 // Thread-safe.
 class Receiver {
  public:
-  // `submit`: takes a foreign act in (Exchange::submit_act).
+  // `submit`: takes a foreign act in (Exchange::submit_act). `recalls`: a recall came, or an answer to one of ours.
   Receiver(Context& context, Instruments& instruments, Evidence& evidence, std::function<void(const Uuid&)> notify,
-           std::function<Status(const std::string& text, const std::string& from)> submit);
+           std::function<Status(const std::string& text, const std::string& from)> submit,
+           std::function<void()> recalls);
 
   // One page of acts that the partner has for us. `wait_seconds` > 0: long poll. Returns how many were new.
   Result<size_t> pull_acts(taxii::Client& client, const std::string& peer, int wait_seconds);
@@ -71,9 +72,10 @@ class Receiver {
     std::string looked_from, looked_to;
     std::unordered_map<std::string, Listed> announced;
   };
-  // The party's key of this role, valid at that time; null if it has none of that name.
-  static const agreement::KeyRecord* key_of(const agreement::State& state, std::string_view kid, std::string_view party,
-                                            agreement::KeyRole role, Time at);
+  // The key of this name of the party's node, valid now; nullopt if it has none. Also of a party that a later text of
+  // the agreement dropped: what it signs about what it was given still counts.
+  [[nodiscard]] std::optional<PublicKey> node_key_of(const agreement::State& state, std::string_view kid,
+                                                     std::string_view party) const;
   static std::string row_key(std::string_view id, std::string_view version);
   struct Page;
   // A page of what the partner has for us after this time ("" = from the beginning). kDenied at an unsafe clock.
@@ -84,7 +86,12 @@ class Receiver {
   Status take_manifest(Link& l, const agreement::State& state, const std::string& peer, const json::Value& object,
                        std::string_view raw, Evidence::Transaction& tx);
   void expect_leaf(const std::string& agreement_id, const std::string& peer, uint64_t leaf_index,
-                   const std::string& leaf, Evidence::Transaction& tx) const;
+                   const std::string& leaf, store::Change& change) const;
+  // In receive_recalls.cc: also taken while the agreement is suspended.
+  Status take_recall_answer(const agreement::State& state, const std::string& peer, const json::Value& object,
+                            std::string_view raw, store::Change& change) const;
+  Status take_deletion(const agreement::State& state, const std::string& peer, const json::Value& object,
+                       std::string_view raw, store::Change& change) const;
   Status take_receipt(const agreement::State& state, const std::string& peer, const json::Value& object,
                       std::string_view raw, Evidence::Transaction& tx);
   Status finish(Link& l, const agreement::State& state, const std::string& peer, Evidence::Transaction& tx,
@@ -95,6 +102,7 @@ class Receiver {
   Evidence& evidence_;
   std::function<void(const Uuid&)> notify_;
   std::function<Status(const std::string&, const std::string&)> submit_;
+  std::function<void()> recalls_;
   mutable std::mutex mutex_;
   std::map<std::string, std::unique_ptr<Link>> links_;
   std::map<std::string, PeerHealth> health_;

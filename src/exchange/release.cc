@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "exchange/admission.h"
 #include "exchange/internal/release_graph.h"
 #include "exchange/names.h"
 #include "exchange/review.h"
@@ -125,22 +126,22 @@ Result<bool> Releaser::step() {
   holds_ = holds();
   consents_ = desk_.consents();
   for (const auto& s : states) {
-    if (s->document->party(me) == nullptr) continue;
-    for (const auto& partner : s->document->parties) {
-      if (partner.party == me) continue;
-      if (!s->live(me, partner.party) || !obstacle_(*s, partner.party).empty()) {
-        if (!s->recallable(me, partner.party)) continue;
-        TRY(const bool own, recalls(*s, partner.party, inbox(me), "inbox"));
-        TRY(const bool seen, recalls(*s, partner.party, sightings(me), "sightings"));
-        TRY(const bool taken_back, recheck(*s, all, partner.party));
+    for (const auto& party : partners_of(*s, me)) {
+      const bool members = s->document->party(me) != nullptr && s->document->party(party) != nullptr;
+      if (!members || !s->live(me, party) || !obstacle_(*s, party).empty()) {
+        if (!s->recallable(me, party)) continue;
+        TRY(const bool own, recalls(*s, party, inbox(me), "inbox"));
+        TRY(const bool seen, recalls(*s, party, sightings(me), "sightings"));
+        TRY(const bool taken_back, recheck(*s, all, party));
         any = any || own || seen || taken_back;
-        for (const auto& [giver, other] : givers(states, partner.party)) {
-          TRY(const bool onward, recalls(*s, partner.party, received(other->agreement_id, giver, me),
+        for (const auto& [giver, other] : givers(states, party)) {
+          TRY(const bool onward, recalls(*s, party, received(other->agreement_id, giver, me),
                                          "from " + giver + " " + other->agreement_id));
           any = any || onward;
         }
         continue;
       }
+      const agreement::Party& partner = *s->document->party(party);
       TRY(const bool own, batch(*s, all, partner.party, inbox(me), "inbox", me));
       TRY(const bool seen, batch(*s, all, partner.party, sightings(me), "sightings", me));
       TRY(const bool taken_back, recheck(*s, all, partner.party));

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "exchange/admission.h"
 #include "exchange/commits.h"
+#include "exchange/handling.h"
 #include "exchange/internal/release_graph.h"
 #include "exchange/names.h"
 #include "exchange/release.h"
@@ -431,6 +432,9 @@ Result<bool> Releaser::batch(const agreement::State& state, const std::vector<ag
   if (page.rows.empty()) return false;
   std::string position;
   put_u64(position, static_cast<uint64_t>(page.rows.back().date_added.us));
+  // What this node noted for its own people says nothing to others.
+  if (originator != cx_.config.party)
+    std::erase_if(page.rows, [](const store::Row& r) { return is_own_note(RowMeta::parse(r.meta)); });
   TRY([[maybe_unused]] const bool taken_back, recheck_derived(state, all, to, page.rows));
   return decide_rows(state, all, to, {source_name, originator}, std::move(page.rows), position);
 }

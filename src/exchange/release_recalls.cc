@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "exchange/admission.h"
+#include "exchange/handling.h"
 #include "exchange/internal/release_graph.h"
 #include "exchange/names.h"
 #include "exchange/release.h"
@@ -39,7 +40,7 @@ Result<bool> Releaser::recalls(const agreement::State& state, const std::string&
   };
   std::deque<Told> told;
   for (const auto& row : page.rows) {
-    if (!row.revoked) continue;
+    if (!row.revoked || is_own_note(RowMeta::parse(row.meta))) continue;
     const std::string known_as = sent_id(state, to, row.id);
     TRY(const std::vector<store::Row> before, cx_.store.find(target, known_as));
     if (before.empty() || before.back().revoked) continue;

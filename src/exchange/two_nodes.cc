@@ -42,6 +42,7 @@ Status TestNode::open() {
   config.witness_dir = "witness";
   config.node_kid = party + "/node/1";
   config.log_kid = party + "/log/1";
+  config.witness_kid = party + "/witness/1";
   config.pull_wait_seconds = 0;
   config.policy = policy;
   for (const SecretKey* k : {&acting.plenipotentiary, &acting.authority1, &acting.authority2})
@@ -222,7 +223,11 @@ Status World::settle() {
   CHECK_OK(carry_acts());
   while (true) {
     size_t moved = 0;
-    for (auto& [_, n] : nodes_) moved += n->release_all();
+    for (auto& [_, n] : nodes_) {
+      moved += n->release_all();
+      TRY(const size_t answered, n->exchange->recalls().look());
+      moved += answered;
+    }
     for (auto& [to, receiver] : nodes_) {
       for (auto& [from, sender] : nodes_) {
         if (from == to) continue;

@@ -10,17 +10,6 @@ namespace {
 
 constexpr std::string_view kExtension = "extension-definition--5c1b9a53-6a0e-4c9b-9d0f-3f0a4d1f7e20";
 
-json::Node envelope_object(std::string_view type, std::string_view id, Time at) {
-  json::Node n = json::Node::object();
-  n.set("type", type).set("spec_version", "2.1").set("id", id).set("created", to_text(at)).set("modified", to_text(at));
-  json::Node kind = json::Node::object();
-  kind.set("extension_type", "new-sdo");
-  json::Node ext = json::Node::object();
-  ext.set(kExtension, std::move(kind));
-  n.set("extensions", std::move(ext));
-  return n;
-}
-
 Result<std::string> text_of(const json::Value& o, std::string_view name) {
   auto v = json::find_string(o, name);
   if (!v) return invalid("the object lacks the text \"" + std::string(name) + "\"", "/" + std::string(name));
@@ -41,6 +30,17 @@ std::string object_salt_at(const std::string& object_salt, size_t i) {
 }
 
 }  // namespace
+
+json::Node envelope_object(std::string_view type, std::string_view id, Time at) {
+  json::Node n = json::Node::object();
+  n.set("type", type).set("spec_version", "2.1").set("id", id).set("created", to_text(at)).set("modified", to_text(at));
+  json::Node kind = json::Node::object();
+  kind.set("extension_type", "new-sdo");
+  json::Node ext = json::Node::object();
+  ext.set(kExtension, std::move(kind));
+  n.set("extensions", std::move(ext));
+  return n;
+}
 
 Listed listed_tombstone(std::string_view id, std::string_view version, std::string_view text) {
   return {std::string(id), std::string(version), sha256_hex(text), {}, "amber+strict", "red", true};

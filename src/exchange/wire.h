@@ -19,6 +19,9 @@ inline constexpr std::string_view kActType = "x-entente-act";
 inline constexpr std::string_view kManifestType = "x-entente-manifest";
 inline constexpr std::string_view kReceiptType = "x-entente-receipt";
 
+// What all objects that nodes speak with begin with.
+[[nodiscard]] json::Node envelope_object(std::string_view type, std::string_view id, Time at);
+
 // One object of a release as the manifest lists it.
 struct Listed {
   std::string id, version;  // as sent

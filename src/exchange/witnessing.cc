@@ -51,7 +51,7 @@ Witnessing::Witnessing(Context& context, Instruments& instruments, Evidence& evi
     say_error("the witness has no folder, so this node witnesses nobody: {}", s.error().text());
     return;
   }
-  witness_.emplace(cx_.files, dir, cx_.config.party + "/witness/1", *cx_.witness_key, cx_.clock,
+  witness_.emplace(cx_.files, dir, cx_.config.witness_kid, *cx_.witness_key, cx_.clock,
                    [this](const std::string& origin) { return log_keys(origin); });
 }
 
@@ -214,7 +214,7 @@ Status Witnessing::show(taxii::Client& client, const std::string& path, const st
   const auto witnesses = witnesses_of(*state->document);
   const auto quorum = quorum_of(*state->document);
   const int64_t heartbeat_us = heartbeat_of(*state->document);
-  const std::string own = cx_.config.party + "/witness/1";
+  const std::string& own = cx_.config.witness_kid;
   const auto named = std::find_if(witnesses.begin(), witnesses.end(), [&](const auto& w) {
     return neutral ? w.first == peer : w.first.starts_with(peer + "/");
   });

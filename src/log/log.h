@@ -82,6 +82,9 @@ class Batch {
                                                                   std::string_view to) const = 0;
   virtual void put(Table table, std::string_view key, std::string_view value) = 0;
   virtual void erase(Table table, std::string_view key) = 0;
+  // The octets of an item of the log are destroyed with this write: it reads as no octets from then on, also in a
+  // replay. So tables must never depend on octets of items. The one thing in the log that is ever changed.
+  virtual void destroy(const View::ItemRef& item) = 0;
 };
 
 // Deterministic: the same entries give the same tables, to the octet. No clock, no randomness.
@@ -112,6 +115,9 @@ class Log {
   // Entries from `from` on, in order, with items; fn returns false to stop. kCorrupt if a sequence number is missing or
   // a checksum is wrong.
   virtual Status replay(uint64_t from, const std::function<bool(const Entry&)>& fn) const = 0;
+  // Items that were destroyed among these records leave the files too: until then their octets may stand in old ones.
+  // Takes as long as rewriting these records does.
+  virtual Status scrub(uint64_t from_seq, uint64_t to_seq) = 0;
   // Applies the whole log to empty tables in memory or a scratch folder and compares with the live ones. Returns
   // findings; empty = equal.
   virtual Result<std::vector<std::string>> check(

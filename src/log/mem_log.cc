@@ -246,6 +246,8 @@ class MemLog::Engine final : public Committer {
     return std::move(checker).take();
   }
 
+  Status scrub(uint64_t, uint64_t) override { return {}; }
+
   void fail_next(int n) {
     const std::lock_guard lock(fault_mutex_);
     fail_ = n;
@@ -300,6 +302,11 @@ class MemLog::Engine final : public Committer {
         stored->header = e.header;
         stored->items.assign(e.items.begin(), e.items.end());
         shared_->disk->entries.push_back(std::move(stored));
+      }
+      for (const View::ItemRef& item : writes.destroyed()) {
+        auto without = std::make_shared<StoredEntry>(*shared_->disk->entries.at(item.seq - 1));
+        without->items.at(item.index).clear();
+        shared_->disk->entries[item.seq - 1] = std::move(without);
       }
     }
     store(writes);
@@ -366,6 +373,7 @@ void MemLog::on_commit(std::function<void(uint64_t)> fn) { engine_->on_commit(st
 Status MemLog::replay(uint64_t from, const std::function<bool(const Entry&)>& fn) const {
   return engine_->replay(from, fn);
 }
+Status MemLog::scrub(uint64_t from_seq, uint64_t to_seq) { return engine_->scrub(from_seq, to_seq); }
 Result<std::vector<std::string>> MemLog::check(Projector& projector,
                                                const std::function<void(uint64_t, uint64_t)>& progress) const {
   return engine_->check(projector, progress);

@@ -39,6 +39,7 @@ class MemLog final : public Log {
   [[nodiscard]] std::shared_ptr<const View> view() const override;
   void on_commit(std::function<void(uint64_t)> fn) override;
   Status replay(uint64_t from, const std::function<bool(const Entry&)>& fn) const override;
+  Status scrub(uint64_t from_seq, uint64_t to_seq) override;
   Result<std::vector<std::string>> check(Projector& projector,
                                          const std::function<void(uint64_t, uint64_t)>& progress) const override;
 

@@ -204,6 +204,10 @@ class RocksLog final : public Committer {
     return std::move(checker).take();
   }
 
+  Status scrub(uint64_t from_seq, uint64_t to_seq) override {
+    return db_->rewrite_records(header_key(from_seq), header_key(to_seq + 1));
+  }
+
  private:
   // Applies what the tables lack.
   Status catch_up(const RocksView& at, State state, uint64_t last) {
@@ -265,6 +269,11 @@ class RocksLog final : public Committer {
       }
       if (!s.ok()) return rocks_error(s, db_->dir());
       items += e.items.size();
+    }
+    for (const View::ItemRef& item : writes.destroyed()) {
+      const std::string key = item_key(item.seq, item.index);
+      const rocksdb::Status s = batch.Put(db_->records(), key, destroyed_item(key, entries.back().seq));
+      if (!s.ok()) return rocks_error(s, db_->dir());
     }
     CHECK_OK(put_tables(*db_, writes, batch));
     batch.Put(db_->meta(), slice(kStateKey), encode({entries.back().seq, projector().version()}));

@@ -16,6 +16,8 @@
 #include "node/internal/answers.h"
 #include "node/joint_api.h"
 #include "node/ledger_api.h"
+#include "node/recall_api.h"
+#include "node/retention_api.h"
 
 namespace entente::node {
 namespace {
@@ -108,12 +110,13 @@ Node agreement_node(exchange::Exchange& ex, const agreement::State& s, bool whol
   Node partners = Node::array();
   Node collections = Node::array();
   for (const auto& p : doc.parties) {
-    if (p.party == me) continue;
-    partners.push(p.party);
+    if (p.party != me) partners.push(p.party);
+  }
+  for (const auto& p : exchange::partners_of(s, me)) {  // a sensor follows also what a party gave that is one no more
     Node c = Node::object();
-    c.set("id", exchange::received(s.agreement_id, p.party, me).text())
-        .set("alias", exchange::received_alias(p.party, s.agreement_id))
-        .set("from", p.party);
+    c.set("id", exchange::received(s.agreement_id, p, me).text())
+        .set("alias", exchange::received_alias(p, s.agreement_id))
+        .set("from", p);
     collections.push(std::move(c));
   }
   n.set("partners", std::move(partners))
@@ -193,6 +196,7 @@ Node status_node(exchange::Exchange& ex, const NodeConfig& config) {
   auto& cx = ex.context();
   Node n = Node::object();
   n.set("party", config.party).set("name", config.name).set("version", ENTENTE_VERSION).set("commit", ENTENTE_COMMIT);
+  n.set("exercise", config.exercise);
   n.set("identity", exchange::identity_id(config.party))
       .set("time", to_text(cx.clock.now()))
       .set("last_seq", cx.store.last_seq());
@@ -354,6 +358,7 @@ Result<Node> recall_node(exchange::Exchange& ex, const net::Request& request) {
     Node one = Node::object();
     if (r.ok()) {
       one.set("id", r->id).set("version", r->version).set("reaches", texts(r->reaches));
+      one.set("does_not_reach", texts(r->does_not_reach));
       done.push(std::move(one));
     } else {
       one.set("id", id).set("why", r.error().text());
@@ -432,7 +437,7 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
       Node list = Node::array();
       for (const auto& s : ex_.instruments().states()) list.push(agreement_node(ex_, *s, false));
       Node n = Node::object();
-      n.set("agreements", std::move(list));
+      n.set("exercise", config_.exercise).set("agreements", std::move(list));
       return with(200, n);
     }
     constexpr std::string_view kOne = "/api/v1/agreements/";
@@ -495,6 +500,19 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
     if (path == "/api/v1/joint/reports" && post) {
       CHECK_OK(only({Role::kSensor}));
       TRY(const Node n, take_joint_reports(ex_, caller.id, request.body));
+      return with(200, n);
+    }
+    if (path.starts_with("/api/v1/retention")) {
+      TRY(const Node n, retention_api(ex_, request, only));
+      return with(200, n);
+    }
+    if (path == "/api/v1/handling" && get) {
+      CHECK_OK(only({Role::kAnalyst, Role::kReleaseOfficer, Role::kAuditor, Role::kSensor}));
+      TRY(const Node n, handling_api(ex_, request));
+      return with(200, n);
+    }
+    if (path.starts_with("/api/v1/sensors")) {
+      TRY(const Node n, sensor_api(ex_, request, caller, only));
       return with(200, n);
     }
     if (path == "/api/v1/peers" && get) {
@@ -580,14 +598,12 @@ net::Response Api::answer(const net::Request& request, const taxii::Caller& call
         TRY(holders, exchange::recall_status(ex_.context(), ex_.instruments(), id));
       }
       Node list = Node::array();
-      for (const auto& h : holders) {
-        Node one = Node::object();
-        one.set("party", h.party).set("agreement_id", h.agreement).set("sent_id", h.sent_id);
-        one.set("sent", optional_time(h.sent)).set("answered", optional_time(h.answered)).set("refused", h.refused);
-        one.set("withdrawn", h.withdrawn());
-        list.push(std::move(one));
-      }
+      for (const auto& h : holders) list.push(holder_node(h, ex_.context().clock.now()));
       Node n = Node::object();
+      if (!id.empty()) {
+        TRY(const exchange::RecallPart own, ex_.recalls().own(id));
+        n.set("own", exchange::recall_part_node(own));
+      }
       n.set("id", id).set("holders", std::move(list));
       return with(200, n);
     }

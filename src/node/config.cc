@@ -66,13 +66,14 @@ Result<NodeConfig> load_config(const std::string& dir) {
   const toml::table node = section("node");
   const toml::table limits = section("limits");
   const toml::table policy = section("policy");
-  CHECK_OK(
-      known(node, {"party", "name", "listen", "public_url", "threads", "open_metrics", "access_log"}, file, "[node]"));
+  CHECK_OK(known(node, {"party", "name", "listen", "public_url", "threads", "open_metrics", "access_log", "exercise"},
+                 file, "[node]"));
   CHECK_OK(known(limits, {"max_body_mb", "max_connections", "cache_mb", "requests_per_second"}, file, "[limits]"));
   CHECK_OK(known(policy, {"withhold_types", "max_tlp", "review_types", "review_from_tlp", "review_persons"}, file,
                  "[policy]"));
   c.party = node["party"].value_or(std::string());
   c.name = node["name"].value_or(std::string());
+  c.exercise = node["exercise"].value_or(false);
   c.listen = node["listen"].value_or(c.listen);
   c.public_url = node["public_url"].value_or(std::string());
   const int64_t threads = node["threads"].value_or(int64_t{2});

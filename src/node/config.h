@@ -19,6 +19,7 @@ struct NodeConfig {
   std::string dir;
   std::string party;
   std::string name;
+  bool exercise = false;  // as 'entente exercise new' makes it
   std::string listen = "127.0.0.1:8443";
   std::string public_url;
   unsigned threads = 2;
@@ -39,6 +40,10 @@ struct NodeConfig {
   int pad_minutes = 10;
   uint64_t max_partner_entries_per_day = 1'000'000;
 
+  // "IN/node/1", or "IN/exercise-node/1".
+  [[nodiscard]] std::string kid(const std::string& role) const {
+    return party + (exercise ? "/exercise-" : "/") + role + "/1";
+  }
   [[nodiscard]] std::string key(const std::string& file) const { return dir + "/keys/" + file; }
   [[nodiscard]] std::string data_dir() const { return dir + "/data"; }
   [[nodiscard]] std::string ledger_dir() const { return dir + "/ledger"; }

@@ -45,7 +45,9 @@ std::string config_text(const InitOptions& o) {
          quote(o.listen) +
          "   # address and port of HTTPS; partners and own people use the same port\n"
          "# public_url = \"https://taxii.example\"  # where clients reach the node, if not under the name that they "
-         "ask for\n"
+         "ask for\n" +
+         std::string(o.exercise ? "exercise = true          # made by 'entente exercise new'; never to be changed\n"
+                                : "") +
          "threads = 2              # I/O threads\n"
          "# access_log = \"access.log\"  # a line per answer; SIGHUP opens it anew; without: none\n"
          "open_metrics = true      # /metrics without login for clients on this machine\n\n"
@@ -90,7 +92,7 @@ Status fill(const InitOptions& o, Clock& clock, InitResult& out) {
     const SecretKey key = SecretKey::generate();
     CHECK_OK(key.save(c.key(spec.file)));
     json::Node k = json::Node::object();
-    k.set("kid", o.party + "/" + spec.role + "/" + std::to_string(spec.number))
+    k.set("kid", o.party + (o.exercise ? "/exercise-" : "/") + spec.role + "/" + std::to_string(spec.number))
         .set("role", spec.role)
         .set("alg", "Ed25519");
     k.set("public", key.public_key().to_hex());
@@ -120,6 +122,7 @@ Status fill(const InitOptions& o, Clock& clock, InitResult& out) {
   operational.set("role", "operational").set("name", o.name).set("hours", "24x7");
   json::Node policy = json::Node::object();
   policy.set("role", "policy").set("name", "Authority of " + o.party).set("hours", "office");
+  if (o.exercise) party.set("exercise", true);
   party.set("party", o.party)
       .set("kind", "state")
       .set("name", std::move(name))

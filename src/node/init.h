@@ -14,6 +14,7 @@ struct InitOptions {
   std::string party;  // "IN"
   std::string name;   // "National CERT of India"
   std::string listen = "127.0.0.1:8443";
+  bool exercise = false;               // keys and party block of an exercise
   std::vector<std::string> alt_names;  // further names and addresses for the certificate
 };
 

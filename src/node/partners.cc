@@ -233,7 +233,7 @@ void Partners::supervise() {
       if (peer.spki.empty()) continue;
       start(peer.party, peer, Kind::kActs, {});
       for (const auto& s : ex_.instruments().states()) {
-        if (s->document->party(peer.party) == nullptr || s->document->party(config_.party) == nullptr) continue;
+        // Also whom an amendment dropped, or us: recalls still go between us.
         // Also after its end: recalls go and are taken, and the ledgers are seen to their last entry.
         if (!s->live(peer.party, config_.party) && !s->recallable(peer.party, config_.party)) continue;
         start(peer.party + " objects " + s->agreement_id, peer, Kind::kObjects, s->agreement_id);

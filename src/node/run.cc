@@ -34,6 +34,13 @@ Result<agreement::Pins> own_pins(Files& files, const NodeConfig& config) {
   const auto keys = json::find_array(doc.root(), "keys");
   if (!keys) return invalid("the party block lists no keys", config.dir + "/party.json");
   for (const json::Value key : *keys) {
+    // Keys do not change worlds: neither by a flag in the configuration nor by a copied file.
+    if (agreement::is_exercise_kid(json::find_string(key, "kid").value_or("")) != config.exercise)
+      return make_error(ErrorKind::kDenied,
+                        config.exercise
+                            ? "EXERCISE: the configuration says exercise, and the keys are not of one"
+                            : "EXERCISE: the keys are of an exercise, and the configuration does not say so",
+                        config.dir + "/party.json", "make a node for exercises with 'entente exercise new'");
     const auto role = json::find_string(key, "role").value_or("");
     if (role == "plenipotentiary" || role == "authority")
       pins[config.party].emplace(json::find_string(key, "public").value_or(""));
@@ -103,8 +110,10 @@ Result<std::unique_ptr<Node>> Node::start(const NodeConfig& config, int listenin
   ec.name = config.name;
   ec.ledger_dir = config.ledger_dir();
   ec.witness_dir = config.dir + "/witness";
-  ec.node_kid = config.party + "/node/1";
-  ec.log_kid = config.party + "/log/1";
+  ec.node_kid = config.kid("node");
+  ec.log_kid = config.kid("log");
+  ec.witness_kid = config.kid("witness");
+  ec.exercise = config.exercise;
   ec.policy.withhold_types = config.withhold_types;
   if (!config.max_tlp.empty()) ec.policy.max_tlp = stix::parse_tlp(config.max_tlp);
   ec.policy.review_types = config.review_types;

@@ -141,6 +141,7 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   std::string mode = "monitor";
   sensor.text("mode", mode);
   sensor.text("state_dir", c.state_dir);
+  sensor.flag("exercise", c.exercise);
   sensor.texts("interfaces", c.interfaces);
   sensor.text("capture", c.capture);
   sensor.texts("collections", c.collections);
@@ -252,6 +253,9 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   } else if (mode != "monitor") {
     return invalid("[sensor] mode must be monitor or block");
   }
+  if (c.exercise && (c.guard.mode == enforce::Mode::kBlock || (c.enforcer != "nft" && c.enforcer != "none") || c.rpz))
+    return invalid("[sensor] exercise = true goes with mode = \"monitor\" and enforcer nft or none alone", {},
+                   "an exercise counts in a table of its own, and never touches XDP, resolvers or live blocks");
   static const std::set<std::string_view> kEnforcers{"nft", "xdp", "both", "none"}, kModes{"auto", "native", "generic"};
   if (!kEnforcers.contains(c.enforcer)) return invalid("[sensor] enforcer must be nft, xdp, both or none");
   if (!kModes.contains(c.xdp_mode)) return invalid("[sensor] xdp_mode must be auto, native or generic");
@@ -343,6 +347,7 @@ root = "/local/"
 sightings = "sightings"         # collection that gets what was seen; "" = none
 
 [sensor]
+#exercise = true                # follows a node of 'entente exercise new': counts in a table of its own, drops nothing
 mode = "monitor"                # monitor: count only; block: the agreement may order drops
 enforcer = "nft"                # nft | xdp | both (xdp, and nft for what this machine sends) | none
 xdp_mode = "auto"               # auto: native where the driver can, else generic | native | generic

@@ -28,6 +28,7 @@ struct SensorConfig {
   // "received" stands for everything that GET /api/v1/agreements lists; others are collections of the root, by alias or
   // id.
   std::vector<std::string> collections{"received"};
+  bool exercise = false;                        // follows a node for exercises: counts, and never drops
   std::string enforcer = "nft";                 // nft | xdp | both | none
   std::string xdp_mode = "auto";                // auto | native | generic
   std::string pin_dir = "/sys/fs/bpf/entente";  // of XDP; one per sensor

@@ -2,6 +2,7 @@
 #include "sensor/core.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "json/json.h"
@@ -46,6 +47,7 @@ Status Core::start() {
   TRY(book_, LeaseBook::open(files_, config_.state_dir + "/leases.jsonl", now));
   if (book_->damaged_lines() > 0)
     say_warn("{} lines of the lease book could not be read and were left out", book_->damaged_lines());
+  CHECK_OK(introduce());
   sightings_.load();
   rollbacks_.load(now);
   uses_.load();
@@ -82,11 +84,12 @@ Status Core::start() {
         end({.id = lease.id}, enforce::ended::kRolledBack, now);
     }
   }
+  for (const auto& [collection, at] : positions_) recalls_.reached(collection, at);
   last_contact_ = now;
   started_ = true;
   // What the node said last: acts are signed and their state is computed for the present time.
   if (const auto kept = files_.read(agreements_path()); kept.ok()) {
-    if (auto instruments = Instruments::parse(*kept); instruments.ok()) {
+    if (auto instruments = Instruments::parse(*kept, config_.exercise); instruments.ok()) {
       instruments_ = std::move(*instruments);
       instruments_known_ = true;
       refold(now);
@@ -126,6 +129,7 @@ void Core::tick() {
   }
   const bool each_second = now.us - last_sync_.us >= kSecond || now < last_sync_;
   refold(now);
+  if (each_second && std::exchange(rewrite_due_, false)) rewrite_objects();
   if (each_second) {
     promote_due(now);
     renew(now);

@@ -31,6 +31,7 @@
 #include "sensor/events.h"
 #include "sensor/instruments.h"
 #include "sensor/intake.h"
+#include "sensor/recalls.h"
 #include "sensor/rollbacks.h"
 #include "sensor/said.h"
 #include "sensor/sightings.h"
@@ -133,6 +134,10 @@ class Core {
   [[nodiscard]] std::string joint_report();
   void joint_report_lost();  // the node did not get it: all of it is due again
 
+  // What the node is to hear about recalls (sensor/recalls.h); "" if nothing. One report at a time: recall_told()
+  // first.
+  [[nodiscard]] std::string recall_report();
+  void recall_told(bool arrived);
   // False-positive claims: made here and due at the node, as POST /api/v1/claims takes them, with what it made of each;
   // and the answer of GET /api/v1/claims.
   [[nodiscard]] std::vector<Dispute> disputes_due();
@@ -191,6 +196,9 @@ class Core {
                                            Time now) const;
   [[nodiscard]] Time lease_end(const Row& row, bool via_name, std::optional<int64_t> dns_ttl_us, Time now) const;
   void end(const enforce::LeaseQuery& query, std::string_view why, Time now);
+  void take_back(uint32_t source, const ReceivedIndicator& indicator, bool known, Time now);
+  Status introduce();  // who this sensor is, for its node
+  void settle_recalls(Time now);
   void ended(const std::vector<enforce::Lease>& leases);
   void sync_target(const enforce::Target& target);
   void refold(Time now);
@@ -218,6 +226,7 @@ class Core {
   void keep_objects();  // what did not get to the disk
   [[nodiscard]] std::string agreements_path() const { return config_.state_dir + "/agreements.json"; }
   Status load_objects(Time now);
+  void rewrite_objects();  // one line per object: what was replaced or destroyed is gone from the file
   json::Node control_locked(const json::Value& request, Time now);
   // Leases that a person ended: they stay off, and what the enforcer made of it stands in `out`, the leases as
   // `member`.
@@ -291,9 +300,11 @@ class Core {
   std::map<std::pair<uint32_t, std::string>, uint32_t> tags_;  // source, indicator id -> tag
   std::set<std::pair<int64_t, uint32_t>> begins_;              // valid_from still ahead
   std::unordered_map<std::string, std::optional<stix::Pap>> markings_;
+  std::map<std::pair<uint32_t, std::string>, ReceivedHandling> handling_;  // source, indicator id
   std::map<std::string, Time> positions_;
   std::set<std::string> lifted_;  // "indicator|version|target" that a person lifted: not granted again
   Rollbacks rollbacks_;
+  Recalls recalls_;
   Uses uses_;
   Trials trials_;
   Effect effect_;
@@ -313,6 +324,7 @@ class Core {
   uint64_t detections_ = 0, indicators_taken_ = 0, unusable_ = 0, revoked_ = 0, objects_bad_ = 0;
   Time last_contact_{0}, last_sync_{0}, retry_enforcer_{0}, next_hits_{0};
   std::string enforcer_error_, names_error_;
+  bool rewrite_due_ = false;
   Said said_;  // of the disk and of what is done each second
   std::string unkept_objects_;
   bool objects_torn_ = false;  // the file may end inside a line

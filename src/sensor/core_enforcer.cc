@@ -61,6 +61,7 @@ void Core::apply(Time now) {
     }
     names_error_ = why;
   }
+  settle_recalls(now);
   flush_events();
 }
 

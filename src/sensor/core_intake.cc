@@ -72,6 +72,7 @@ void Core::on_page(const Source& source, const std::vector<std::string_view>& ob
   refold(now);
   for (const std::string_view raw : objects) take(number, raw, now);
   // In force first, on disk second: a page that is read twice does no harm, a block that waits for a disk does.
+  if (position) recalls_.reached(source.collection, *position);
   apply(now);
   append_objects(source, objects, position, now);
   if (position) positions_[source.collection] = *position;
@@ -89,7 +90,14 @@ void Core::take(uint32_t source, std::string_view raw, Time arrived) {
     ++objects_bad_;
     return;
   }
+  if (read->revoked && started_) recalls_.tell_soon();
+  if (read->destroyed && started_) rewrite_due_ = true;
   if (read->indicator) return take_indicator(source, std::move(*read->indicator), arrived);
+  if (read->handling) {
+    handling_[{source, read->handling->object}] = *read->handling;
+    if (const auto it = tags_.find({source, read->handling->object}); it != tags_.end() && rows_[it->second - 1].usable)
+      propose_addresses(it->second, clock_.now());
+  }
   if (!read->marking) return;
   const std::string id = read->marking->id;
   if (!markings_.emplace(id, read->marking->pap).second) return;
@@ -113,7 +121,13 @@ void Core::take_indicator(uint32_t source, ReceivedIndicator in, Time arrived) {
   const bool same_pattern = !added && in.pattern == row.indicator.pattern && !in.revoked;
   const std::string live_id = sources_[source].collection + "/" + id;
   ++indicators_taken_;
-  if (!added && !same_pattern) {
+  if (in.revoked) {
+    if (!added) {
+      live_.remove(live_id);
+      remove_compound(tag, live_id);
+    }
+    take_back(source, in, !added, now);
+  } else if (!added && !same_pattern) {
     live_.remove(live_id);
     remove_compound(tag, live_id);
     for (const Lease* lease : book_->of_indicator(id)) {
@@ -182,6 +196,11 @@ std::optional<stix::Pap> Core::pap_of(const Row& row) const {
     const std::optional<stix::Pap> pap = it == markings_.end() ? std::optional(stix::Pap::kRed) : it->second;
     if (pap && (!strictest || *pap > *strictest)) strictest = pap;
   }
+  // What the manifest told of this version, where it is more.
+  const auto told = handling_.find({row.source, row.indicator.id});
+  if (told != handling_.end() && told->second.version == row.indicator.version &&
+      (!strictest || told->second.pap > *strictest))
+    strictest = told->second.pap;
   return strictest;
 }
 

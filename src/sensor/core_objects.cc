@@ -64,6 +64,35 @@ void Core::keep_objects() {
   said_("objects", done);
 }
 
+void Core::rewrite_objects() {
+  const std::string path = path_of(config_);
+  const auto text = files_.read(path);
+  if (!text.ok()) return;
+  std::map<std::pair<std::string, std::string>, std::string_view> newest;
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const size_t eol = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = rest.substr(0, eol);
+    rest.remove_prefix(std::min(eol + 1, rest.size()));
+    const auto document = json::parse(line);
+    if (!document.ok()) continue;
+    const auto object = json::find(document->root(), "o");
+    if (!object) continue;
+    newest[{std::string(json::find_string(document->root(), "c").value_or("")),
+            std::string(json::find_string(*object, "id").value_or(""))}] = line;
+  }
+  std::string kept;
+  for (const auto& [key, line] : newest) (kept += line) += '\n';
+  for (const auto& [collection, at] : positions_) {
+    json::append(kept, json::Node::object().set("c", collection).set("position", to_text(at)));
+    kept += '\n';
+  }
+  if (const auto done = files_.write_atomic(path, kept, 0600); !done.ok()) {
+    say_error("what was destroyed stands in the list of objects still: {}", done.error().text());
+    rewrite_due_ = true;
+  }
+}
+
 Status Core::load_objects(Time) {
   const std::string path = path_of(config_);
   if (!files_.exists(path)) return {};

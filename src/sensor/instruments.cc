@@ -9,12 +9,18 @@
 
 namespace entente::sensor {
 
-Result<Instruments> Instruments::parse(std::string_view text) {
+Result<Instruments> Instruments::parse(std::string_view text, bool exercise) {
   TRY(const json::Document document, json::parse(text));
+  if (json::find_bool(document.root(), "exercise").value_or(false) != exercise)
+    return make_error(ErrorKind::kDenied,
+                      exercise ? "EXERCISE: this sensor is for exercises, and its node is not"
+                               : "EXERCISE: the node is for exercises, and this sensor is not",
+                      {}, "[sensor] exercise = true belongs to nodes of 'entente exercise new' alone");
   const auto list = json::find_array(document.root(), "agreements");
   if (!list) return invalid("no list of agreements: member \"agreements\" is missing");
   Instruments out;
   out.text_ = text;
+  out.exercise_ = exercise;
   for (const json::Value entry : *list) {
     const auto id = json::find_string(entry, "agreement_id");
     if (!id) continue;
@@ -51,6 +57,7 @@ void Instruments::fold(Time now) {
   orders_.clear();
   for (auto& [id, instrument] : instruments_) {
     instrument.state = instrument.history.at(now);
+    if (instrument.state.document && instrument.state.document->exercise != exercise_) instrument.state = {};
     if (instrument.joint.empty()) continue;
     for (const auto& action : instrument.joint.at(instrument.state, now)) {
       for (const auto& m : action.measures) {

@@ -36,7 +36,9 @@ struct ReceivedCollection {
 class Instruments {
  public:
   // The answer of GET /api/v1/agreements. What cannot be read of one agreement leaves that one without permission.
-  static Result<Instruments> parse(std::string_view json);
+  // kDenied if the node is for exercises and this sensor (`exercise`) is not, or the other way; an agreement of the
+  // other world, by its signed text, permits nothing whatever the node says.
+  static Result<Instruments> parse(std::string_view json, bool exercise = false);
 
   void fold(Time now);  // microseconds: signatures were checked by parse
   [[nodiscard]] bool live(const std::string& agreement, const std::string& partner) const;
@@ -60,6 +62,7 @@ class Instruments {
   std::map<std::string, Instrument> instruments_;
   std::vector<ReceivedCollection> collections_;
   JointOrders orders_;
+  bool exercise_ = false;
   std::string text_;
 };
 

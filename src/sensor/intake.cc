@@ -25,6 +25,15 @@ Result<ReceivedObject> read_object(std::string_view raw) {
   const json::Value object = document.root();
   TRY(const stix::Summary summary, stix::summarize(object));
   ReceivedObject out;
+  out.revoked = summary.revoked;
+  out.destroyed = json::find_bool(object, "x_entente_destroyed").value_or(false);
+  if (summary.type == "x-entente-handling") {
+    out.handling =
+        ReceivedHandling{std::string(json::find_string(object, "object").value_or("")),
+                         std::string(json::find_string(object, "version").value_or("")),
+                         stix::parse_pap(json::find_string(object, "pap").value_or("")).value_or(stix::Pap::kRed)};
+    return out;
+  }
   if (summary.type == "marking-definition") {
     out.marking = ReceivedMarking{std::string(summary.id), stix::pap_of_definition(object)};
     return out;

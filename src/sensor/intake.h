@@ -38,9 +38,18 @@ struct ReceivedMarking {
   std::optional<stix::Pap> pap;  // it says PAP
 };
 
+// What the node adds to an object: its manifest asks for more than its marks say.
+struct ReceivedHandling {
+  std::string object, version;
+  stix::Pap pap = stix::Pap::kRed;
+};
+
 struct ReceivedObject {
   std::optional<ReceivedIndicator> indicator;
   std::optional<ReceivedMarking> marking;  // neither: of no concern to a sensor
+  std::optional<ReceivedHandling> handling;
+  bool revoked = false;    // whatever it is
+  bool destroyed = false;  // the node destroyed it: nothing of it may be kept here
 };
 // kInvalid if it is no STIX object.
 [[nodiscard]] Result<ReceivedObject> read_object(std::string_view raw);

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include <netdb.h>
 
@@ -59,6 +60,7 @@ struct Link::State {
   std::set<taxii::Client*> clients;
   std::set<std::string> pulled;  // collection ids that have a thread
   std::vector<std::thread> threads;
+  bool deaf_told = false;  // answer_recalls() only
 
   State(const SensorConfig& c, const std::string& token, Connect make, Core& to)
       : config(c), authorization(token.empty() ? "" : "Bearer " + token), connect(std::move(make)), core(to) {}
@@ -199,12 +201,14 @@ struct Link::State {
     return {};
   }
 
-  Status look_at_agreements(Connection& connection) {
+  Status look_at_agreements(Connection& connection, bool follow) {
     TRY(const net::Response response, connection->get("/api/v1/agreements", "application/json"));
+    if (!follow && response.status == 404) return {};  // another TAXII server: it is of no exercise
     if (response.status != 200)
       return make_error(ErrorKind::kUnavailable,
                         "the node does not tell its agreements (HTTP " + std::to_string(response.status) + ")");
-    TRY(Instruments instruments, Instruments::parse(response.body));
+    TRY(Instruments instruments, Instruments::parse(response.body, config.exercise));
+    if (!follow) return {};
     const auto collections = instruments.collections();
     core.on_instruments(std::move(instruments));
     for (const ReceivedCollection& c : collections)
@@ -243,7 +247,8 @@ struct Link::State {
     keep_trying("node " + config.url, [&](Connection& connection) -> Status {
       auto peers_due = steady_clock::now();
       while (!stopped()) {
-        if (received) CHECK_OK(look_at_agreements(connection));
+        // Also where only own collections are followed: which world the node is of is asked first.
+        CHECK_OK(look_at_agreements(connection, received));
         if (received) {
           CHECK_OK(hand_in_claims(connection));
           look_at_claims(connection);
@@ -266,6 +271,28 @@ struct Link::State {
     if (!answer.ok()) return answer.error();
     say_warn("joint actions: the node did not take the report (HTTP {})", answer->status);
     return {};
+  }
+
+  // What became of recalls here. A node that has no ear for it is asked again now and then.
+  void answer_recalls() {
+    keep_trying("recall answers", [&](Connection& connection) -> Status {
+      while (!stopped()) {
+        const std::string report = core.recall_report();
+        if (report.empty()) {
+          if (rest(milliseconds(50))) return {};
+          continue;
+        }
+        const auto answer = connection->post("/api/v1/sensors/report", report, "application/json");
+        core.recall_told(answer.ok() && answer->status == 200);
+        if (!answer.ok()) return answer.error();
+        if (answer->status == 200) continue;
+        if (!std::exchange(deaf_told, true))
+          say_warn("recalls: the node does not take this sensor's answers (HTTP {}), and will call it late",
+                   answer->status);
+        if (rest(milliseconds(answer->status == 404 ? 30'000 : 2'000))) return {};
+      }
+      return {};
+    });
   }
 
   void hand_in() {
@@ -306,6 +333,7 @@ Link::~Link() { stop(); }
 void Link::start() {
   const std::lock_guard lock(state_->mutex);
   state_->threads.emplace_back([s = state_.get()] { s->follow(); });
+  state_->threads.emplace_back([s = state_.get()] { s->answer_recalls(); });
   if (!state_->config.sightings.empty()) state_->threads.emplace_back([s = state_.get()] { s->hand_in(); });
 }
 

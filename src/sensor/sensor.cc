@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "enforce/both.h"
+#include "enforce/counting.h"
 #include "enforce/nft.h"
 #include "enforce/self.h"
 #include "enforce/service_register.h"
@@ -86,6 +87,13 @@ Result<enforce::ProtectedList> needed_list(const SensorConfig& config, Files& fi
 Result<std::unique_ptr<enforce::Enforcer>> make_enforcer(const SensorConfig& config) {
   using Made = std::unique_ptr<enforce::Enforcer>;
   if (config.enforcer == "none") return Made(std::make_unique<enforce::MemEnforcer>());
+  if (config.exercise) {
+    enforce::NftOptions options;
+    options.table = "entente_exercise";
+    options.drops = false;
+    TRY(auto table, enforce::NftEnforcer::open(options));
+    return Made(std::make_unique<enforce::CountingEnforcer>(std::move(table)));
+  }
   Made nft, xdp;
   if (config.enforcer != "nft") {
     enforce::XdpOptions options;

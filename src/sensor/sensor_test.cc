@@ -47,6 +47,10 @@ class FakeNode {
     const std::lock_guard lock(mutex_);
     return sightings_;
   }
+  std::vector<std::string> reports() {
+    const std::lock_guard lock(mutex_);
+    return reports_;
+  }
   void finish() {  // nobody waits any more
     std::vector<std::function<void()>> wake;
     {
@@ -68,6 +72,11 @@ class FakeNode {
       return reply({200,
                     {{"Content-Type", "application/json"}},
                     R"({"peers":[{"party":"JP","url":"https://192.0.2.200:8443"}]})"});
+    if (request.path == "/api/v1/sensors/report") {
+      const std::lock_guard lock(mutex_);
+      reports_.push_back(request.body);
+      return reply({200, {{"Content-Type", "application/json"}}, R"({"taken":true})"});
+    }
     if (request.path == "/local/collections/sightings/objects/" && request.method == "POST") {
       const auto document = json::parse(request.body);
       EXPECT_TRUE(document.ok());
@@ -120,7 +129,7 @@ class FakeNode {
   std::mutex mutex_;
   std::vector<std::pair<Time, std::string>> objects_;
   std::vector<std::function<void()>> waiting_;
-  std::vector<std::string> sightings_;
+  std::vector<std::string> sightings_, reports_;
   bool finished_ = false;
 };
 
@@ -195,6 +204,14 @@ TEST(Sensor, follows_its_node_and_answers_people) {
   node.add(Sample{.number = 3, .pattern = "[ipv4-addr:value = '198.51.100.9']"}.text());
   ASSERT_TRUE(within(5000, [&] { return (*sensor)->core().leases(false).size() == 2; }));
   EXPECT_THAT(*control(socket, R"({"cmd":"why","target":"192.0.2.200"})"), testing::HasSubstr("node of JP"));
+  // A recall: the lease is gone, and the node hears of it at once.
+  node.add(Sample{.number = 3, .version = 2, .revoked = true}.text());
+  ASSERT_TRUE(within(5000, [&] {
+    const auto all = node.reports();
+    return !all.empty() && all.back().find(Sample{.number = 3}.id()) != std::string::npos;
+  }));
+  EXPECT_EQ((*sensor)->core().leases(false).size(), 1U);
+  EXPECT_THAT(node.reports().back(), testing::HasSubstr(R"("leases":1,"also":0)"));
   // One at a time on one state folder.
   Sensor::Parts again;
   again.connect = node.connect();

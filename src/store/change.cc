@@ -112,6 +112,13 @@ void Change::append(std::string_view sequence, std::string_view value) {
   state_->put(op);
 }
 
+void Change::destroy(const Row& row) {
+  Op op;
+  op.kind = OpKind::kDestroy;
+  op.item = row.item;
+  state_->put(op);
+}
+
 size_t Change::adds() const { return state_->items.size(); }
 bool Change::empty() const { return state_->header.empty(); }
 

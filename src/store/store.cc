@@ -99,7 +99,16 @@ Result<std::string> Store::raw(const Row& row) const {
   if (log == nullptr) return not_attached();
   std::string out;
   CHECK_OK(log->view()->items({&row.item, 1}, [&](size_t, std::string_view octets) { out = octets; }));
+  if (out.empty())
+    return make_error(ErrorKind::kNotFound, "the text of this object was destroyed", row.id,
+                      "its term of retention was over: 'entente retention list'");
   return out;
+}
+
+Status Store::scrub(uint64_t from_seq, uint64_t to_seq) {
+  log::Log* log = state_->log;
+  if (log == nullptr) return not_attached();
+  return log->scrub(from_seq, to_seq);
 }
 
 Result<std::vector<Row>> Store::find(std::string_view id) const {

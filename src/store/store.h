@@ -49,6 +49,9 @@ class Change {
   void share(const Uuid& collection, const struct Row& row, std::string_view meta = {});
   // Takes an object out of a collection: one version, or all if version is "".
   void remove(const Uuid& collection, std::string_view id, std::string_view version);
+  // The octets of this row's object are destroyed, in the log too, wherever else they are shown; rows stay until they
+  // are removed. What stays of it in the log: its id, version and digest, in the record that brought it.
+  void destroy(const struct Row& row);
   // Settings: (space, key) -> value; spaces are exchange's.
   void set(std::string_view space, std::string_view key, std::string_view value);
   void erase(std::string_view space, std::string_view key);
@@ -155,6 +158,7 @@ class Store final : public log::Projector {
   // Octets of rows, in order: fn(i, raw).
   [[nodiscard]] Status raw(const std::vector<Row>& rows, const std::function<void(size_t, std::string_view)>& fn) const;
   [[nodiscard]] Status raw(std::span<const Ref> refs, const std::function<void(size_t, std::string_view)>& fn) const;
+  // An object whose octets were destroyed has none; kNotFound where one is asked for.
   [[nodiscard]] Result<std::string> raw(const Row& row) const;
   // All versions of an object in every collection, oldest date first; empty if unknown.
   [[nodiscard]] Result<std::vector<Row>> find(std::string_view id) const;
@@ -167,6 +171,9 @@ class Store final : public log::Projector {
                                                                              std::string_view key_prefix = {}) const;
   [[nodiscard]] uint64_t length(std::string_view sequence) const;
   [[nodiscard]] Result<std::vector<std::string>> read(std::string_view sequence, uint64_t from, size_t max) const;
+
+  // What was destroyed of these records leaves the disk's files too.
+  Status scrub(uint64_t from_seq, uint64_t to_seq);
 
   // Objects by log order: what the release stage consumes. Rows of `collection` whose log position is after
   // `after_seq`.

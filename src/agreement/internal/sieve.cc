@@ -21,8 +21,8 @@ void Sieve::add(std::string_view text, uint32_t number, bool base64) {
     const std::string_view at = text.substr(last - back, window_);
     const auto special =
         base64 ? std::ranges::count_if(at, [](char c) { return c == '+' || c == '/'; }) : std::ptrdiff_t{0};
-    candidates_.push_back({load_some(at.data(), window_) & window_mask_, number, static_cast<uint32_t>(last - back),
-                           first, static_cast<uint8_t>(special)});
+    candidates_.push_back({load_some(at) & window_mask_, number, static_cast<uint32_t>(last - back), first,
+                           static_cast<uint8_t>(special)});
     first = false;
   }
 }

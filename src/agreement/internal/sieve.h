@@ -51,10 +51,10 @@ class Sieve {
     std::memcpy(&k, at, 8);
     return k | kCase;
   }
-  // Of the last octets of a text.
-  [[nodiscard]] static uint64_t load_some(const char* at, size_t n) {
+  // Of the last octets of a text, eight at most.
+  [[nodiscard]] static uint64_t load_some(std::string_view octets) {
     uint64_t k = 0;
-    std::memcpy(&k, at, n);
+    std::memcpy(&k, octets.data(), octets.size());
     return k | kCase;
   }
   [[nodiscard]] static uint64_t mixed(uint64_t key) { return key * 0x9e3779b97f4a7c15u; }
@@ -81,7 +81,7 @@ void Sieve::at_gram(std::string_view text, size_t p, Fn& fn) const {
   for (size_t k = 0; k < step_; ++k) {
     if (p < k || p - k + window_ > text.size()) continue;
     const char* at = text.data() + (p - k);
-    const uint64_t key = (p - k + 8 <= text.size() ? load(at) : load_some(at, text.size() - (p - k))) & window_mask_;
+    const uint64_t key = (p - k + 8 <= text.size() ? load(at) : load_some(text.substr(p - k))) & window_mask_;
     for (uint64_t s = mixed(key) >> slot_shift_;; s = (s + 1) & (slots_.size() - 1)) {
       const uint32_t first = slots_[s];
       if (first == 0) break;
@@ -103,7 +103,7 @@ void Sieve::scan(std::string_view text, Fn fn) const {
     if ((bitmap_[slot / 64] >> (slot % 64) & 1) != 0) at_gram(text, p, fn);
   }
   for (; p + gram_ <= text.size(); p += step_) {
-    const uint64_t slot = mixed(load_some(begin + p, text.size() - p) & gram_mask_) >> bitmap_shift_;
+    const uint64_t slot = mixed(load_some(text.substr(p)) & gram_mask_) >> bitmap_shift_;
     if ((bitmap_[slot / 64] >> (slot % 64) & 1) != 0) at_gram(text, p, fn);
   }
 }

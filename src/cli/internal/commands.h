@@ -25,6 +25,8 @@ void print_error(const Error& error);
 
 void add_node_commands(CLI::App& app, Context& cx);       // init, node, backup
 void add_publish_commands(CLI::App& app, Context& cx);    // publish, release, recall, hold
+void add_exercise_commands(CLI::App& app, Context& cx);   // exercise
+void add_retention_commands(CLI::App& app, Context& cx);  // retention, handling
 void add_agreement_commands(CLI::App& app, Context& cx);  // agreement
 void add_claim_commands(CLI::App& app, Context& cx);      // claim
 void add_joint_commands(CLI::App& app, Context& cx);      // joint

@@ -10,6 +10,8 @@ namespace {
 
 constexpr uint8_t kHeaderFormat = 1;
 constexpr size_t kCrcSize = 4;
+// Tells a destroyed item from octets that happen to be eight: its checksum is another.
+constexpr uint32_t kGone = 0x676f6e65;
 
 Error damaged(std::string_view key, std::string_view what) {
   return make_error(ErrorKind::kCorrupt, fmt::format("{}: {}", describe(key), what), {},
@@ -82,6 +84,19 @@ Result<StoredHeader> decode_header(std::string_view key, std::string_view value)
   return h;
 }
 
-Result<std::string_view> decode_item(std::string_view key, std::string_view value) { return checked(key, value); }
+Result<std::string_view> decode_item(std::string_view key, std::string_view value) {
+  auto octets = checked(key, value);
+  if (octets.ok() || value.size() != 8 + kCrcSize) return octets;
+  ByteReader r(value.substr(8));
+  if ((r.u32() ^ kGone) != item_crc(key, value.substr(0, 8))) return octets;
+  return std::string_view();
+}
+
+std::string destroyed_item(std::string_view key, uint64_t by) {
+  std::string out;
+  put_u64(out, by);
+  put_u32(out, item_crc(key, out) ^ kGone);
+  return out;
+}
 
 }  // namespace entente::log

@@ -2,6 +2,7 @@
 //
 //   seq:u64                 -> 0x01 first_time:i64 slots:u32 item_count:u32 header crc:u32
 //   seq:u64 index:u32       -> octets crc:u32
+//                              of an item that was destroyed: by:u64 (crc:u32 xor "gone")
 //
 // All integers big-endian; crc = CRC-32C over the key and the value before it, so that a value under the wrong key is
 // found too. One key space in commit order: new records are appended behind all others and compaction never rewrites
@@ -41,6 +42,9 @@ void encode_header(std::string& out, std::string_view key, const StoredHeader& h
 [[nodiscard]] Result<StoredHeader> decode_header(std::string_view key, std::string_view value);
 
 [[nodiscard]] uint32_t item_crc(std::string_view key, std::string_view octets);
+// No octets if the item was destroyed.
 [[nodiscard]] Result<std::string_view> decode_item(std::string_view key, std::string_view value);
+// What stands in the place of an item that the record `by` destroyed.
+[[nodiscard]] std::string destroyed_item(std::string_view key, uint64_t by);
 
 }  // namespace entente::log

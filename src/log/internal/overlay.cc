@@ -80,9 +80,12 @@ void Overlay::rollback() {
     }
   }
   undo_.clear();
+  destroyed_.resize(kept_destroyed_);
 }
 
 void Overlay::clear() {
+  destroyed_.clear();
+  kept_destroyed_ = 0;
   tables_.clear();
   undo_.clear();
   bytes_ = 0;

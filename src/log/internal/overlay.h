@@ -33,14 +33,19 @@ class Overlay final : public Batch {
                                                           std::string_view to) const override;
   void put(Table table, std::string_view key, std::string_view value) override;
   void erase(Table table, std::string_view key) override;
+  void destroy(const View::ItemRef& item) override { destroyed_.push_back(item); }
 
   // The writes since the last of these are kept, or undone.
-  void keep() { undo_.clear(); }
+  void keep() {
+    undo_.clear();
+    kept_destroyed_ = destroyed_.size();
+  }
   void rollback();
   void clear();
 
   [[nodiscard]] const std::map<Table, Writes>& tables() const { return tables_; }
   [[nodiscard]] size_t bytes() const { return bytes_; }
+  [[nodiscard]] const std::vector<View::ItemRef>& destroyed() const { return destroyed_; }
 
  private:
   void write(Table table, std::string_view key, std::optional<std::string> value);
@@ -55,6 +60,8 @@ class Overlay final : public Batch {
   std::map<Table, Writes> tables_;
   std::vector<Undo> undo_;
   size_t bytes_ = 0;
+  std::vector<View::ItemRef> destroyed_;
+  size_t kept_destroyed_ = 0;
 };
 
 }  // namespace entente::log

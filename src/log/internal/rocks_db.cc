@@ -125,6 +125,27 @@ Result<std::shared_ptr<RocksDb>> RocksDb::open(const Options& options) {
   return self;
 }
 
+Status RocksDb::rewrite_records(std::string_view from, std::string_view to) {
+  std::vector<rocksdb::ColumnFamilyHandle*> all = {meta_, records_};
+  for (auto& t : tables_) {
+    if (auto* h = t.load(std::memory_order_acquire); h != nullptr) all.push_back(h);
+  }
+  rocksdb::FlushOptions flush;
+  flush.wait = true;
+  if (const rocksdb::Status s = db_->Flush(flush, all); !s.ok()) return rocks_error(s, options_.dir);
+  rocksdb::CompactRangeOptions o;
+  o.exclusive_manual_compaction = false;
+  o.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  const rocksdb::Slice begin = slice(from);
+  const rocksdb::Slice end = slice(to);
+  if (const rocksdb::Status s = db_->CompactRange(o, records_, &begin, &end); !s.ok())
+    return rocks_error(s, options_.dir);
+  // Files that nobody reads any more go now, not at some later time.
+  if (const rocksdb::Status s = db_->DisableFileDeletions(); !s.ok()) return rocks_error(s, options_.dir);
+  if (const rocksdb::Status s = db_->EnableFileDeletions(true); !s.ok()) return rocks_error(s, options_.dir);
+  return {};
+}
+
 RocksDb::~RocksDb() {
   if (!db_) return;
   for (auto& t : tables_) {

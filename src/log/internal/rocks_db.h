@@ -40,6 +40,9 @@ class RocksDb {
   }
   // The committer's thread only.
   Result<rocksdb::ColumnFamilyHandle*> make_table(Table table);
+  // Everything that is only in memory is written out, so that the write-ahead log holds nothing of it any more; and the
+  // records in this range of keys are written anew, without what was replaced.
+  Status rewrite_records(std::string_view from, std::string_view to);
   // All tables become empty. Before anyone reads.
   Status drop_tables();
   [[nodiscard]] const std::string& dir() const { return options_.dir; }

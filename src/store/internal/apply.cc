@@ -81,6 +81,11 @@ Status Applier::run(std::string& outcome) {
       case OpKind::kAppend:
         CHECK_OK(append(op));
         break;
+      case OpKind::kDestroy:
+        // Only of records before this one: the octets of a record are its own until it is in the log.
+        if (op.item.seq == 0 || op.item.seq >= entry_.seq) return damaged("record");
+        batch_.destroy(op.item);
+        break;
     }
   }
   if (!reader.ok()) return damaged("record");

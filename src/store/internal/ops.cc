@@ -39,6 +39,10 @@ void put_op(std::string& out, const Op& op) {
       put_bytes(out, op.space);
       put_bytes(out, op.value);
       return;
+    case OpKind::kDestroy:
+      put_u64(out, op.item.seq);
+      put_u32(out, op.item.index);
+      return;
   }
 }
 
@@ -89,6 +93,10 @@ bool OpReader::next(Op& op) {
     case OpKind::kAppend:
       op.space = r_.bytes();
       op.value = r_.bytes();
+      break;
+    case OpKind::kDestroy:
+      op.item.seq = r_.u64();
+      op.item.index = r_.u32();
       break;
     default:
       return ok_ = false;

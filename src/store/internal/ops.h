@@ -20,7 +20,8 @@ enum class OpKind : uint8_t {
   kErase = 5,
   kExpect = 6,
   kAppend = 7,
-  kNote = 8
+  kNote = 8,
+  kDestroy = 9
 };
 
 // One operation; only the members of its kind are set.
@@ -30,7 +31,7 @@ struct Op {
   Info info;                // add, share
   std::string id;           // add, share, remove
   std::string_view meta;    // add, share
-  log::View::ItemRef item;  // share
+  log::View::ItemRef item;  // share, destroy
   enum class Which : uint8_t {
     kAll = 0,
     kInstant = 1,
