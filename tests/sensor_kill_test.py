@@ -45,6 +45,10 @@ def nft_set(name, table="entente"):
     return sorted(e["elem"]["val"] if isinstance(e, dict) else e for e in elements)
 
 
+# Files that a sensor writes only once there is something to keep.
+LATER = {"sightings.jsonl", "effect.json", "trials.json", "uses.bin"}
+
+
 def kernel():
     """Everything that a sensor could leave in the kernel or on the disk, as numbers."""
     pins = sorted(p.name for p in pathlib.Path("/sys/fs/bpf/lab").iterdir()) if os.path.isdir("/sys/fs/bpf/lab") else []
@@ -52,7 +56,7 @@ def kernel():
     maps = [m for m in json.loads(sh("bpftool -j map list").stdout or "[]") if m.get("name") in ("hosts4", "hosts6", "nets4", "nets6", "allow4", "allow6", "control", "totals")]
     return {"tables": sh("nft list tables").stdout.split("\n"), "pins": pins, "programs": len(programs), "maps": len(maps),
             "xdp": sh("ip -d link show here0").stdout.count("prog/xdp"), # a write that was killed leaves NAME.tmp, which the next one overwrites
-            "files": sorted({p.name.removesuffix(".tmp") for p in sensor.state.iterdir()} | {"sightings.jsonl"})}
+            "files": sorted({p.name.removesuffix(".tmp") for p in sensor.state.iterdir()} | LATER)}
 
 
 own_namespace()

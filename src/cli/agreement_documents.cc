@@ -16,6 +16,7 @@
 #include "cli/internal/agreement_commands.h"
 #include "cli/internal/node_client.h"
 #include "cli/internal/table.h"
+#include "cli/internal/upper.h"
 #include "stix/object.h"
 
 namespace entente::cli {
@@ -211,7 +212,7 @@ Result<std::vector<std::pair<std::string, Flowing>>> flowing(const agreement::Do
     f.article = d.article;
     f.octets = d.bytes;
     if (f.verdict != "withheld")
-      f.handling = fmt::format("TLP:{} PAP:{}", stix::to_text(d.told_tlp), stix::to_text(d.told_pap));
+      f.handling = ascii_upper(fmt::format("TLP:{} PAP:{}", stix::to_text(d.told_tlp), stix::to_text(d.told_pap)));
     for (const auto& r : d.reasons) {
       f.codes += (f.codes.empty() ? "" : ", ") + std::string(r.code);
       if (f.note.empty()) f.note = r.note;

@@ -8,6 +8,7 @@
 #include "cli/internal/input.h"
 #include "cli/internal/stix_commands.h"
 #include "cli/internal/table.h"
+#include "cli/internal/upper.h"
 #include "json/node.h"
 #include "pattern/indicator.h"
 #include "pattern/pattern.h"
@@ -79,12 +80,7 @@ Result<Reading> look(const std::string& file, const StixOptions& o) {
 }
 
 std::string marking_name(const std::string& id, const Reading& r) {
-  if (const auto tlp = stix::tlp_of_id(id)) {
-    const auto name = "TLP:" + std::string(stix::to_text(*tlp));
-    std::string upper;
-    for (const char c : name) upper += static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
-    return upper;
-  }
+  if (const auto tlp = stix::tlp_of_id(id)) return ascii_upper("TLP:" + std::string(stix::to_text(*tlp)));
   const auto at = r.names.find(id);
   return at == r.names.end() ? std::string() : at->second;
 }

@@ -247,7 +247,8 @@ class Loader {
   }
 
   bool value(std::string_view v, bool ja3 = false) {
-    const auto plain = ja3 ? std::nullopt : plain_value(v, scratch_);
+    // Who wants to be told of each is told of its pattern too.
+    const auto plain = ja3 || options_.each ? std::nullopt : plain_value(v, scratch_);
     if (plain && !builder_.full() && !(plain->kind == pattern::AtomKind::kDomain && options_.names_and_below)) {
       builder_.add_listed(plain->kind, plain->value);
       ++out_.indicators;

@@ -56,6 +56,17 @@ TEST(Load, EachFormOfAListLineIsItsPattern) {
     EXPECT_FALSE(pattern_of_value(line).ok()) << line;
 }
 
+// Exports go by what they are told of: a value of a list counts there as much as a STIX indicator.
+TEST(Load, WhoWantsToBeToldOfEachIsToldOfListsToo) {
+  std::vector<std::string> told;
+  const auto each = [&](const Indicator& i, const std::vector<pattern::Atom>&) { told.push_back(i.pattern); };
+  const auto loaded = load_indicators({write("told", "198.51.100.7\nevil.example\n")}, {.each = each});
+  ASSERT_TRUE(loaded.ok()) << loaded.error().text();
+  EXPECT_EQ(loaded->indicators, 2U);
+  EXPECT_EQ(told,
+            (std::vector<std::string>{"[ipv4-addr:value = '198.51.100.7']", "[domain-name:value = 'evil.example']"}));
+}
+
 // Large lists are read without patterns; what is kept must be as if each value had gone through its pattern.
 TEST(Load, PlainValuesAreWhatTheLongWayMakesOfThem) {
   static const std::vector<std::string> kSeeds = {"198.51.100.7",
