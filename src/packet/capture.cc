@@ -77,6 +77,7 @@ struct Capture::State {
   CaptureStats total;
   std::unique_ptr<internal::XdpTap> tap;  // in place of the ring
   uint32_t snaplen = 0;
+  bool went_down = false;  // the last that was heard of the interface
 
   State() = default;
   State(const State&) = delete;
@@ -197,6 +198,7 @@ struct Capture::State {
     int e = 0;
     socklen_t size = sizeof e;
     ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &size);
+    if (e == ENETDOWN) went_down = true;
     ifreq request{};
     request.ifr_ifindex = index;
     if (::ioctl(fd, SIOCGIFNAME, &request) == 0 && (e == 0 || e == ENETDOWN)) return {};
@@ -211,17 +213,22 @@ struct Capture::State {
     if (tap != nullptr) {
       fds[0].events = 0;
       tap->wait_for(fds);
-      // An interface that goes away says nothing to AF_XDP: it is asked for now and then.
-      if (timeout_ms < 0) {
-        CHECK_OK(check_socket());
-        timeout_ms = 500;
-      }
+    }
+    // An interface that goes away says nothing to AF_XDP, and to a ring only that it is down, which it is before it is
+    // gone: it is asked for now and then.
+    if (timeout_ms < 0 && (tap != nullptr || went_down)) {
+      CHECK_OK(check_socket());
+      timeout_ms = 500;
     }
     const int n = ::poll(fds.data(), fds.size(), timeout_ms);
     if (n < 0 && errno != EINTR) return system_error("cannot wait for packets", interface);
     if (n <= 0) return Wake::kTimeout;
     if ((fds[1].revents & POLLIN) != 0) return Wake::kStop;
-    if ((fds[0].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) CHECK_OK(check_socket());
+    if ((fds[0].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
+      CHECK_OK(check_socket());
+    } else {
+      went_down = false;
+    }
     return Wake::kPackets;
   }
 };

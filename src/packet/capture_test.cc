@@ -149,6 +149,25 @@ bool veth(const char* more = "") {
                          .c_str()) == 0;
 }
 
+// The kernel tells a ring only that its interface is down; whoever looks then still finds it, and is told no more.
+TEST(Capture, AnInterfaceThatGoesDownAndThenAwayEndsTheRun) {
+  SKIP_UNLESS(in_namespace([] {
+    ASSERT_TRUE(veth());
+    auto capture = Capture::open({.interface = "tap0"});
+    ASSERT_TRUE(capture.ok()) << capture.error().text();
+    std::thread away([] { EXPECT_EQ(std::system("ip link set tap0 down && sleep 0.3 && ip link del tap0"), 0); });
+    std::jthread deadline([&](const std::stop_token& done) {
+      for (int i = 0; i < 50 && !done.stop_requested(); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      capture->stop();
+    });
+    const Status ended = capture->run([](const Packet&) {});
+    away.join();
+    ASSERT_FALSE(ended.ok()) << "it was not noticed";
+    EXPECT_EQ(ended.error().kind, ErrorKind::kUnavailable);
+  }));
+}
+
 void send_frames(const std::string& frame, int times) {
   const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
   sockaddr_ll to{};
