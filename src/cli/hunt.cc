@@ -288,7 +288,8 @@ void add_hunt_command(CLI::App& app, Context& cx) {
       "is standard input");
   c->add_option("--history", h->history, "instead of inputs: what a sensor saw (folder `history` of its state)");
   c->add_option("--since", h->since, "with --history: seen at this time or later (2026-11-01, 7d, 12h)");
-  c->add_flag("--fields", h->fields, "exactly what taking every line apart would find, in broken lines too; a little slower");
+  c->add_flag("--fields", h->fields,
+              "exactly what taking every line apart would find, in broken lines too; a little slower");
   c->add_flag("--below", h->below, "a name of a list also stands for all names below it");
   c->add_flag("--follow", h->follow, "go on as the inputs grow and are rotated, until SIGTERM or ctrl-C");
   c->add_option("--state", h->state, "with --follow: file that keeps the positions over restarts");

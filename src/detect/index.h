@@ -57,8 +57,8 @@ class Builder {
   ~Builder();
   // Returns the number. Requires: atoms not empty.
   uint32_t add(const Indicator& indicator, const std::vector<pattern::Atom>& atoms);
-  // A value of a list, in normal form and such that its entry says all of it: what add() makes of the pattern and the id
-  // that lists give it (internal/listed.h), without making them.
+  // A value of a list, in normal form and such that its entry says all of it: what add() makes of the pattern and the
+  // id that lists give it (internal/listed.h), without making them.
   void add_listed(pattern::AtomKind kind, std::string_view value);
   void reserve_for_text(size_t octets);  // of a list that is about to be added
   // No room for more: 4 GiB of keys, some 150 million indicators.

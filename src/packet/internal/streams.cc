@@ -78,9 +78,7 @@ bool Streams::Equal::operator()(const Flow& a, const Flow& b) const noexcept {
 
 // The seed is secret, so that a sender cannot choose ports which all fall into one bucket.
 Streams::Streams(size_t max_streams, Counters& counters)
-    : max_(std::max<size_t>(max_streams, 1)),
-      counters_(&counters),
-      map_(16, Hash{std::random_device{}() | 1u}) {}
+    : max_(std::max<size_t>(max_streams, 1)), counters_(&counters), map_(16, Hash{std::random_device{}() | 1u}) {}
 
 // Not secret: who makes all flows fall onto one place gains the lookup that there would be without.
 size_t Streams::place(const Flow& flow) {
