@@ -4,7 +4,7 @@
 // It speaks BGP itself, and does not put routes into a daemon: routes live as long as the session. When the sensor is
 // gone the neighbour keeps them for the time that graceful restart (RFC 4724) promises, and drops them then: they hold
 // over a restart and fail open after it. After a restart on either side everything is announced again, and what is not
-// is dropped by the neighbour (End-of-RIB). docs/decisions/0012-bgp-by-a-session-of-our-own.md
+// is dropped by the neighbour (End-of-RIB). docs/decisions/0022-bgp-by-a-session-of-our-own.md
 #pragma once
 
 #include <compare>

@@ -2,7 +2,7 @@
 // that nobody else reads; and the leaves that bind it to the ledgers which partners hold. `anchor` commits to its
 // signed head, `entitled` says to one partner that it was given all it is entitled to. Both are salted: a partner
 // learns from them neither how much was decided nor how much was withheld, and both can be opened later, to an
-// inspector or in a differences procedure (docs/decisions/0010-anchors-and-entitlement-ledger.md).
+// inspector or in a differences procedure (docs/decisions/0015-anchors-and-entitlement.md).
 #pragma once
 
 #include <atomic>
