@@ -77,7 +77,7 @@ Result<Node> duty_sheets(exchange::Exchange& ex, const net::Request& request) {
   const bool all = query_value(request, "all") == "1";
   return each_sheet(
       ex, request,
-      [&](const agreement::State& state, const std::string& peer, exchange::Between between) -> Result<Node> {
+      [&](const agreement::State& state, const std::string& peer, const exchange::Between& between) -> Result<Node> {
         TRY(const auto sheet, exchange::duty_sheet(ex.context(), ex.instruments(), between));
         TRY(const auto waiting, exchange::waiting_duties(ex.context(), state, peer, between.until));
         Node list = Node::array();
@@ -98,23 +98,24 @@ Result<Node> duty_sheets(exchange::Exchange& ex, const net::Request& request) {
 }
 
 Result<Node> score_sheets(exchange::Exchange& ex, const net::Request& request) {
-  return each_sheet(ex, request,
-                    [&](const agreement::State&, const std::string& peer, exchange::Between between) -> Result<Node> {
-                      TRY(const auto s, exchange::score(ex.context(), ex.instruments(), between));
-                      const std::string text = s.text();
-                      TRY(const json::Document doc, json::parse(text));
-                      Node n = Node::object();
-                      n.set("partner", peer).set("sha256", sha256_hex(text)).set("sheet", Node::from(doc.root()));
-                      // What the partner cannot know, and so is in no common sheet.
-                      uint64_t withheld = 0;
-                      Node reasons = Node::object();
-                      const auto counts = ex.releaser().counts();
-                      if (const auto c = counts.find({between.agreement, peer}); c != counts.end()) {
-                        withheld = c->second.withheld;
-                        for (const auto& [code, count] : c->second.reasons) reasons.set(code, count);
-                      }
-                      return n.set("own", Node::object().set("withheld", withheld).set("reasons", std::move(reasons)));
-                    });
+  return each_sheet(
+      ex, request,
+      [&](const agreement::State&, const std::string& peer, const exchange::Between& between) -> Result<Node> {
+        TRY(const auto s, exchange::score(ex.context(), ex.instruments(), between));
+        const std::string text = s.text();
+        TRY(const json::Document doc, json::parse(text));
+        Node n = Node::object();
+        n.set("partner", peer).set("sha256", sha256_hex(text)).set("sheet", Node::from(doc.root()));
+        // What the partner cannot know, and so is in no common sheet.
+        uint64_t withheld = 0;
+        Node reasons = Node::object();
+        const auto counts = ex.releaser().counts();
+        if (const auto c = counts.find({between.agreement, peer}); c != counts.end()) {
+          withheld = c->second.withheld;
+          for (const auto& [code, count] : c->second.reasons) reasons.set(code, count);
+        }
+        return n.set("own", Node::object().set("withheld", withheld).set("reasons", std::move(reasons)));
+      });
 }
 
 Node duty_counts(exchange::Exchange& ex) {

@@ -30,9 +30,9 @@ std::string Core::batch_of(const std::string& partner, Time arrived) {
 }
 
 void Core::harm(const Lease& found, std::string_view signal, const std::string& sentence, Time now) {
-  const Lease lease = found;  // what ends moves
-  const auto gone = book_->end({.id = lease.id}, enforce::ended::kHarm, now);
+  const auto gone = book_->end({.id = found.id}, enforce::ended::kHarm, now);
   if (gone.empty()) return;
+  const Lease& lease = gone.front();  // what ends moves in the book
   ended(gone);
   lifted_.insert(lease.indicator + "|" + lease.version + "|" + lease.target.text());
   effect_.harmed(effect_source(lease));
