@@ -108,6 +108,23 @@ TEST(Leak, base64_is_found_at_every_offset_and_only_if_every_octet_is_there) {
   }
 }
 
+// Only '~' and '?' at one of three places need the two octets in which base64url differs: too rare for chance alone.
+TEST(Leak, base64url_is_found_with_each_of_its_own_two_octets) {
+  for (const char odd : {'~', '?'}) {
+    const std::string token = std::string("vellichor") + odd + "savings";
+    LeakScanner scanner;
+    scanner.add(token, 7, false);
+    scanner.compile();
+    size_t differ = 0;
+    for (size_t before = 0; before < 3; ++before) {
+      const std::string around = std::string(before, 's') + token + "tt";
+      differ += base64url(around).find_first_of("-_") == std::string::npos ? 0 : 1;
+      EXPECT_EQ(found(scanner, "see " + base64url(around) + " there").size(), 1U) << odd << ' ' << before;
+    }
+    EXPECT_EQ(differ, 1U) << odd;
+  }
+}
+
 // 20,000 names under one ending took seconds once: every position at the ending met all of them.
 TEST(Leak, names_with_one_ending_cost_what_other_names_cost) {
   auto seconds = [](auto make) {
