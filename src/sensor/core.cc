@@ -66,8 +66,12 @@ Status Core::start() {
     if (!lease.in_force()) continue;
     // The lists and the mode may be others than when it was granted.
     const bool wrong_mode = lease.state == LeaseState::kActive && config_.guard.mode == enforce::Mode::kMonitor;
+    // A claim is on the disk before the book says that its block ended: a crash between the two lifts it here.
+    const Dispute* claim = disputes_.find(lease.indicator, lease.agreement);
     if (lists_.find(lease.target) || wrong_mode) {
       ended(book_->end({.id = lease.id}, enforce::ended::kGuard, now));
+    } else if (claim != nullptr && claim->pending()) {
+      ended(book_->end({.id = lease.id}, enforce::ended::kDisputed, now));
     } else {
       sync_target(lease.target);
     }

@@ -503,6 +503,22 @@ TEST(Dispute, suspends_at_once_waits_for_the_answer_and_an_upheld_one_waits_for_
   EXPECT_EQ(w.on("198.51.100.7"), 'd');
 }
 
+// The claim is durable at once, the book a second later: killed between the two, the lease is in the book still.
+TEST(Dispute, a_sensor_killed_before_its_book_was_written_does_not_block_again) {
+  GuardWorld w;
+  w.page({on(1, "198.51.100.7").text(), on(2, "198.51.100.8").text()});
+  w.later();
+  const auto book = w.files.read("/state/leases.jsonl");
+  ASSERT_TRUE(book.ok());
+  w.ask(R"({"cmd":"dispute","lease":"L1","reason":"our tax office"})");
+  w.core.reset();
+  ASSERT_TRUE(w.files.write_atomic("/state/leases.jsonl", *book, 0600).ok());
+  w.restart();
+  EXPECT_EQ(w.on("198.51.100.7"), '-');
+  EXPECT_EQ(w.on("198.51.100.8"), 'd');
+  EXPECT_THAT(w.why("198.51.100.7"), HasSubstr(R"("ended_by":"disputed")"));
+}
+
 TEST(Dispute, what_the_node_refuses_stays_suspended_until_a_person_ends_it) {
   GuardWorld w;
   w.page({on(1, "198.51.100.7").text()});
