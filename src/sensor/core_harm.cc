@@ -34,6 +34,7 @@ void Core::harm(const Lease& found, std::string_view signal, const std::string& 
   if (gone.empty()) return;
   const Lease& lease = gone.front();  // what ends moves in the book
   ended(gone);
+  (void)book_->flush(true).ok();  // at once, like what a person lifts; what fails is said each second
   lifted_.insert(lease.indicator + "|" + lease.version + "|" + lease.target.text());
   effect_.harmed(effect_source(lease));
   say_warn("{} of {} is lifted: {}", lease.name(), lease.partner.empty() ? "our own" : lease.partner, sentence);
