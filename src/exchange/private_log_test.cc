@@ -97,6 +97,10 @@ TEST_F(PrivateLogs, EveryDecisionIsALeaf) {
   const auto index = static_cast<uint64_t>(*json::find_int(*given, "leaf"));
   EXPECT_EQ(sha256_hex(releases.at(index)), json::find_string(*given, "leaf_sha256").value_or(""));
   EXPECT_EQ(withheld_by_leaves(), 1U);
+  // Where nothing is withheld, too.
+  ASSERT_OK(world["JP"].publish({make_indicator("also-given.example", world.clock.now())}));
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(records("JP", "decision").size(), 2U);
 }
 
 TEST_F(PrivateLogs, AnOperatorsActIsALeafBeforeItIsDoneAndHoldsNoSecret) {
@@ -145,6 +149,8 @@ TEST_F(PrivateLogs, ANodeWhoseClockWasSetBackAnchorsNothing) {
   const size_t before = of_kind("IN", pair(), "anchor").size();
   world.clock.set(world.clock.now().plus_us(-3 * 60 * kMinuteUs));
   world["IN"].exchange->tick();
+  // Not even what would not wait for the hour.
+  (void)world["IN"].exchange->mirrors().accuse(text.id, "JP", "two heads", "a", "b").ok();
   world.clock.advance_us(kMinuteUs / 60);
   world["IN"].exchange->tick();
   EXPECT_EQ(of_kind("IN", pair(), "anchor").size(), before);
