@@ -308,7 +308,11 @@ Status Mirrors::look_at_age(taxii::Client& client, const std::string& peer, cons
     const std::lock_guard lock(mutex_);
     at = health_[key].cosigned_at;
   }
-  for (const auto& c : newest) at = std::max(at.value_or(c.at), c.at);
+  // Whose ledger it is says nothing new by cosigning it.
+  const auto take = [&](const ledger::Cosignature& c) {
+    if (!c.name.starts_with(peer + "/")) at = std::max(at.value_or(c.at), c.at);
+  };
+  std::ranges::for_each(newest, take);
   if (most && (!at || add(*at, *most).us - now.us < (add(Time{0}, *most).us / 2))) {
     TRY(const net::Response got,
         client.get("/ledger/" + bare_uuid(state.agreement_id) + "/checkpoint.cosigned", "text/plain"));
@@ -332,7 +336,7 @@ Status Mirrors::look_at_age(taxii::Client& client, const std::string& peer, cons
         return accuse(state.agreement_id, peer,
                       fmt::format("its cosigned head of {} entries is of another history than its newest", head->size),
                       newest_note, got.body);
-      for (const auto& c : *lines) at = std::max(at.value_or(c.at), c.at);
+      std::ranges::for_each(*lines, take);
     }
   }
   const bool stale = most && at && add(*at, *most).plus_us(kClockToleranceUs) < now;
