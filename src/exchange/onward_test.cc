@@ -331,6 +331,20 @@ TEST_F(Consents, AThirdPartyLearnsOfNoRequest) {
   EXPECT_FALSE(s.ok());
 }
 
+// Also where all three are parties of one agreement: who asked whom for what is nobody else's business.
+TEST_F(Consents, InAGroupOnlyTheTwoConcernedAreTold) {
+  Text group;
+  ASSERT_OK(world.bring_into_force({"AU", "IN", "JP"}, world.document({"AU", "IN", "JP"}, group)));
+  const std::string id = from_japan("orcon.example");
+  ASSERT_OK(ask(id));
+  auto act = agreement::parse_signed_act(last_text);
+  ASSERT_OK(act);
+  act->act.agreement_id = group.id;
+  EXPECT_THAT(world["IN"].exchange->instruments().audience(*act), ::testing::ElementsAre("IN", "JP"));
+  act->act.kind = "suspend";
+  EXPECT_THAT(world["IN"].exchange->instruments().audience(*act), ::testing::ElementsAre("AU", "IN", "JP"));
+}
+
 TEST_F(Consents, AForgedConsentIsRefusedOnArrival) {
   const std::string id = from_japan("orcon.example");
   ASSERT_OK(ask(id));
