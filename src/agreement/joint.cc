@@ -1,13 +1,13 @@
 #include "agreement/joint.h"
 
 #include <algorithm>
-#include <mutex>
 #include <tuple>
 
 #include <fmt/format.h>
 
 #include "agreement/internal/joint_steps.h"
 #include "agreement/internal/keys.h"
+#include "agreement/internal/step_judge.h"
 #include "base/bytes.h"
 
 namespace entente::agreement {
@@ -22,14 +22,7 @@ struct JointStep {
 
 struct JointSteps {
   std::vector<JointStep> steps;  // by hash
-  // Whether a step's quorum is there, by the keys that judged it last: checking signatures is nearly all of the cost,
-  // and keys change seldom.
-  struct Judged {
-    std::string keys;
-    std::string why;  // "" = it is
-  };
-  mutable std::mutex mutex;
-  mutable std::map<std::string, Judged> judged;
+  mutable StepJudge judge;
 };
 
 }  // namespace internal
@@ -41,36 +34,8 @@ using internal::JointSteps;
 
 constexpr int64_t kDayUs = int64_t{86'400} * 1'000'000;
 
-std::string keys_of(const SignedAct& act, const Party& party) {
-  std::string out;
-  for (const Signature& s : act.sigs)
-    for (const KeyRecord& k : party.keys)
-      if (k.kid == s.kid)
-        out += fmt::format("{}|{}|{}|{}|{}|{};", k.kid, to_text(k.role), k.public_hex, k.not_before.us, k.not_after.us,
-                           k.custodian);
-  return out;
-}
-
-// "" if the step is its party's, by its keys under this state.
 std::string why_not(const JointSteps& all, const JointStep& step, const State& state) {
-  const Act& act = step.act.act;
-  const Party* party = state.document ? state.document->party(act.party) : nullptr;
-  if (party == nullptr) return fmt::format("{} is no party of the agreement", printable(act.party));
-  const auto path = state.path.find(act.party);
-  const bool bound = act.text_version == state.document->hash ||
-                     (path != state.path.end() &&
-                      std::find(path->second.begin(), path->second.end(), act.text_version) != path->second.end());
-  if (!bound) return "names a text that does not bind its party";
-  std::string keys = keys_of(step.act, *party);
-  const std::lock_guard lock(all.mutex);
-  auto& judged = all.judged[step.hash];
-  if (judged.keys != keys || keys.empty()) {
-    judged.keys = std::move(keys);
-    const auto roles = quorum_of(act, *state.document);
-    const Status ok = roles.ok() ? internal::check_signatures(step.act, *party, *roles) : Status(roles.error());
-    judged.why = ok.ok() ? "" : ok.error().text();
-  }
-  return judged.why;
+  return all.judge.why_not(step.act, step.hash, state);
 }
 
 bool narrowing(std::string_view kind) { return kind == "joint_decline" || kind == "joint_stand_down"; }

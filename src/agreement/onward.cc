@@ -1,13 +1,13 @@
 #include "agreement/onward.h"
 
 #include <algorithm>
-#include <mutex>
 #include <tuple>
 
 #include <fmt/format.h>
 
 #include "agreement/internal/keys.h"
 #include "agreement/internal/onward_steps.h"
+#include "agreement/internal/step_judge.h"
 #include "base/bytes.h"
 
 namespace entente::agreement {
@@ -20,20 +20,10 @@ struct OnwardStep {
   OnwardBody body;
 };
 
-// Shared by copies of a history that grew: a step is judged once, by the keys that judged it last.
-struct OnwardJudge {
-  struct Judged {
-    std::string keys;
-    std::string why;  // "" = its quorum is there
-  };
-  std::mutex mutex;
-  std::map<std::string, Judged> judged;
-};
-
 struct OnwardSteps {
   std::vector<std::shared_ptr<const OnwardStep>> requests;                                        // by hash
   std::map<std::string, std::vector<std::shared_ptr<const OnwardStep>>, std::less<>> by_request;  // the others, by hash
-  std::shared_ptr<OnwardJudge> judge = std::make_shared<OnwardJudge>();
+  std::shared_ptr<StepJudge> judge = std::make_shared<StepJudge>();  // shared by copies of a history that grew
 };
 
 }  // namespace internal
@@ -44,42 +34,8 @@ using internal::OnwardStep;
 using internal::OnwardSteps;
 using StepPtr = std::shared_ptr<const OnwardStep>;
 
-std::string keys_of(const SignedAct& act, const Party& party) {
-  std::string out;
-  for (const Signature& s : act.sigs)
-    for (const KeyRecord& k : party.keys)
-      if (k.kid == s.kid)
-        out += fmt::format("{}|{}|{}|{}|{}|{};", k.kid, to_text(k.role), k.public_hex, k.not_before.us, k.not_after.us,
-                           k.custodian);
-  return out;
-}
-
-// "" if the step is its party's, by its keys under this state; with `at`, by those that it still has then.
 std::string why_not(const OnwardSteps& all, const OnwardStep& step, const State& state, std::optional<Time> at = {}) {
-  const Act& act = step.act.act;
-  const Party* party = state.document ? state.document->party(act.party) : nullptr;
-  if (party == nullptr) return fmt::format("{} is no party of the agreement", printable(act.party));
-  const auto path = state.path.find(act.party);
-  const bool bound = act.text_version == state.document->hash ||
-                     (path != state.path.end() &&
-                      std::find(path->second.begin(), path->second.end(), act.text_version) != path->second.end());
-  if (!bound) return "names a text that does not bind its party";
-  Party present;
-  if (at) {
-    present = *party;
-    std::erase_if(present.keys, [&](const KeyRecord& k) { return *at < k.not_before || *at >= k.not_after; });
-    party = &present;
-  }
-  std::string keys = keys_of(step.act, *party);
-  const std::lock_guard lock(all.judge->mutex);
-  auto& judged = all.judge->judged[step.hash];
-  if (judged.keys != keys || keys.empty()) {
-    judged.keys = std::move(keys);
-    const auto roles = quorum_of(act, *state.document);
-    const Status ok = roles.ok() ? internal::check_signatures(step.act, *party, *roles) : Status(roles.error());
-    judged.why = ok.ok() ? "" : ok.error().text();
-  }
-  return judged.why;
+  return all.judge->why_not(step.act, step.hash, state, at);
 }
 
 bool narrowing(std::string_view kind) { return kind == "onward_deny" || kind == "onward_withdraw"; }
