@@ -9,6 +9,7 @@
 
 #include "agreement/onward.h"
 #include "base/bytes.h"
+#include "cli/internal/answer.h"
 #include "cli/internal/commands.h"
 #include "cli/internal/node_client.h"
 #include "cli/internal/signing.h"
@@ -30,10 +31,6 @@ struct Options {
   std::string to, purpose, of, until, lasts, reason;
   bool every_version = false, all = false, waiting = false;
 };
-
-std::string text_at(const Node& n, std::string_view name) { return std::string(n.string_at(name)); }
-
-std::string short_time(std::string_view text) { return std::string(text.substr(0, std::min<size_t>(19, text.size()))); }
 
 // --until or --for, whichever was given; nothing is "".
 Result<std::string> end_of(const Options& o, Time now) {
@@ -159,11 +156,6 @@ std::string end_shown(const Node& c) {
   return short_time(c.string_at("until"));
 }
 
-bool flag_at(const Node& n, std::string_view name) {
-  const Node* v = n.find(name);
-  return v != nullptr && v->is_bool() && v->boolean();
-}
-
 std::string version_shown(const Node& c) {
   const Node* given = c.find("given");
   const std::string v = text_at(given == nullptr ? c : *given, "version");
@@ -230,13 +222,7 @@ Result<int> show(Context& cx, const Options& o) {
                        : flag_at(w, "taken_back") ? "taken back, the recipient has not signed for it yet"
                                                   : "under agreement ") +
                           (flag_at(w, "taken_back") ? "" : text_at(w, "agreement_id")));
-  if (const Node* refused = c.find("refused"); refused != nullptr && !refused->list().empty()) {
-    Table steps({"step without effect", "kind", "why"});
-    for (const Node& r : refused->list())
-      steps.row({text_at(r, "act").substr(0, 12), text_at(r, "kind"), printable(r.string_at("why"))});
-    std::puts("");
-    steps.print();
-  }
+  print_refused_steps(c);
   return 0;
 }
 

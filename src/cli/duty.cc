@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "cli/internal/answer.h"
 #include "cli/internal/commands.h"
 #include "cli/internal/node_client.h"
 #include "cli/internal/table.h"
@@ -25,15 +26,6 @@ struct Options {
   std::string partner, agreement, within, entries, since, until;
   bool overdue = false, all = false;
 };
-
-std::string text_at(const Node& n, std::string_view name) { return std::string(n.string_at(name)); }
-
-int64_t int_at(const Node& n, std::string_view name) {
-  const Node* v = n.find(name);
-  return v != nullptr && v->is_int() ? v->integer() : 0;
-}
-
-std::string short_time(std::string_view text) { return std::string(text.substr(0, std::min<size_t>(19, text.size()))); }
 
 // "2 h 5 min", "40 s": the two largest units.
 std::string span_text(int64_t us) {

@@ -8,6 +8,7 @@
 
 #include "agreement/act.h"
 #include "base/bytes.h"
+#include "cli/internal/answer.h"
 #include "cli/internal/commands.h"
 #include "cli/internal/node_client.h"
 #include "cli/internal/signing.h"
@@ -148,13 +149,6 @@ std::string number_at(const Node& n, std::string_view name) {
   return v != nullptr && v->is_int() ? grouped(static_cast<uint64_t>(v->integer())) : "";
 }
 
-bool flag_at(const Node& n, std::string_view name) {
-  const Node* v = n.find(name);
-  return v != nullptr && v->is_bool() && v->boolean();
-}
-
-std::string short_time(std::string_view text) { return std::string(text.substr(0, std::min<size_t>(19, text.size()))); }
-
 Result<int> list(Context& cx, const Options& o) {
   TRY(NodeClient client, NodeClient::connect(o.target));
   TRY(const json::Document board, client.get("/api/v1/joint"));
@@ -237,14 +231,7 @@ Result<int> show(Context& cx, const Options& o) {
     }
   std::puts("");
   parties.print();
-  if (const Node* refused = a.find("refused"); refused != nullptr && !refused->list().empty()) {
-    Table steps({"step without effect", "kind", "why"});
-    for (const Node& r : refused->list())
-      steps.row({std::string(r.string_at("act").substr(0, 12)), std::string(r.string_at("kind")),
-                 printable(r.string_at("why"))});
-    std::puts("");
-    steps.print();
-  }
+  print_refused_steps(a);
   return 0;
 }
 
