@@ -183,13 +183,22 @@ std::string version_shown(const Node& c) {
   return v == "*" ? "every version" : v.empty() ? "-" : v;
 }
 
+// Versions that went on under it: "2, 2027-01-15T…" with the time of the newest.
+std::string used_shown(const Node& c) {
+  const Node* used = c.find("used");
+  if (used == nullptr || !used->is_array() || used->list().empty()) return "-";
+  std::string newest;
+  for (const Node& u : used->list()) newest = std::max(newest, text_at(u, "at"));
+  return fmt::format("{}, {}", used->list().size(), short_time(newest));
+}
+
 Result<int> list(Context& cx, const Options& o) {
   TRY(NodeClient client, NodeClient::connect(o.target));
   TRY(const json::Document board, client.get("/api/v1/consents"));
   const Node n = Node::from(board.root());
   const Node* consents = n.find("consents");
   if (consents == nullptr || !consents->is_array()) return invalid("the node's answer has no list of consents");
-  Table table({"request", "of", "holder", "to", "object", "version", "purpose", "stage", "until (UTC)"});
+  Table table({"request", "of", "holder", "to", "object", "version", "purpose", "stage", "until (UTC)", "used"});
   for (const Node& c : consents->list()) {
     const auto stage = c.string_at("stage");
     if (o.waiting ? !flag_at(c, "waiting_for_us") : !o.all && stage != "asked" && stage != "given") continue;
@@ -199,7 +208,7 @@ Result<int> list(Context& cx, const Options& o) {
     }
     table.row({text_at(c, "request").substr(0, 12), text_at(c, "originator"), text_at(c, "holder"),
                text_at(c, "recipient"), text_at(c, "object"), version_shown(c), printable(c.string_at("purpose")),
-               std::string(stage) + (flag_at(c, "waiting_for_us") ? " (answer it)" : ""), end_shown(c)});
+               std::string(stage) + (flag_at(c, "waiting_for_us") ? " (answer it)" : ""), end_shown(c), used_shown(c)});
   }
   if (cx.json) return 0;
   if (table.empty()) {
@@ -237,6 +246,11 @@ Result<int> show(Context& cx, const Options& o) {
   if (flag_at(c, "waiting_for_us"))
     std::printf("  answer it: entente consent give %s, or consent deny %s --reason …\n",
                 text_at(c, "request").substr(0, 12).c_str(), text_at(c, "request").substr(0, 12).c_str());
+  if (const Node* used = c.find("used"); used != nullptr && used->is_array())
+    for (const Node& u : used->list())
+      line("used", fmt::format("{} gave {} to {} at {} UTC", text_at(c, "holder"),
+                               u.string_at("version").empty() ? "it" : "version " + text_at(u, "version"),
+                               text_at(c, "recipient"), short_time(u.string_at("at"))));
   if (const Node* went = c.find("went"); went != nullptr && went->is_array())
     for (const Node& w : went->list())
       line("went on", (flag_at(w, "withdrawn")    ? "taken back, and the recipient has signed for it"

@@ -9,16 +9,12 @@
 #include "exchange/deletion.h"
 #include "exchange/exchange.h"
 #include "exchange/recall.h"
-#include "exchange/two_nodes.h"
+#include "exchange/two_nodes_for_test.h"
+#include "exchange/wire.h"
+#include "ledger/leaf.h"
 
 namespace entente::exchange {
 namespace {
-
-#define ASSERT_OK(...)                             \
-  do {                                             \
-    const auto& ok_r = (__VA_ARGS__);              \
-    ASSERT_TRUE(ok_r.ok()) << ok_r.error().text(); \
-  } while (false)
 
 constexpr int64_t kDay = int64_t{86'400} * 1'000'000;
 
@@ -244,6 +240,59 @@ TEST_F(Retention, ACorruptOrForeignReceiptIsRefused) {
   Deletion other = d;
   other.destroyed[0].rows.push_back(2);
   EXPECT_FALSE(read(other).ok()) << "the leaf commits to the rows";
+}
+
+// A live receiver, and a receipt that came over the wire: with another key, and of what was never given.
+TEST_F(TwoNodes, ADeletionReceiptThatIsNotThePartnersIsRefusedAndLeavesNothing) {
+  in_force();
+  ASSERT_OK(world["JP"].publish({make_indicator("a.example", world.clock.now())}));
+  ASSERT_OK(world.settle());
+  const auto say = [&](const std::string& manifest, const SecretKey& key) {
+    Deletion d;
+    d.id = std::string(kDeletionType) + "--" + random_uuid().text();
+    d.agreement = text.id;
+    d.from = "IN";
+    d.to = "JP";
+    d.article = "5(4)";
+    d.at = world.clock.now();
+    d.destroyed.push_back({manifest, {0}, "30 days at tlp:green"});
+    d.salt = random_bytes(32);
+    ledger::Leaf leaf;
+    leaf.agreement = d.agreement;
+    leaf.agreement_version = sha256_hex("text");
+    leaf.kind = kDeletionLeaf;
+    leaf.recipient = d.to;
+    leaf.by = "IN/node/1";
+    leaf.at = d.at;
+    leaf.commitment = ledger::commit_to(d.salt, d.record());
+    d.leaf = leaf.text();
+    d.kid = "IN/node/1";
+    d.signature = sign_deletion(d, key);
+    const std::string object = deletion_object(d);
+    const auto doc = json::parse(object);
+    store::Change change;
+    change.add(released(text.id, "IN", "JP"), *stix::summarize(doc->root()), object, RowMeta{}.text());
+    EXPECT_TRUE(world["IN"].store->commit_wait(std::move(change)).ok());
+    const auto client = world["IN"].client(world["JP"].spki);
+    EXPECT_TRUE(world["JP"].exchange->receiver().pull_objects(*client, "IN", text.id, 0).ok());
+    return world["JP"].exchange->receiver().health("IN").refused;
+  };
+  store::Query q;
+  q.all = true;
+  q.types = {std::string(kManifestType)};
+  q.spec_versions = {"2.1"};
+  const auto manifests = world["JP"].store->page(released(text.id, "JP", "IN"), q);
+  ASSERT_OK(manifests);
+  ASSERT_EQ(manifests->rows.size(), 1U);
+  const auto unproven = world["JP"].store->all("unproven/" + text.id + " IN");
+  const uint64_t before = world["JP"].store->count(evidence_of(text.id, "IN", "JP"));
+  EXPECT_EQ(say(manifests->rows[0].id, SecretKey::generate()), 1U) << "another key";
+  EXPECT_EQ(say("x-entente-manifest--" + random_uuid().text(), world["IN"].context->node_key), 2U) << "of no manifest";
+  EXPECT_EQ(world["JP"].store->count(evidence_of(text.id, "IN", "JP")), before);
+  EXPECT_TRUE(world["JP"].store->all(kPartnerDestroyedSpace)->empty());
+  EXPECT_EQ(world["JP"].store->all("unproven/" + text.id + " IN")->size(), unproven->size()) << "a leaf to wait for";
+  EXPECT_EQ(say(manifests->rows[0].id, world["IN"].context->node_key), 2U) << "the partner's own is taken";
+  EXPECT_EQ(world["JP"].store->all(kPartnerDestroyedSpace)->size(), 1U);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include "base/bytes.h"
 #include "exchange/admission.h"
 #include "exchange/consents.h"
+#include "exchange/onward_use.h"
+#include "exchange/recall.h"
 #include "exchange/two_nodes.h"
 #include "exchange/wire.h"
 #include "ledger/leaf.h"
@@ -404,6 +406,115 @@ TEST_F(Consents, TheLeafOfAStepOpensForBothWithoutASalt) {
     for (const auto& text : *leaves_of) found = found || ledger::parse_leaf(text)->commitment == commitment;
     EXPECT_TRUE(found) << party;
   }
+}
+
+TEST_F(Consents, TheOriginatorLearnsThatItsConsentWasUsed) {
+  const std::string id = from_japan("orcon.example");
+  ASSERT_OK(ask(id, true));
+  const std::string request_id = request("JP", id).id;
+  EXPECT_TRUE(uses_of(*world["JP"].store, request_id).empty()) << "asked is not used";
+  ASSERT_OK(answer(id, "onward_give"));
+  ASSERT_OK(world.settle());
+  ASSERT_EQ(at_au(id).size(), 1U);
+  const auto told = uses_of(*world["JP"].store, request_id);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].first, at_au(id)[0].version);
+  EXPECT_EQ(told, uses_of(*world["IN"].store, request_id)) << "holder and originator say the same";
+  EXPECT_EQ(leaves("IN", std::string(kOnwardUseLeaf), "JP", in_jp.id), 1U);
+  EXPECT_EQ(leaves("IN", std::string(kOnwardUseLeaf), "AU", au_in.id), 0U) << "the third party hears of no consent";
+  EXPECT_FALSE(world["JP"].exchange->mirrors().health(in_jp.id, "IN").conflict);
+  EXPECT_EQ(world["JP"].exchange->receiver().health("IN").refused, 0U);
+}
+
+TEST_F(Consents, ANoticeOfAConsentThatWasNeverGivenIsRefused) {
+  const std::string id = from_japan("orcon.example");
+  ASSERT_OK(ask(id));
+  // IN's node says that it went on, though JP has not answered.
+  TestNode& in = world["IN"];
+  const auto say = [&](const SecretKey& key) {
+    OnwardUse u;
+    u.id = std::string(kOnwardUseType) + "--" + random_uuid().text();
+    u.agreement = in_jp.id;
+    u.from = "IN";
+    u.to = "JP";
+    u.request = request("IN", id).id;
+    u.object = id;
+    u.recipient = "AU";
+    u.at = world.clock.now();
+    u.salt = random_bytes(32);
+    ledger::Leaf leaf;
+    leaf.agreement = u.agreement;
+    leaf.agreement_version = sha256_hex("text");
+    leaf.kind = kOnwardUseLeaf;
+    leaf.recipient = u.to;
+    leaf.by = "IN/node/1";
+    leaf.at = u.at;
+    leaf.commitment = ledger::commit_to(u.salt, u.record());
+    u.leaf = leaf.text();
+    u.kid = "IN/node/1";
+    u.signature = sign_onward_use(u, key);
+    const std::string text = onward_use_object(u);
+    const auto doc = json::parse(text);
+    store::Change change;
+    change.add(released(in_jp.id, "IN", "JP"), *stix::summarize(doc->root()), text, RowMeta{}.text());
+    ASSERT_OK(in.store->commit_wait(std::move(change)));
+    ASSERT_OK(world["JP"].exchange->receiver().pull_objects(*in.client(world["JP"].spki), "IN", in_jp.id, 0));
+  };
+  say(in.context->node_key);
+  EXPECT_EQ(world["JP"].exchange->receiver().health("IN").refused, 1U) << "no consent";
+  ASSERT_OK(answer(id, "onward_give"));
+  const auto before = uses_of(*world["JP"].store, request("JP", id).id);
+  say(SecretKey::generate());
+  EXPECT_EQ(world["JP"].exchange->receiver().health("IN").refused, 2U) << "another key";
+  EXPECT_EQ(uses_of(*world["JP"].store, request("JP", id).id), before);
+}
+
+// AU has it from IN, and a sensor of AU's says nothing: JP, which has no agreement with AU, is told who it is.
+TEST_F(Consents, AHolderInTheSecondRowThatDoesNotAnswerIsNamed) {
+  const std::string id = from_japan("orcon.example");
+  ASSERT_OK(ask(id));
+  ASSERT_OK(answer(id, "onward_give"));
+  ASSERT_EQ(at_au(id).size(), 1U);
+  const auto sensor = [&](const std::string& recalled) {
+    return world["AU"].exchange->sensors().report(
+        "person sensor gw",
+        R"({"sensor":"11111111-1111-4111-8111-111111111111","mode":"block","enforcers":["nftables"],)"
+        R"("applied":{},"recalled":[)" +
+            recalled + "]}");
+  };
+  ASSERT_OK(sensor(""));
+  ASSERT_OK(world["JP"].exchange->recall(id, "false positive"));
+  const auto wait = [&] {
+    for (int i = 0; i < 3; ++i) {
+      world.clock.advance_us(3'000'000);
+      ASSERT_OK(world.settle());
+    }
+  };
+  const auto in_japan = [&] {
+    const auto all = recall_status(*world["JP"].context, world["JP"].exchange->instruments(), id).value();
+    const auto it = std::ranges::find(all, "IN", &Holder::party);
+    return it == all.end() ? Holder{} : *it;
+  };
+  wait();
+  ASSERT_TRUE(at_au(id).back().revoked);
+  Holder h = in_japan();
+  ASSERT_TRUE(h.answer);
+  ASSERT_EQ(h.answer->onward.size(), 1U);
+  EXPECT_EQ(h.answer->onward[0].party, "AU");
+  EXPECT_EQ(h.answer->onward[0].via, "IN");
+  EXPECT_FALSE(h.answer->onward[0].complete);
+  ASSERT_FALSE(h.answer->onward[0].late.empty());
+  EXPECT_EQ(h.answer->onward[0].late[0].why, "has not answered");
+  EXPECT_FALSE(h.complete()) << "IN is not done before AU is";
+  const std::string now = to_text(world.clock.now());
+  ASSERT_OK(sensor(R"({"collection":")" + received(au_in.id, "IN", "AU").text() + R"(","id":")" + id +
+                   R"(","version":")" + at_au(id).back().version + R"(","received":")" + now +
+                   R"(","leases":0,"also":0,"enforcers":[{"name":"nftables","withdrawn":")" + now + R"("}]})"));
+  wait();
+  h = in_japan();
+  ASSERT_EQ(h.answer->onward.size(), 1U);
+  EXPECT_TRUE(h.answer->onward[0].complete);
+  EXPECT_TRUE(h.complete());
 }
 
 }  // namespace

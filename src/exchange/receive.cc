@@ -11,6 +11,7 @@
 #include "exchange/exercise.h"
 #include "exchange/handling.h"
 #include "exchange/names.h"
+#include "exchange/onward_use.h"
 #include "exchange/provenance.h"
 #include "exchange/recall_desk.h"
 #include "json/node.h"
@@ -309,7 +310,8 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
       continue;
     }
     it.kind = json::find_string(it.doc.root(), "type").value_or("");
-    if (it.kind == kManifestType || it.kind == kReceiptType || it.kind == kRecallAnswerType || it.kind == kDeletionType)
+    if (it.kind == kManifestType || it.kind == kReceiptType || it.kind == kRecallAnswerType ||
+        it.kind == kDeletionType || it.kind == kOnwardUseType)
       continue;
     it.problem = why_not(it.doc.root(), it.summary);
     it.mixed = exercise_refuses(cx_.config.exercise, it.doc.root());
@@ -351,6 +353,11 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
     if (it.kind == kDeletionType) {
       if (Status s = take_deletion(*state, peer, it.doc.root(), it.raw, tx.change); !s.ok())
         refuse(nullptr, kDeletionType, "DELETION", s.error().text());
+      continue;
+    }
+    if (it.kind == kOnwardUseType) {
+      if (Status s = take_onward_use(*state, peer, it.doc.root(), it.raw, tx.change); !s.ok())
+        refuse(nullptr, kOnwardUseType, "ONWARD_USE", s.error().text());
       continue;
     }
     const std::string_view id = it.summary.id;

@@ -90,6 +90,8 @@ class Receiver {
   // In receive_recalls.cc: also taken while the agreement is suspended.
   Status take_recall_answer(const agreement::State& state, const std::string& peer, const json::Value& object,
                             std::string_view raw, store::Change& change) const;
+  Status take_onward_use(const agreement::State& state, const std::string& peer, const json::Value& object,
+                         std::string_view raw, store::Change& change) const;
   Status take_deletion(const agreement::State& state, const std::string& peer, const json::Value& object,
                        std::string_view raw, store::Change& change) const;
   Status take_receipt(const agreement::State& state, const std::string& peer, const json::Value& object,

@@ -9,6 +9,7 @@
 #include "exchange/deletion.h"
 #include "exchange/destruction.h"
 #include "exchange/names.h"
+#include "exchange/onward_use.h"
 #include "exchange/recall_answer.h"
 #include "exchange/recall_desk.h"
 #include "exchange/receive.h"
@@ -61,12 +62,7 @@ Status Receiver::take_deletion(const agreement::State& state, const std::string&
   const Uuid into = evidence_of(d.agreement, peer, d.to);
   TRY(const auto have, cx_.store.find(into, d.id));
   if (!have.empty()) return {};
-  TRY(const auto summary, stix::summarize(object));
-  RowMeta meta;
-  meta.by = peer;
-  meta.agreement = state.agreement_id;
-  change.add(into, summary, std::string(raw), meta.text());
-  expect_leaf(d.agreement, peer, d.leaf_index, d.leaf, change);
+  std::vector<std::string> gone;  // first all is looked at: what is refused leaves nothing behind
   for (const auto& rows : d.destroyed) {
     TRY(const auto ours, cx_.store.find(released(d.agreement, d.to, peer), rows.manifest));
     if (ours.empty())
@@ -77,9 +73,16 @@ Status Receiver::take_deletion(const agreement::State& state, const std::string&
     for (const uint32_t i : rows.rows) {
       if (i >= m.objects.size())
         return make_error(ErrorKind::kDenied, "the deletion receipt names a row that its manifest has not", d.id);
-      change.set(kPartnerDestroyedSpace, recall_key(d.agreement, peer, m.objects[i].id), to_text(d.at));
+      gone.push_back(m.objects[i].id);
     }
   }
+  TRY(const auto summary, stix::summarize(object));
+  RowMeta meta;
+  meta.by = peer;
+  meta.agreement = state.agreement_id;
+  change.add(into, summary, std::string(raw), meta.text());
+  expect_leaf(d.agreement, peer, d.leaf_index, d.leaf, change);
+  for (const auto& id : gone) change.set(kPartnerDestroyedSpace, recall_key(d.agreement, peer, id), to_text(d.at));
   return {};
 }
 
@@ -128,6 +131,11 @@ Result<size_t> Receiver::pull_recalls(taxii::Client& client, const std::string& 
     if (type == kReceiptType) continue;
     if (type == kDeletionType) {
       if (const Status s = take_deletion(*state, peer, doc.root(), raw, change); !s.ok())
+        say_warn("refused from {}: {}", peer, s.error().text());
+      continue;
+    }
+    if (type == kOnwardUseType) {
+      if (const Status s = take_onward_use(*state, peer, doc.root(), raw, change); !s.ok())
         say_warn("refused from {}: {}", peer, s.error().text());
       continue;
     }

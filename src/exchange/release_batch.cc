@@ -16,6 +16,7 @@
 #include "exchange/handling.h"
 #include "exchange/internal/release_graph.h"
 #include "exchange/names.h"
+#include "exchange/onward_use.h"
 #include "exchange/release.h"
 #include "exchange/review.h"
 #include "json/node.h"
@@ -126,6 +127,7 @@ class Releaser::Batch {
   Status withhold(size_t i);
   Status withdraw(size_t i, bool only_consent);
   Status record();
+  Status tell_originator(size_t i);
 
   Releaser& r_;
   Context& cx_;
@@ -145,6 +147,8 @@ class Releaser::Batch {
   ReleaseCount delta_;
   uint64_t returned_ = 0;  // were withheld before
   json::Node private_list_ = json::Node::array();
+  std::optional<std::vector<agreement::Onward>> requests_;  // read once
+  std::vector<Uuid> told_;                                  // collections of originators whose consent was used
 };
 
 Status Releaser::Batch::decide(std::vector<store::Row> rows, const std::vector<agreement::State>& all) {
@@ -367,11 +371,56 @@ Status Releaser::Batch::write() {
       tx_->change.share(target_, row, meta.text());
     }
     if (!meta.original.empty()) tx_->change.set("sent-as", count_key(state_.agreement_id, to_) + " " + row.id, l.id);
-    if (s.tombstone.empty() && r_.hangs_on_consent(graph_.objects[s.index], to_, row.id))
+    if (s.tombstone.empty() && r_.hangs_on_consent(graph_.objects[s.index], to_, row.id)) {
       tx_->change.set(kOnwardSpace, count_key(state_.agreement_id, to_) + " " + row.id,
                       fmt::format("{}\n{}", row.version, came_from(s.index)));
+      if (graph_.objects[s.index].originator != cx_.config.party) CHECK_OK(tell_originator(s.index));
+    }
   }
   return private_list_.list().empty() && manifest_.objects.empty() ? Status() : record();
+}
+
+// Whose consent an object goes under learns that it was used, with the leaf that says so.
+Status Releaser::Batch::tell_originator(size_t i) {
+  if (!requests_) requests_ = r_.desk_.requests();
+  const agreement::GraphObject& o = graph_.objects[i];
+  const store::Row& row = graph_.rows[i];
+  const std::string version = row.versioned ? row.version : std::string();
+  const auto consent = std::ranges::find_if(*requests_, [&](const agreement::Onward& r) {
+    return r.stage == agreement::OnwardStage::kGiven && r.given && r.holder() == cx_.config.party &&
+           r.originator() == o.originator && r.agreement_id == o.received_under && r.given->recipient == to_ &&
+           r.given->object == row.id && (r.given->version == agreement::kEveryVersion || r.given->version == version);
+  });
+  if (consent == requests_->end()) return {};
+  const auto inbound = r_.instruments_.state(consent->agreement_id);
+  if (!inbound || !inbound->document) return {};
+  OnwardUse u;
+  u.id = std::string(kOnwardUseType) + "--" + random_uuid().text();
+  u.agreement = consent->agreement_id;
+  u.from = cx_.config.party;
+  u.to = consent->originator();
+  u.request = consent->id;
+  u.object = row.id;
+  u.version = version;
+  u.recipient = to_;
+  u.at = manifest_.at;
+  u.salt = random_bytes(32);
+  TRY(const auto leaf, tx_->add_leaf(u.agreement, inbound->document->hash, kOnwardUseLeaf, u.to, u.salt, u.record()));
+  u.leaf_index = leaf.index;
+  u.leaf = leaf.text;
+  u.kid = cx_.config.node_kid;
+  u.signature = sign_onward_use(u, cx_.node_key);
+  const std::string text = onward_use_object(u);
+  json::Document doc;
+  CHECK_OK(doc.parse(text));
+  TRY(const auto summary, stix::summarize(doc.root()));
+  RowMeta meta;
+  meta.by = cx_.config.party;
+  meta.agreement = u.agreement;
+  told_.push_back(released(u.agreement, u.from, u.to));
+  tx_->change.add(told_.back(), summary, text, meta.text());
+  note_use(tx_->change, u);
+  return {};
 }
 
 // Every decision is in the private log: what was withheld by name and reason, what was given by the leaf that says so.
@@ -418,6 +467,7 @@ Result<bool> Releaser::Batch::commit(const std::string& position) {
     r_.counts_[{state_.agreement_id, to_}] = std::move(c);
   }
   if (!manifest_.objects.empty()) r_.notify_(target_);
+  for (const Uuid& collection : told_) r_.notify_(collection);
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "exchange/onward_use.h"
 #include "exchange/recall.h"
 
 namespace entente::node {
@@ -55,6 +56,10 @@ Node consent_node(exchange::Exchange& ex, const Onward& o) {
   if (o.originator() == me)
     if (const std::string own = ex.consents().own_object(o.agreement_id, o.holder(), o.asked.object); !own.empty())
       n.set("own_object", own);
+  Node used = Node::array();
+  for (const auto& [version, at] : exchange::uses_of(ex.context().store, o.id))
+    used.push(Node::object().set("version", version).set("at", at));
+  n.set("used", std::move(used));
   if (o.holder() == me) n.set("went", went(ex, o));
   Node last = Node::object();
   for (const auto& [party, hash] : o.last_step) last.set(party, hash);
