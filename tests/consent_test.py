@@ -130,6 +130,12 @@ def main():
             shown = cli(india, "consent", "show", asked, table=True)[1]
             check("the page of a consent is for people", all(w in shown for w in ("given", first["id"], "of JP, held by IN, for AU".replace("of ", ""), "their grid is hit too", "went on")), shown)
 
+            used = lambda n: next((c["used"] for c in board(n, "--all") if c["request"] == asked), [])  # noqa: E731
+            until("Japan learns that its consent was used", lambda: used(japan))
+            check("both ends say which version went, and when", used(japan) == used(india) and used(japan)[0]["version"] == first["modified"], (used(japan), used(india)))
+            shown = cli(japan, "consent", "show", asked, table=True)[1]
+            check("and the page says it", f"IN gave version {first['modified']} to AU" in shown, shown)
+
             short = must(india, "consent", "ask", second["id"], "--to", "AU", "--purpose", purpose)[0]["request"]
             denied = must(india, "consent", "ask", third["id"], "--to", "AU", "--purpose", purpose)[0]["request"]
             until("the requests reach Japan", lambda: len(board(japan, "--waiting")) == 2)
