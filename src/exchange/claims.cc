@@ -187,7 +187,7 @@ std::string Claims::waits_for(const std::string& agreement, const std::string& t
   if (state == nullptr || !state->live(cx_.config.party, to))
     return "the agreement is not in force between us and " + to +
            " (what would change it: 'entente agreement state' lists what is missing)";
-  return "not decided yet: it goes with the next release, or 'entente explain " + id + "' says why not";
+  return "not decided yet: it goes with the next release, and 'entente release plan' says if not";
 }
 
 void Claims::add_clock(Claim& c) const {
