@@ -107,13 +107,13 @@ def offline(tmp):
     r = run("export", "--to", "zeek", *files, "--out", str(tmp / "zeek") + "/")
     rows = read_zeek((tmp / "zeek/entente.intel").read_text())
     prints = read_zeek((tmp / "zeek/entente-ja3.intel").read_text())
-    check("zeek: JA3 is in a file of its own, JA4 is told as not said", [(x["indicator"], x["indicator_type"]) for x in prints] == [(JA3, "Intel::JA3")] and "no type for JA4" in r.stderr,
-          f"{prints} {r.stderr}")
+    check("zeek: JA3 is in a file of its own, JA4 is told as not said", [(x["indicator"], x["indicator_type"]) for x in prints] == [(JA3, "Intel::JA3")] and "no type for JA4" in r.stdout + r.stderr,
+          f"{prints} {r.stdout} {r.stderr}")
     check("zeek: its own reader reads all of them", sorted((x["indicator"], x["indicator_type"]) for x in rows) == sorted(
         [("198.51.100.7", "Intel::ADDR"), ("203.0.113.9", "Intel::ADDR"), ("2001:db8::/64", "Intel::SUBNET"), ("evil.example", "Intel::DOMAIN"),
          ("bad.example", "Intel::DOMAIN"), ("evil.example/a;b", "Intel::URL"), ("0123456789abcdef0123456789abcdef", "Intel::FILE_HASH"),
          ("mail@evil.example", "Intel::EMAIL")]), rows)
-    check("zeek: what lies below a name is told as not said", "what lies below" in r.stderr, r.stderr)
+    check("zeek: what lies below a name is told as not said", "what lies below" in r.stdout + r.stderr, r.stdout + r.stderr)
     r = run("export", "--to", "suricata", *files)
     check("suricata: several files want a folder", r.returncode == 2 and "--out FOLDER/" in r.stderr, r.stderr)
     r = run("-o", "json", "export", "--to", "suricata", *files, "--out", str(tmp / "suricata") + "/")
