@@ -212,10 +212,10 @@ TEST(Decide, GovernedByTheMostSpecialInstrument) {
     one.c.states.push_back(testing::in_force(testing::sample(testing::sample_node(
         {"IN", "JP"}, names[i], fmt::format("urn:uuid:00000000-0000-5000-8000-00000000000{}", i + 1)))));
   auto d = one.c.decide_all();
-  EXPECT_EQ(d[0].agreement.back(), '4');
+  EXPECT_EQ(d[0].agreement.str().back(), '4');
   one.c.states.pop_back();
   d = one.c.decide_all();
-  EXPECT_EQ(d[0].agreement.back(), '3');
+  EXPECT_EQ(d[0].agreement.str().back(), '3');
 }
 
 TEST(Decide, UnreadableObjectsAreWithheld) {
