@@ -64,6 +64,9 @@ class Table {
     return (known16_[address >> 22] >> (address >> 16 & 63) & 1) != 0;
   }
   void prefetch_block4(uint32_t address) const { ranges4_.prefetch(address); }
+  // For those to which the filters said maybe: what concerns_v4() will read.
+  void prefetch_in_block4(uint32_t address) const { ranges4_.prefetch_ranges(address); }
+  void prefetch_bucket(uint64_t hash) const { __builtin_prefetch(&buckets_[fold_range(hash, bucket_count_)]); }
   [[nodiscard]] bool may_be_in_block4(uint32_t address) const {
     return lengths4_ != 0 && ranges4_.may_contain(address);
   }
