@@ -155,7 +155,7 @@ void Closure::references(uint32_t i, Verdict& v, bool collect) const {
         }
         last = &r;
         left += fate != Fate::kGone;
-        if (r.top && f.type == "observed-data" && is_sco_type(r.id.substr(0, r.id.find("--")))) {
+        if (r.top && f.type == "observed-data" && may_be_observable(r.id.substr(0, r.id.find("--")))) {
           ++observables;
           observables_left += fate != Fate::kGone;
         }
