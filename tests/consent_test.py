@@ -20,7 +20,7 @@ def check(what, good, detail=""):
 
 
 def cli(node, *args, table=False):
-    r = subprocess.run([nodes.ENTENTE, "-q", *([] if table else ["-o", "json"]), *map(str, args), "--dir", node.dir], capture_output=True, text=True, timeout=60)
+    r = subprocess.run([nodes.ENTENTE, "-q", *([] if table else ["-o", "json"]), *map(str, args), *(["--dir", node.dir] if node else [])], capture_output=True, text=True, timeout=60)
     return r.returncode, r.stdout, r.stderr
 
 
@@ -104,6 +104,11 @@ def main():
             status, out, err = cli(india, "consent", "ask", first["id"], "--to", "JP", "--purpose", "cyber-defence")
             check("between two parties no consent is needed", status != 0 and "third party" in err, err)
 
+            stolen = home / "stolen.jsonl"
+            stolen.write_text(json.dumps(first) + "\n" + json.dumps(dict(second, id="indicator--" + str(uuid.uuid4()))) + "\n")
+            status, out, err = cli(india, "publish", stolen)
+            check("what Japan gave is not published as India's own, under its id or another", status == 1 and (out + err).count("ORIGINATOR_CONSENT") == 2, out + err)
+
             board = lambda n, *more: must(n, "consent", "list", *more)  # noqa: E731
             purpose = "cyber-defence"
             status, out, err = cli(india, "consent", "ask", first["id"], "--to", "AU", "--purpose", "marketing")
@@ -129,7 +134,17 @@ def main():
             denied = must(india, "consent", "ask", third["id"], "--to", "AU", "--purpose", purpose)[0]["request"]
             until("the requests reach Japan", lambda: len(board(japan, "--waiting")) == 2)
             must(japan, "consent", "give", short, "--until", "+PT6S")
-            must(japan, "consent", "deny", denied, "--reason", "source at risk")
+            # Japan's authority has its key on a machine without a network: the denial travels on a file, there and back.
+            paper = home / "deny.json"
+            must(japan, "consent", "deny", denied, "--reason", "source at risk", "--export", paper)
+            check("an exported step is not said yet", any(c["request"] == denied for c in board(japan, "--waiting")))
+            status, out, err = cli(japan, "consent", "deny", "--import", paper)
+            check("unsigned it is not taken", status != 0 and "signatures are missing" in err, err)
+            signed = cli(None, "agreement", "countersign", paper, "--key", pathlib.Path(japan.dir) / "keys/authority-1.pem", table=True)
+            check("the signer reads what it signs", signed[0] == 0 and "onward_deny" in signed[1] and "source at risk" in signed[1], signed)
+            status, out, err = cli(japan, "consent", "give", "--import", paper)
+            check("a denial is no consent, whatever the command", status != 0 and "another act" in err, err)
+            check("signed it is said", must(japan, "consent", "deny", "--import", paper)[0]["stage"] == "denied")
             until("a denial reaches the holder", lambda: any(c["request"] == denied and c["stage"] == "denied" and c["reason"] == "source at risk" for c in board(india, "--all")))
             until("Australia receives for a while", lambda: held(australia, from_india, second["id"]))
             until("and the consent is over", lambda: any(revoked for _, revoked in held(australia, from_india, second["id"])))

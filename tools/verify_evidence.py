@@ -251,6 +251,12 @@ class Package:
                   "count": len(rows), "objects_root": self.v.tree_root(hashes).hex(), "list_sha256": hashlib.sha256(jcs(rows).encode()).hexdigest()}
         if m.get("committed"):
             record["committed_sha256"] = hashlib.sha256(jcs(m["committed"]).encode()).hexdigest()
+        if "v" in m:  # before version 2 the leaf did not bind `commits`
+            if m["v"] != 2 or isinstance(m["v"], bool):
+                raise self.v.No(f"{m['id']} is of version {m['v']}, which is not known here")
+            record["v"] = 2
+            if m.get("committed"):
+                record["commits_sha256"] = hashlib.sha256(jcs(m.get("commits", [])).encode()).hexdigest()
         leaf = self.v.check_leaf(m["leaf"].encode())
         if leaf["kind"] != "release" or leaf["rcpt"] != m["to"] or leaf["agr"] != m["agreement"] or leaf["av"] != m["agreement_version"]:
             raise self.v.No("its leaf is of another agreement, version, recipient or kind")

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "agreement/internal/ledger_block.h"
 #include "agreement/internal/lookalike.h"
 #include "agreement/internal/party_block.h"
 #include "agreement/internal/shape.h"
@@ -653,6 +654,7 @@ Result<Document> document_from(Node node, std::vector<Problem>* problems) {
     check_flows(d, shape);
     check_articles(d, node, "", shape);
     check_projects(d, node, shape);
+    internal::check_ledger(d, node, shape);
     check_quorums(d, shape);
     check_keys(d, shape);
     check_never(d, shape);

@@ -284,6 +284,87 @@ TEST(Document, AllProblemsAreReportedNotOnlyTheFirst) {
   EXPECT_GE(problems.size(), 4u);
 }
 
+// ---- ledger.quorum and ledger.witnesses: each fault its own message
+
+Node quorum(const std::string& text) { return Node::object().set("quorum", text); }
+void expect_quorum(const std::string& text, const std::string& words) {
+  expect_problem([&](Node& d) { d.set("ledger", quorum(text)); }, "/ledger/quorum", words);
+}
+std::string neutral_key() { return SecretKey::generate().public_key().to_hex(); }
+Node neutral(const std::string& kid, const std::string& key) {
+  return Node::object().set("kid", kid).set("public", key);
+}
+
+TEST(LedgerBlock, QuorumsOfTheGrammarAreValid) {
+  for (const char* text : {"all(IN/witness/1,JP/witness/1)", "1 of (IN/witness/1,JP/witness/1)",
+                           "1 of (IN/witness/1,JP/witness/1) excluding log owner",
+                           "all(IN/witness/1,JP/witness/1) excluding log owner", "all(JP/witness/1)"})
+    EXPECT_THAT(problems_after([&](Node& d) { d.set("ledger", quorum(text)); }), ::testing::IsEmpty()) << text;
+  EXPECT_THAT(problems_after([&](Node& d) {
+                Node l = quorum("2 of (IN/witness/1,JP/witness/1,osaka-u/witness/1) excluding log owner");
+                l.set("witnesses", Node(Node::List{neutral("osaka-u/witness/1", neutral_key())}));
+                d.set("ledger", l);
+              }),
+              ::testing::IsEmpty());
+}
+
+TEST(LedgerBlock, AQuorumThatCannotBeReadIsNamed) {
+  expect_quorum("most of them", "no list of witnesses");
+  expect_quorum("some(IN/witness/1)", "\"some\" is neither 'all' nor 'N of '");
+  expect_quorum("two of (IN/witness/1,JP/witness/1)", "neither 'all' nor 'N of '");
+  expect_quorum("all(IN/witness/1) but JP", "\" but JP\" follows the list");
+  expect_quorum("all(IN)", "\"IN\" is not the name of a witness's key");
+  expect_quorum("all(IN/witness/1, JP/witness/1)", "\" JP/witness/1\" is not the name");
+  expect_problem([](Node& d) { d.set("ledger", Node::object().set("quorum", 2)); }, "/ledger/quorum", "text");
+}
+
+TEST(LedgerBlock, AQuorumNamesParties) {
+  expect_quorum("all(IN/witness/1,XX/witness/1)", "XX is no party, and /ledger/witnesses does not name it");
+}
+
+TEST(LedgerBlock, AQuorumNamesKeysOfWitnesses) {
+  expect_quorum("all(IN/witness/1,JP/witness/7)", "JP has no key JP/witness/7 with the role witness");
+  expect_quorum("all(IN/witness/1,JP/log/1)", "JP has no key JP/log/1 with the role witness");
+}
+
+TEST(LedgerBlock, AWitnessStandsOnceInAQuorum) {
+  expect_quorum("2 of (IN/witness/1,IN/witness/1)", "IN/witness/1 stands twice");
+}
+
+TEST(LedgerBlock, AQuorumAsksForNoMoreThanItNames) {
+  expect_quorum("3 of (IN/witness/1,JP/witness/1)", "asks for 3 witnesses and names 2");
+  expect_quorum("0 of (IN/witness/1,JP/witness/1)", "0 witnesses are none");
+}
+
+TEST(LedgerBlock, AQuorumCanBeMetForTheLogOfEveryParty) {
+  expect_quorum("2 of (IN/witness/1,JP/witness/1) excluding log owner",
+                "it can never be met for the ledger of IN: without IN's own, 1 of 2 are left");
+  expect_quorum("2 of (IN/witness/1,JP/witness/1) excluding log owner", "never be met for the ledger of JP");
+  expect_quorum("all(JP/witness/1) excluding log owner", "never be met for the ledger of JP");
+}
+
+void expect_witness(const Node::List& list, const std::string& pointer, const std::string& words) {
+  expect_problem([&](Node& d) { d.set("ledger", Node::object().set("witnesses", Node(list))); },
+                 "/ledger/witnesses/" + pointer, words);
+}
+
+TEST(LedgerBlock, ANeutralWitnessHasANameAndAKeyOfItsOwn) {
+  const std::string key = neutral_key();
+  expect_witness({neutral("osaka", key)}, "0/kid", "NAME/witness/N");
+  expect_witness({neutral("JP/witness/9", key)}, "0/kid", "JP is a party");
+  expect_witness({neutral("osaka-u/witness/1", "00")}, "0/public", "an Ed25519 key");
+  expect_witness({neutral("a/witness/1", key), neutral("a/witness/1", neutral_key())}, "1/kid", "named twice");
+  expect_witness({neutral("a/witness/1", key), neutral("b/witness/1", key)}, "1/public", "would count twice");
+  expect_witness({Node::object().set("kid", "a/witness/1")}, "0/public", "");
+  expect_witness({neutral("a/witness/1", key).set("url", "https://a.example")}, "0/url", "");
+  expect_problem(
+      [&](Node& d) {
+        const std::string theirs(d.find("parties")->list()[0].find("keys")->list()[5].string_at("public"));
+        d.set("ledger", Node::object().set("witnesses", Node(Node::List{neutral("a/witness/1", theirs)})));
+      },
+      "/ledger/witnesses/0/public", "is the key");
+}
+
 TEST(Document, TypedFieldsAreRead) {
   auto d = testing::sample(sample_node());
   EXPECT_EQ(d.level, Level::kBilateral);

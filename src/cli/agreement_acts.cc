@@ -12,6 +12,7 @@
 #include "cli/internal/agreement_commands.h"
 #include "cli/internal/node_client.h"
 #include "cli/internal/signing.h"
+#include "cli/internal/step.h"
 #include "node/config.h"
 
 namespace entente::cli {
@@ -297,31 +298,8 @@ Result<int> submit(Context& cx, NodeClient& client, const agreement::SignedAct& 
   return 0;
 }
 
-Result<int> export_request(Context& cx, const SigningRequest& r, const std::string& file) {
-  PosixFiles files;
-  CHECK_OK(files.write_atomic(file, r.text(), 0644));
-  const auto open = missing(r);
-  if (cx.json) {
-    Node n = Node::object();
-    n.set("file", file).set("act", r.act.act.hash()).set("missing", texts(open));
-    std::puts(json::write(n).c_str());
-  } else {
-    std::printf("%s: %s by %s, to be signed (act %s)\n", file.c_str(), r.act.act.kind.c_str(), r.act.act.party.c_str(),
-                r.act.act.hash().substr(0, 16).c_str());
-    for (const auto& line : open) std::printf("  missing signatures, %s\n", line.c_str());
-  }
-  return 0;
-}
-
 Result<int> import_request(Context& cx, const std::string& file, const std::string& kind, const Target& target) {
-  TRY(const std::string text, read_input(file));
-  TRY(const SigningRequest r, SigningRequest::parse(text, file));
-  if (!kind.empty() && r.act.act.kind != kind)
-    return make_error(ErrorKind::kConflict, "this file holds another act: " + printable(r.act.act.kind), file,
-                      "use 'entente agreement submit', which takes any");
-  if (const auto open = missing(r); !open.empty())
-    return make_error(ErrorKind::kDenied, "signatures are missing: " + open.front(), file,
-                      "take it to the next signer: 'entente agreement countersign'");
+  TRY(const SigningRequest r, read_signed(file, kind));
   TRY(NodeClient client, NodeClient::connect(target));
   return submit(cx, client, r.act);
 }
@@ -379,7 +357,7 @@ Result<int> act(Context& cx, const Options& o, const std::string& kind) {
   if (kind == "annex_notice" && !o.new_key.empty()) CHECK_OK(sign_with(r, {o.new_key}, o.secrets.ask()));
   if (!o.export_to.empty()) {
     CHECK_OK(sign_with(r, o.keys, o.secrets.ask()));
-    return export_request(cx, r, o.export_to);
+    return export_request(cx.json, r, o.export_to);
   }
   if (o.keys.empty()) {
     CHECK_OK(sign_from_folder(r, config.dir + "/keys", o.secrets.ask()));
@@ -408,7 +386,7 @@ Result<int> countersign(Context& cx, const Options& o) {
     }
   }
   CHECK_OK(sign_with(r, o.keys, o.secrets.ask()));
-  return export_request(cx, r, o.export_to.empty() ? o.file : o.export_to);
+  return export_request(cx.json, r, o.export_to.empty() ? o.file : o.export_to);
 }
 
 Result<int> export_acts(Context& cx, const Options& o) {

@@ -29,6 +29,7 @@ struct Options {
   std::vector<std::string> keys;
   std::string id;  // of the object, or of the request
   std::string to, purpose, of, until, lasts, reason;
+  OnFile file;
   bool every_version = false, all = false, waiting = false;
 };
 
@@ -109,7 +110,33 @@ Result<Node> give_body(const Options& o, const Node& request, Time now) {
   return body.set("until", until);
 }
 
+Result<int> said(Context& cx, NodeClient& client, const agreement::Act& a, const std::string& hash) {
+  const std::string named = text_at(a.body, "request");
+  TRY(const Node now, request_of(client, named.empty() ? hash : named));
+  if (cx.json) {
+    Node n = Node::object();
+    n.set("act", hash).set("request", text_at(now, "request")).set("stage", text_at(now, "stage"));
+    std::puts(json::write(n).c_str());
+    return 0;
+  }
+  std::printf("%s by %s: done\nrequest %s is now %s\n", a.kind.c_str(), a.party.c_str(),
+              text_at(now, "request").substr(0, 16).c_str(), text_at(now, "stage").c_str());
+  if (now.string_at("stage") == "asked")
+    std::printf("  waiting for: answer of %s (silence is no consent)\n", text_at(now, "originator").c_str());
+  return 0;
+}
+
 Result<int> step(Context& cx, const Options& o, const std::string& kind) {
+  if (!o.file.import_from.empty()) {
+    TRY(const SigningRequest r, read_signed(o.file.import_from, kind));
+    TRY(NodeClient client, NodeClient::connect(o.target));
+    TRY(const json::Document done, client.post("/api/v1/acts", r.act.text()));
+    return said(cx, client, r.act.act, r.act.act.hash());
+  }
+  if (o.id.empty())
+    return invalid(kind == "onward_ask" ? "which object?" : "which request?", kind, "give its id, or --import FILE");
+  if (kind == "onward_ask" && o.to.empty()) return invalid("for whom?", kind, "give --to PARTY, or --import FILE");
+  if (kind == "onward_deny" && o.reason.empty()) return invalid("why?", kind, "give --reason, or --import FILE");
   if (o.target.dir.empty()) return invalid("a consent is signed with the keys of a node folder", {}, "give --dir DIR");
   TRY(const node::NodeConfig config, node::load_config(o.target.dir));
   TRY(NodeClient client, NodeClient::connect(o.target));
@@ -134,20 +161,14 @@ Result<int> step(Context& cx, const Options& o, const std::string& kind) {
     if (!o.reason.empty()) a.body.set("reason", o.reason);
     if (const Node* last = request.find("last_step")) a.prev_act = text_at(*last, config.party);
   }
-  const std::string named = text_at(a.body, "request");
-  TRY(const std::string hash, sign_and_send(std::move(a), config, client, o.keys, o.secrets));
-  TRY(const Node now, request_of(client, named.empty() ? hash : named));
-  if (cx.json) {
-    Node n = Node::object();
-    n.set("act", hash).set("request", text_at(now, "request")).set("stage", text_at(now, "stage"));
-    std::puts(json::write(n).c_str());
-    return 0;
+  if (!o.file.export_to.empty()) {
+    TRY(SigningRequest r, prepare(std::move(a), config, client));
+    if (!o.keys.empty()) CHECK_OK(sign_with(r, o.keys, o.secrets.ask()));
+    return export_request(cx.json, r, o.file.export_to);
   }
-  std::printf("%s by %s: done\nrequest %s is now %s\n", kind.c_str(), config.party.c_str(),
-              text_at(now, "request").substr(0, 16).c_str(), text_at(now, "stage").c_str());
-  if (now.string_at("stage") == "asked")
-    std::printf("  waiting for: answer of %s (silence is no consent)\n", text_at(now, "originator").c_str());
-  return 0;
+  const agreement::Act made = a;
+  TRY(const std::string hash, sign_and_send(std::move(a), config, client, o.keys, o.secrets));
+  return said(cx, client, made, hash);
 }
 
 // "2027-02-01T…" of the consent, else of the request.
@@ -231,6 +252,7 @@ void add_signing(CLI::App& c, Options& o) {
   c.add_option("--key", o.keys,
                "sign with these: files, or pkcs11:… (default: keys in DIR/keys that the quorum needs)");
   o.secrets.add_options(c);
+  o.file.add_options(c);
 }
 
 void add_end(CLI::App& c, Options& o) {
@@ -246,8 +268,8 @@ void add_consent_commands(CLI::App& app, Context& cx) {
   consent->require_subcommand(1);
   auto o = std::make_shared<Options>();
   auto* c = consent->add_subcommand("ask", "ask the originator of an object whether it may go on");
-  c->add_option("OBJECT", o->id, "id of an object that a partner gave")->required();
-  c->add_option("--to", o->to, "the third party")->required();
+  c->add_option("OBJECT", o->id, "id of an object that a partner gave");
+  c->add_option("--to", o->to, "the third party");
   c->add_option("--purpose", o->purpose, "one of the agreement's purposes (may be left out if it has one)");
   c->add_flag("--every-version", o->every_version, "later versions too (default: the version that is here)");
   c->add_option("--of", o->of, "whom to ask, if several partners gave it");
@@ -258,7 +280,7 @@ void add_consent_commands(CLI::App& app, Context& cx) {
   const auto answer = [&](const char* name, const char* kind, const char* help, const auto& more) {
     auto options = std::make_shared<Options>();
     auto* a = consent->add_subcommand(name, help);
-    a->add_option("REQUEST", options->id, "id of the request, or how it begins")->required();
+    a->add_option("REQUEST", options->id, "id of the request, or how it begins");
     more(*a, *options);
     add_signing(*a, *options);
     a->callback([&cx, options, kind = std::string(kind)] { finish(cx, step(cx, *options, kind)); });
@@ -268,7 +290,7 @@ void add_consent_commands(CLI::App& app, Context& cx) {
     a.add_option("--reason", x.reason, "for the record");
   });
   answer("deny", "onward_deny", "deny a request",
-         [](CLI::App& a, Options& x) { a.add_option("--reason", x.reason, "why; the holder reads it")->required(); });
+         [](CLI::App& a, Options& x) { a.add_option("--reason", x.reason, "why; the holder reads it"); });
   answer("withdraw", "onward_withdraw",
          "take a consent back, or a request: what went on under it is withdrawn from the third party",
          [](CLI::App& a, Options& x) { a.add_option("--reason", x.reason, "for the record"); });

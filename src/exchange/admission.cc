@@ -5,8 +5,11 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
+#include "base/log.h"
 #include "base/uuid.h"
 #include "exchange/exercise.h"
+#include "exchange/provenance.h"
 #include "exchange/receipts.h"
 #include "exchange/wire.h"
 #include "pattern/pattern.h"
@@ -97,6 +100,12 @@ void Admission::admit(const Uuid& collection, const RowMeta& meta, const std::st
     if (problem.empty() && summary.type.starts_with("x-entente-"))
       problem = "objects of this type are made by nodes only";
     if (problem.empty() && !cx_.config.exercise) problem = exercise_refuses(false, object);
+    if (problem.empty()) {
+      auto theirs = why_not_own(cx_, object, summary);
+      if (!theirs.ok()) return done(theirs.error());
+      problem = *std::move(theirs);
+      if (!problem.empty()) say_warn("{} of {} is not admitted: {}", printable(summary.id), meta.by, problem);
+    }
     taxii::ItemResult item{std::string(summary.id), std::string(summary.version), {}};
     if (!problem.empty()) {
       if (item.id.empty() && object.is_object()) item.id = json::find_string(object, "id").value_or("");

@@ -58,7 +58,7 @@ namespace {
 
 void object_facts(const Exchanged& x, const SentManifest& sent, bool look_inside, std::vector<DutyFact>& out) {
   const Manifest& m = sent.manifest;
-  if (m.committed.empty()) return;  // a node that did not say since when
+  if (!m.says_since()) return;  // a node that did not say since when
   for (size_t i = 0; i < m.objects.size(); ++i) {
     if (m.objects[i].tombstone) continue;
     DutyFact f{Trigger::kObject,

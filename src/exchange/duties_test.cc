@@ -207,6 +207,9 @@ TEST_F(Duties, WithoutTheLeafThatShowsItNobodyHasToBelieveSinceWhen) {
   sent = x->sent().front();
   sent.manifest.commits[0].count += 1;
   EXPECT_EQ(x->committed(sent, 0), sent.leaf.at) << "another record than the leaf's";
+  sent = x->sent().front();
+  sent.manifest.version = 1;
+  EXPECT_EQ(x->committed(sent, 0), sent.leaf.at) << "a manifest whose leaf does not bind them";
 }
 
 TEST_F(Duties, AnOnwardRequestIsAnsweredInTime) {

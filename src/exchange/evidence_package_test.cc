@@ -42,7 +42,13 @@ class EvidencePackage : public ::testing::Test {
   EvidencePackage() : world({"IN", "JP"}) {}
   void SetUp() override {
     ASSERT_OK(world.open());
-    ASSERT_OK(world.bring_into_force({"IN", "JP"}, world.document({"IN", "JP"}, text)));
+    // With a service level for releases, so that manifests say since when and open the leaves that show it.
+    Node document = node_of(world.document({"IN", "JP"}, text));
+    Node level = Node::object().set("id", "sla-routine").set("art", "3(3)").set("act", "release");
+    level.set("trigger", Node::object().set("any", true)).set("within", "PT24H");
+    level.set("clock", "committed").set("hours", "24x7");
+    document.set("service_levels", Node(Node::List{level}));
+    ASSERT_OK(world.bring_into_force({"IN", "JP"}, json::canonical(document)));
     const std::string one = make_indicator("one.example", world.clock.now());
     id = std::string(*json::find_string(json::parse(one)->root(), "id"));
     ASSERT_OK(world["JP"].publish({one, make_indicator("two.example", world.clock.now())}));
@@ -88,6 +94,27 @@ TEST_F(EvidencePackage, ShowsBothDirectionsAndNeedsNothingButItself) {
     EXPECT_FALSE(other->ok());  // another text than the one that the checker has on paper
     keep(std::string("all-") + party, *p);
   }
+}
+
+TEST_F(EvidencePackage, TheLeavesThatShowSinceWhenCannotBeExchangedLater) {
+  const auto p = make("IN", "all");
+  ASSERT_OK(p);
+  Node package = node_of(*p);
+  size_t altered = 0;
+  for (Node& text_of_one : package.find("manifests")->list()) {
+    Node m = node_of(text_of_one.string());
+    Node* commits = m.find("commits");
+    if (commits == nullptr || commits->list().empty()) continue;
+    commits->list().front().set("salt", base64(random_bytes(32)));
+    text_of_one = Node(json::write(m));
+    ++altered;
+  }
+  ASSERT_EQ(altered, 2U) << "one of each side";
+  const std::string forged = signed_by("IN", package);
+  keep("bad-commits", forged);
+  const auto r = check_evidence(forged);
+  ASSERT_OK(r);
+  EXPECT_THAT(r->problems, Contains(HasSubstr("does not commit")));
 }
 
 TEST_F(EvidencePackage, OfOneObjectHoldsItsReleaseItsReceiptAndItsOctets) {

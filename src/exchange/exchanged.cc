@@ -169,7 +169,7 @@ std::string Exchanged::octets(const SentManifest& sent, const Listed& listed) co
 
 Time Exchanged::committed(const SentManifest& sent, size_t object) const {
   const Manifest& m = sent.manifest;
-  if (object >= m.committed.size()) return sent.leaf.at;
+  if (!m.says_since() || object >= m.committed.size()) return sent.leaf.at;
   const Time said = m.committed[object];
   const auto& known = by_commitment_.at(sent.from);
   const bool shown = std::ranges::any_of(m.commits, [&](const Commit& c) {

@@ -87,8 +87,7 @@ TEST_F(TwoNodes, WhatTheLedgerCannotHoldIsNotSent) {
   EXPECT_EQ(got(), 2U);
 }
 
-TEST(Manifest, OneByteChangedAnywhereBreaksIt) {
-  const SecretKey key = SecretKey::generate();
+Manifest some_manifest() {
   Manifest m;
   m.id = "x-entente-manifest--" + random_uuid().text();
   m.agreement = "urn:uuid:" + random_uuid().text();
@@ -102,6 +101,10 @@ TEST(Manifest, OneByteChangedAnywhereBreaksIt) {
     m.objects.push_back({"indicator--" + random_uuid().text(), "2027-01-15T05:12:00.000Z",
                          sha256_hex(std::to_string(i)), "3(1)", "green", "clear", false});
   }
+  return m;
+}
+
+void seal(Manifest& m, const SecretKey& key) {
   ledger::Leaf leaf;
   leaf.agreement = m.agreement;
   leaf.agreement_version = m.agreement_version;
@@ -113,13 +116,21 @@ TEST(Manifest, OneByteChangedAnywhereBreaksIt) {
   m.leaf = leaf.text();
   m.kid = "JP/node/1";
   m.signature = sign_manifest(m, key);
+}
+
+bool is_valid(const std::string& text, const SecretKey& key) {
+  const auto doc = json::parse(text);
+  if (!doc.ok()) return false;
+  const auto parsed = parse_manifest(doc->root());
+  return parsed.ok() && manifest_signed(*parsed, key.public_key());
+}
+
+TEST(Manifest, OneByteChangedAnywhereBreaksIt) {
+  const SecretKey key = SecretKey::generate();
+  Manifest m = some_manifest();
+  seal(m, key);
   const std::string good = manifest_object(m);
-  const auto valid = [&](const std::string& text) {
-    const auto doc = json::parse(text);
-    if (!doc.ok()) return false;
-    const auto parsed = parse_manifest(doc->root());
-    return parsed.ok() && manifest_signed(*parsed, key.public_key());
-  };
+  const auto valid = [&](const std::string& text) { return is_valid(text, key); };
   ASSERT_TRUE(valid(good));
   for (const char* part : {"2027-01-15T05:12:00.000Z", "\"JP\"", "\"IN\"", "\"3(1)\"", "\"green\"", "\"clear\""}) {
     std::string bad = good;
@@ -133,6 +144,54 @@ TEST(Manifest, OneByteChangedAnywhereBreaksIt) {
     bad[bad.find(o.sha256)] ^= 1;
     EXPECT_FALSE(valid(bad));
   }
+}
+
+Manifest with_commits() {
+  Manifest m = some_manifest();
+  for (size_t i = 0; i < m.objects.size(); ++i) m.committed.push_back(m.at.plus_us(-1000));
+  m.commits.push_back({m.agreement, m.from, m.to, m.at.plus_us(-1000), m.at, m.objects.size(), random_bytes(32)});
+  return m;
+}
+
+TEST(Manifest, TheLeavesThatShowSinceWhenCannotBeExchangedLater) {
+  const SecretKey key = SecretKey::generate();
+  Manifest m = with_commits();
+  seal(m, key);
+  ASSERT_TRUE(is_valid(manifest_object(m), key));
+  Manifest later = m;
+  later.commits[0].salt = random_bytes(32);
+  EXPECT_FALSE(is_valid(manifest_object(later), key)) << "another leaf";
+  later = m;
+  later.commits.clear();
+  EXPECT_FALSE(is_valid(manifest_object(later), key)) << "none";
+  later = m;
+  later.commits.push_back(m.commits[0]);
+  EXPECT_FALSE(is_valid(manifest_object(later), key)) << "one more";
+  later = m;
+  later.version = 1;
+  EXPECT_FALSE(is_valid(manifest_object(later), key)) << "called old";
+}
+
+TEST(Manifest, OfVersionOneIsReadAndItsTimesAreNotBelieved) {
+  const SecretKey key = SecretKey::generate();
+  Manifest m = with_commits();
+  m.version = 1;
+  seal(m, key);
+  const std::string text = manifest_object(m);
+  EXPECT_EQ(text.find("\"v\":"), std::string::npos);
+  ASSERT_TRUE(is_valid(text, key));
+  EXPECT_FALSE(parse_manifest(json::parse(text)->root())->says_since());
+}
+
+TEST(Manifest, OfAVersionToComeIsRefusedAndSaysSo) {
+  const SecretKey key = SecretKey::generate();
+  Manifest m = some_manifest();
+  m.version = 3;
+  seal(m, key);
+  const auto doc = json::parse(manifest_object(m));
+  const auto parsed = parse_manifest(doc->root());
+  ASSERT_FALSE(parsed.ok());
+  EXPECT_THAT(parsed.error().text(), ::testing::HasSubstr("update this node"));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "exchange/exercise.h"
 #include "exchange/handling.h"
 #include "exchange/names.h"
+#include "exchange/provenance.h"
 #include "exchange/recall_desk.h"
 #include "json/node.h"
 
@@ -422,6 +423,7 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
       }
     }
     tx.change.add(into, it.summary, std::string(it.raw), meta.text());
+    note_theirs(tx.change, it.doc.root(), it.summary, peer, agreement_id);
     note_claim(cx_, tx.change, it.doc.root(), it.summary, meta);
     ++open->taken;
     ++taken;

@@ -56,7 +56,7 @@ void count_releases(const Exchanged& x, std::map<std::string, PartyScore>& parti
       ++p.released_objects;
       ++p.released[type_of(o.id)];
       given[sent.from].insert(o.id);
-      if (!sent.manifest.committed.empty()) delays[sent.from].push_back(sent.leaf.at.us - x.committed(sent, i).us);
+      if (sent.manifest.says_since()) delays[sent.from].push_back(sent.leaf.at.us - x.committed(sent, i).us);
     }
   }
   for (auto& [party, all] : delays) parties[party].median_release_delay_us = median(all);

@@ -97,6 +97,10 @@ std::string Manifest::record() const {
   // Binds the order and what the receiver is told about handling as well.
   n.set("list_sha256", sha256_hex(json::canonical(listing(objects))));
   if (!committed.empty()) n.set("committed_sha256", sha256_hex(json::canonical(times(committed))));
+  if (version >= kManifestVersion) {
+    n.set("v", int64_t{version});
+    if (!committed.empty()) n.set("commits_sha256", sha256_hex(json::canonical(commitments(commits))));
+  }
   return json::canonical(n);
 }
 
@@ -110,6 +114,7 @@ json::Node given(const Manifest& m) {
 std::string manifest_object(const Manifest& m) {
   json::Node n = envelope_object(kManifestType, m.id, m.at);
   n.set("agreement", m.agreement).set("agreement_version", m.agreement_version).set("from", m.from).set("to", m.to);
+  if (m.version >= kManifestVersion) n.set("v", int64_t{m.version});
   n.set("objects", listing(m.objects));
   if (!m.committed.empty()) {
     n.set("committed", times(m.committed));
@@ -158,6 +163,12 @@ Status read_commits(const json::Value& object, Manifest& m) {
 Result<Manifest> parse_manifest(const json::Value& object) {
   Manifest m;
   TRY(m.id, text_of(object, "id"));
+  const auto version = json::find(object, "v");
+  const auto number = json::find_int(object, "v");
+  if (version && (!number || *number != kManifestVersion))
+    return make_error(ErrorKind::kUnsupported, "the manifest is of a version that this program does not know", m.id,
+                      "a newer entente made it: update this node");
+  m.version = version ? kManifestVersion : 1;
   TRY(m.agreement, text_of(object, "agreement"));
   TRY(m.agreement_version, text_of(object, "agreement_version"));
   TRY(m.from, text_of(object, "from"));

@@ -43,10 +43,14 @@ struct Commit {
   [[nodiscard]] std::string record() const;
 };
 
+inline constexpr int kManifestVersion = 2;
+
 // What was released in one go. The ledger's leaf commits to the record; the record holds the root over salted object
 // commitments, so that one object can be opened later without the others.
 struct Manifest {
   std::string id;  // x-entente-manifest--uuid
+  // 1: its leaf did not bind `commits`, so that they could be put in anew later. Read, and its times not believed.
+  int version = kManifestVersion;
   std::string agreement, agreement_version, from, to;
   Time at;
   std::vector<Listed> objects;
@@ -60,6 +64,7 @@ struct Manifest {
   std::string kid, signature;  // node key over "entente/manifest/v1" ‖ leaf
 
   [[nodiscard]] std::string record() const;  // JCS text that the leaf commits to
+  [[nodiscard]] bool says_since() const { return version >= kManifestVersion && !committed.empty(); }
 };
 // What a decision gave, for the private log: the leaf of the pair log that says it.
 [[nodiscard]] json::Node given(const Manifest& m);

@@ -1,0 +1,31 @@
+// Whose an object is that own people hand in. What a partner gave stays the partner's (release.md §3 step 5): published
+// here as own content it would be this party's to give to everybody, and its originator never asked. It can be told by
+// its id, and by its content under another id while nothing of it was changed; docs/agreements.md says what cannot be
+// told.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "exchange/context.h"
+#include "json/json.h"
+#include "stix/object.h"
+
+namespace entente::exchange {
+
+// Store space: content_print() of what a partner gave -> its id, the partner, the agreement, a line each. Stays when
+// the object is destroyed: it is a digest, from which nothing can be read, and so a copy is known afterwards too.
+inline constexpr std::string_view kTheirsSpace = "theirs";
+
+// Digest (hex) of what an object states, without its name, its author, its marks and what is counted anew with each
+// version. "" for what has no time of making: who states the same address states the same octets.
+[[nodiscard]] std::string content_print(const json::Value& object, const stix::Summary& summary);
+
+void note_theirs(store::Change& change, const json::Value& object, const stix::Summary& summary, std::string_view by,
+                 std::string_view agreement_id);
+
+// "" if own people may publish it; else the rule, and what they can do instead.
+[[nodiscard]] Result<std::string> why_not_own(const Context& cx, const json::Value& object,
+                                              const stix::Summary& summary);
+
+}  // namespace entente::exchange
