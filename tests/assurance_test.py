@@ -95,7 +95,7 @@ for what, _, cell in rows(section("Bad input")):
         wrong.append(f"bad input '{what}': no test")
 
 # ---- planted faults
-mutate = (ROOT / "tools/mutate").read_text()
+mutate = (ROOT / "tools/mutate").read_text() + (ROOT / "tools/sensor_faults.py").read_text()
 planted = len(re.findall(r'^    \("', mutate, re.M))
 m = re.search(r"\*\*Score: (\d+) of (\d+) found\*\*(?:[^,.]*, and (\d+) planted since)?", DOC)
 if not m or int(m[2]) + int(m[3] or 0) != planted:

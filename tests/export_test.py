@@ -6,6 +6,7 @@ import base64, csv, hashlib, io, ipaddress, json, pathlib, re, shutil, signal, s
 from sensor_lab import Checks, Node, Sensor, address, indicator, own_namespace, within
 
 ENTENTE = sys.argv[1]
+JA3, JA4 = "ada70206e40642a3e4461f35503241d5", "t13d1516h2_8daaf6152771_e5627efa2ab1"
 check = Checks()
 
 
@@ -18,7 +19,7 @@ def run(*args):
 def read_zeek(text):
     """https://docs.zeek.org/en/current/frameworks/intel.html, and the ASCII reader: '#fields' names the columns, other lines with '#' are comments, fields are
     separated by single tabs, '-' is unset."""
-    types = {"Intel::ADDR", "Intel::SUBNET", "Intel::URL", "Intel::EMAIL", "Intel::DOMAIN", "Intel::FILE_HASH"}
+    types = {"Intel::ADDR", "Intel::SUBNET", "Intel::URL", "Intel::EMAIL", "Intel::DOMAIN", "Intel::FILE_HASH", "Intel::JA3"}  # the last by the package ja3
     header, rows = None, []
     for line in text.splitlines():
         if line.startswith("#fields\t"):
@@ -49,7 +50,7 @@ def read_rules(text):
             continue
         head, _, body = line.partition("(")
         action, protocol, source, sport, arrow, target, dport = head.split()
-        assert action == "alert" and protocol in ("ip", "dns", "tls", "http") and arrow == "->" and body.endswith(")"), line
+        assert action == "alert" and protocol in ("ip", "dns", "tls", "http", "quic") and arrow == "->" and body.endswith(")"), line
         options, at = [], 0
         body = body[:-1]
         while body[at:].strip():
@@ -92,6 +93,7 @@ def offline(tmp):
         indicator(8, "[process:name = 'x' AND domain-name:value = 'y.example']"),
         indicator(9, "[ipv6-addr:value ISSUBSET '2001:db8::/64']"),
         indicator(10, "[domain-name:value = 'bank.example']"),
+        indicator(11, f"[network-traffic:extensions.'tls-ext'.ja3 = '{JA3}' OR network-traffic:extensions.'tls-ext'.ja4 = '{JA4}']"),
     ]}))
     (tmp / "list.txt").write_text("bad.example\n203.0.113.9\nmail@evil.example\n")
     (tmp / "allow.txt").write_text("bank.example\n")
@@ -100,23 +102,30 @@ def offline(tmp):
     lines = [line for line in r.stdout.splitlines() if not line.startswith("#")]
     check("text: every value that may be blocked, no other", r.returncode == 0 and sorted(lines) == sorted(
         ["198.51.100.7", "203.0.113.9", "2001:db8::/64", "*.evil.example", "bad.example", "http://evil.example/a;b", "0123456789abcdef0123456789abcdef",
-         "mail@evil.example"]), r.stdout + r.stderr)
+         "mail@evil.example", JA3, JA4]), r.stdout + r.stderr)
     check("what was refused is told with its rule", "PROTECTED" in r.stderr and "no longer valid" in r.stderr and "no single value" in r.stderr, r.stderr)
-    r = run("export", "--to", "zeek", *files)
-    rows = read_zeek(r.stdout)
+    r = run("export", "--to", "zeek", *files, "--out", str(tmp / "zeek") + "/")
+    rows = read_zeek((tmp / "zeek/entente.intel").read_text())
+    prints = read_zeek((tmp / "zeek/entente-ja3.intel").read_text())
+    check("zeek: JA3 is in a file of its own, JA4 is told as not said", [(x["indicator"], x["indicator_type"]) for x in prints] == [(JA3, "Intel::JA3")] and "no type for JA4" in r.stdout + r.stderr,
+          f"{prints} {r.stdout} {r.stderr}")
     check("zeek: its own reader reads all of them", sorted((x["indicator"], x["indicator_type"]) for x in rows) == sorted(
         [("198.51.100.7", "Intel::ADDR"), ("203.0.113.9", "Intel::ADDR"), ("2001:db8::/64", "Intel::SUBNET"), ("evil.example", "Intel::DOMAIN"),
          ("bad.example", "Intel::DOMAIN"), ("evil.example/a;b", "Intel::URL"), ("0123456789abcdef0123456789abcdef", "Intel::FILE_HASH"),
          ("mail@evil.example", "Intel::EMAIL")]), rows)
-    check("zeek: what lies below a name is told as not said", "what lies below" in r.stderr, r.stderr)
+    check("zeek: what lies below a name is told as not said", "what lies below" in r.stdout + r.stderr, r.stdout + r.stderr)
     r = run("export", "--to", "suricata", *files)
     check("suricata: several files want a folder", r.returncode == 2 and "--out FOLDER/" in r.stderr, r.stderr)
     r = run("-o", "json", "export", "--to", "suricata", *files, "--out", str(tmp / "suricata") + "/")
-    check("suricata: written, and counted", r.returncode == 0 and json.loads(r.stdout)["exported"]["values"] == 7, r.stdout + r.stderr)
+    check("suricata: written, and counted", r.returncode == 0 and json.loads(r.stdout)["exported"]["values"] == 9, r.stdout + r.stderr)
+    for name, value in (("ja3", JA3), ("ja4", JA4)):
+        got = [base64.b64decode(line, validate=True).decode() for line in (tmp / f"suricata/entente-{name}.lst").read_text().splitlines()]
+        rules = [dict(o) for o in read_rules((tmp / "suricata/entente-fingerprints.rules").read_text())]
+        check(f"suricata: {name} is in a set that a rule asks", got == [value] and sum(f"{name}.hash" in o and f"load entente-{name}.lst" in o["dataset"] for o in rules) == 2, f"{got} {rules}")
     suricata(tmp / "suricata", {"evil.example", "bad.example"}, {"198.51.100.7/32", "203.0.113.9/32", "2001:db8::/64"}, {".evil.example"})
     r = run("export", "--to", "csv", *files)
     rows = list(csv.DictReader(io.StringIO(r.stdout)))
-    check("csv: a row for each with its indicator and end", len(rows) == 8 and all(x["indicator"].startswith("indicator--") and x["end"] == "" for x in rows), rows)
+    check("csv: a row for each with its indicator and end", len(rows) == 10 and all(x["indicator"].startswith("indicator--") and x["end"] == "" for x in rows), rows)
     r = run("export", "--to", "rpz", *files, "--out", tmp / "rpz.zone")
     text = (tmp / "rpz.zone").read_text()
     check("rpz: names and what is below them", "\nevil.example CNAME ." in text and "\n*.evil.example CNAME ." in text and "198.51" not in text, text)

@@ -46,7 +46,7 @@ def nft_set(name, table="entente"):
 
 
 # Files that a sensor writes only once there is something to keep.
-LATER = {"sightings.jsonl", "effect.json", "trials.json", "uses.bin"}
+LATER = {"sightings.jsonl", "effect.jsonl", "trials.json", "uses.bin"}
 
 
 def kernel():

@@ -154,8 +154,8 @@ void Decider::own(size_t i) {
 
   const Rule& rule = *passed->rule;
   if (bars_.purpose(i, rule, d.reasons)) return;
-  d.agreement = rule.doc->agreement_id;
-  d.agreement_version = rule.doc->hash;
+  d.agreement = rule.agreement;
+  d.agreement_version = rule.version;
   d.flow = rule.flow->id;
   d.article = rule.flow->art;
   d.told_tlp = passed->told;

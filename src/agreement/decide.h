@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agreement/act.h"
+#include "base/shared_text.h"
 #include "base/time.h"
 #include "stix/marking.h"
 
@@ -55,8 +56,8 @@ struct Policy {  // local configuration: can only narrow
 
 struct Reason {
   std::string_view code;  // release.md §6; static storage
-  std::string agreement;  // id, may be empty
-  std::string version;    // document hash
+  SharedText agreement;   // id, may be empty
+  SharedText version;     // document hash
   std::string article;    // "3(1)", may be empty
   std::string note;       // "what would have to change"
 };
@@ -70,7 +71,8 @@ struct Decision {
   std::string bytes;            // kRedacted: octets to send. kReleased: empty, send the raw text unchanged
   std::vector<Reason> reasons;  // why withheld / what was redacted; for released one PERMIT
   // Governing instrument of what is released.
-  std::string agreement, agreement_version, flow, article;
+  SharedText agreement, agreement_version;
+  std::string flow, article;
   Tlp told_tlp = Tlp::kClear;  // handling told to the receiver: mark joined with floor
   Pap told_pap = Pap::kClear;
 };

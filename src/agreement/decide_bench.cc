@@ -17,6 +17,7 @@
 #include "agreement/testing.h"
 #include "base/bytes.h"
 #include "base/crypto.h"
+#include "base/heap.h"
 #include "base/uuid.h"
 #include "json/node.h"
 
@@ -112,6 +113,7 @@ entente::json::Node measure(size_t count, int rounds, bool linked, bool keep_bac
 }  // namespace
 
 int main(int argc, char** argv) {
+  entente::keep_freed_memory();  // as a node does
   const size_t count = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 10'000;
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 9;
   entente::json::Node out = entente::json::Node::object();

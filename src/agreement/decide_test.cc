@@ -121,6 +121,23 @@ TEST(Decide, WhatIsNotStixAnyMoreWithoutAPartStaysHere) {
   EXPECT_GT(whole, 10U);
 }
 
+// STIX 2.1 §4.14. Found by half a million random cases: the observable may be of somebody's own type.
+TEST(Decide, ObservedDataWithoutItsLastObservableStaysHere) {
+  for (const char* observable : {"file", "x-custom"}) {
+    One one;
+    one.add(sdo("sighting", 1, R"("sighting_of_ref":")" + id_of("malware", 3) + "\"," + marked(Tlp::kGreen)));
+    one.add(sdo("observed-data", 2,
+                R"("first_observed":"2027-01-01T00:00:00Z","last_observed":"2027-01-01T00:00:00Z","number_observed":1,)"
+                R"("object_refs":[")" +
+                    id_of("sighting", 1) + R"(",")" + id_of(observable, 4) + R"("],)" + marked(Tlp::kGreen)));
+    one.add(sdo("malware", 3, R"("name":"m","is_family":false,)" + marked(Tlp::kGreen)));
+    const auto d = one.decide_all();
+    EXPECT_EQ(d[0].verdict, Verdict::kReleased);
+    EXPECT_EQ(d[1].verdict, Verdict::kWithheld) << observable;
+    EXPECT_TRUE(has_code(d[1], "EMPTY_CONTAINER")) << observable;
+  }
+}
+
 TEST(Decide, UnrelatedTextIsNoMention) {
   One one;
   one.add(sdo("malware", 1, R"("name":"Ant","is_family":false,)" + marked(Tlp::kRed)));
@@ -212,10 +229,10 @@ TEST(Decide, GovernedByTheMostSpecialInstrument) {
     one.c.states.push_back(testing::in_force(testing::sample(testing::sample_node(
         {"IN", "JP"}, names[i], fmt::format("urn:uuid:00000000-0000-5000-8000-00000000000{}", i + 1)))));
   auto d = one.c.decide_all();
-  EXPECT_EQ(d[0].agreement.back(), '4');
+  EXPECT_EQ(d[0].agreement.str().back(), '4');
   one.c.states.pop_back();
   d = one.c.decide_all();
-  EXPECT_EQ(d[0].agreement.back(), '3');
+  EXPECT_EQ(d[0].agreement.str().back(), '3');
 }
 
 TEST(Decide, UnreadableObjectsAreWithheld) {

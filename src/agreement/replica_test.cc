@@ -200,7 +200,7 @@ std::vector<std::string> given(const State& s, Time at, uint64_t seed) {
   if (!s.document) return out;
   for (const Decision& d : c.decide_all())
     if (testing::goes(d))
-      out.push_back(fmt::format("{} {} {}", d.object, d.agreement_version, testing::bytes_of(c, d)));
+      out.push_back(fmt::format("{} {} {}", d.object, d.agreement_version.str(), testing::bytes_of(c, d)));
   return out;
 }
 

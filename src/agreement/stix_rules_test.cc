@@ -16,6 +16,9 @@ TEST(StixRules, RequiredPropertiesStayAndOptionalOnesMayGo) {
   EXPECT_FALSE(is_removable("x-custom", "anything"));
   EXPECT_TRUE(is_sco_type("file"));
   EXPECT_FALSE(is_sco_type("malware"));
+  EXPECT_TRUE(may_be_observable("file"));
+  EXPECT_TRUE(may_be_observable("x-custom"));
+  EXPECT_FALSE(may_be_observable("sighting"));
   EXPECT_TRUE(is_standard_word("malware"));
   EXPECT_FALSE(is_standard_word("acme"));
 }

@@ -28,7 +28,7 @@ Result<int> list(Context& cx, const Target& target, const ClaimOptions& o) {
   TRY(NodeClient node, NodeClient::connect(target));
   TRY(const json::Document doc, node.get("/api/v1/claims"));
   const std::string me = word(doc.root(), "me");
-  Table t({"claim", "by", "to", "indicator", "reason", "state", "due (UTC)", "answer"});
+  Table t({"claim", "by", "to", "indicator", "reason", "state", "due (UTC)", "answer, or what it waits for"});
   bool late = false;
   if (const auto claims = json::find_array(doc.root(), "claims")) {
     for (const json::Value v : *claims) {
@@ -42,10 +42,11 @@ Result<int> list(Context& cx, const Target& target, const ClaimOptions& o) {
       }
       std::string state = overdue ? "OVERDUE" : word(v, "state");
       if (open && word(v, "claimant") == me && word(v, "sent").empty()) state = "not sent yet";
+      if (!open && !word(v, "waits_for").empty()) state += ", not sent yet";
       std::string due = word(v, "due").substr(0, 19);
       if (due.empty() && open) due = "no time set";
       t.row({word(v, "claim"), word(v, "claimant"), word(v, "originator"), word(v, "of"), word(v, "reason"), state, due,
-             word(v, "why")});
+             word(v, "waits_for").empty() ? word(v, "why") : word(v, "waits_for")});
     }
   }
   if (!cx.json) {

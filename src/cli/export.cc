@@ -81,9 +81,11 @@ std::optional<ExportItem> item_of(const pattern::Atom& atom, Left& left) {
       ++left["SHA-512: no form has a place for it"];
       return std::nullopt;
     case kJa3:
+      i.kind = ExportKind::kJa3;
+      return i;
     case kJa4:
-      ++left["a TLS fingerprint: it is not exported yet"];
-      return std::nullopt;
+      i.kind = ExportKind::kJa4;
+      return i;
   }
   return std::nullopt;
 }

@@ -49,13 +49,15 @@ Result<int> shadow(Context& cx, const LeaseOptions& o, const char* cmd) {
   const bool on = json::find_bool(doc.root(), "on").value_or(false);
   return show(
       cx, doc, "trials", Table({"run", "of", "targets", "since (UTC)", "state", "leases", "packets", "report"}),
-      on ? "no shadow run: nothing has come that may block"
-         : "no shadow runs: shadow_first is not set in [guard] of the sensor's configuration",
+      on ? "no shadow run: nothing has come that may block and has to count first (shadow_for in [guard])"
+         : "no shadow runs: shadow_first is PT0S in [guard] of the sensor's configuration",
       [](const json::Value& v) -> std::vector<std::string> {
         std::string report = word(v, "report");
         if (const auto waits = word(v, "waits_for"); !waits.empty()) report += "; " + waits;
         std::string state = word(v, "state");
         if (const auto by = word(v, "promoted_by"); !by.empty()) state += " by " + by;
+        if (const auto until = word(v, "limited_until"); !until.empty())
+          state += ", short leases until " + until.substr(0, 19);
         return {
             word(v, "trial"),    party(v), word(v, "kind"), word(v, "since").substr(0, 19), state, count(v, "leases"),
             count(v, "packets"), report};
@@ -75,7 +77,7 @@ Result<int> stats(Context& cx, const LeaseOptions& o) {
   TRY(const json::Document doc, ask_sensor(o, Node::object().set("cmd", "stats")));
   return show(cx, doc, "sources",
               Table({"of", "made by", "leases", "in force", "stopped packets", "flows", "clients",
-                     "only counted packets", "flows", "clients", "did harm"}),
+                     "only counted packets", "flows", "clients", "did harm", "withdrawn as false"}),
               "no lease so far", [](const json::Value& v) -> std::vector<std::string> {
                 return {party(v),
                         word(v, "by"),
@@ -87,7 +89,8 @@ Result<int> stats(Context& cx, const LeaseOptions& o) {
                         count(v, "counted_packets"),
                         count(v, "counted_flows"),
                         count(v, "counted_clients"),
-                        count(v, "harmed")};
+                        count(v, "harmed"),
+                        count(v, "false_claims")};
               });
 }
 

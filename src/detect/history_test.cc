@@ -246,6 +246,32 @@ TEST(History, AFullDiskCostsWhatDoesNotFitInMemoryAndNoMore) {
   EXPECT_GT(full->stats().lost, 500U);
 }
 
+// What a failed write left behind in the journal hides nothing that is written after it.
+TEST(History, AWriteThatFailedHalfwayIsRepairedBeforeTheNext) {
+  std::mt19937_64 r(11);
+  MemFiles files;
+  const HistoryOptions options{.segment_values = 1000, .segment_seen = 100'000, .map = false};
+  auto history = opened(files, options);
+  std::vector<Fact> facts;
+  const auto add = [&](int n) {
+    for (int i = 0; i < n; ++i) {
+      facts.push_back(random_fact(r, kNow.us + static_cast<int64_t>(facts.size())));
+      history->add(facts.back().time, facts.back().kind, facts.back().text);
+    }
+  };
+  add(20);
+  ASSERT_TRUE(history->flush(kNow).ok());
+  add(7);
+  files.fail_at(0);
+  EXPECT_FALSE(history->flush(kNow).ok());
+  files.fail_at(-1);
+  add(7);
+  ASSERT_TRUE(history->flush(kNow).ok());
+  history.reset();
+  files.kill();
+  EXPECT_EQ(answer(*opened(files, options)), expected(facts));
+}
+
 TEST(History, TheOldestGoesWhenThereIsTooMuchOrItIsTooOld) {
   MemFiles files;
   HistoryOptions options{.keep_us = 1000 * kSecond, .max_bytes = 40'000, .segment_values = 100, .map = false};

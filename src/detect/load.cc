@@ -12,7 +12,6 @@
 #include "detect/internal/facts.h"
 #include "detect/internal/input.h"
 #include "detect/internal/listed.h"
-#include "detect/internal/memory.h"
 #include "detect/internal/tokens.h"
 #include "json/json.h"
 #include "pattern/normal.h"
@@ -36,26 +35,46 @@ std::string_view trim(std::string_view s) {
   return s;
 }
 
-Result<std::string> read_all(const std::string& file) {
-  TRY(const auto input, Input::open(file));
-  std::string text;
-  std::error_code unknown;
-  if (const auto size = std::filesystem::file_size(file, unknown); !unknown && size <= kMaxFile) {
-    text.reserve(size);
-    advise_huge(text.data(), size);
+// A file in pieces: a list of many millions is never in memory as text.
+class Text {
+ public:
+  static Result<Text> open(const std::string& file) {
+    TRY(auto input, Input::open(file));
+    return Text(file, std::move(input));
   }
-  while (true) {
-    TRY(const auto piece, input->read());
-    if (piece.empty()) break;
-    text += piece;
-    if (text.size() > kMaxFile)
-      return make_error(ErrorKind::kTooLarge, "more than 4 GiB of indicators in one file", file, "split it");
+  // Empty at the end. Valid until the next call.
+  Result<std::string_view> next() {
+    TRY(auto piece, input_->read());
+    read_ += piece.size();
+    if (read_ > kMaxFile)
+      return make_error(ErrorKind::kTooLarge, "more than 4 GiB of indicators in one file", file_, "split it");
+    if (piece.empty() && !input_->fault().empty())
+      return invalid(input_->fault(), file_, "get the file again: a part of the indicators would be missing");
+    return piece;
   }
-  if (!input->fault().empty())
-    return invalid(input->fault(), file, "get the file again: a part of the indicators would be missing");
-  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
-  return text;
-}
+  // What is not read yet, behind `begin`.
+  Result<std::string> all(std::string_view begin) {
+    std::string text(begin);
+    text.reserve(begin.size() + size_hint());
+    while (true) {
+      TRY(const auto piece, next());
+      if (piece.empty()) return text;
+      text += piece;
+    }
+  }
+  // On the disk, where that is known.
+  [[nodiscard]] size_t size_hint() const {
+    std::error_code unknown;
+    const auto size = std::filesystem::file_size(file_, unknown);
+    return unknown || size > kMaxFile ? 0 : static_cast<size_t>(size);
+  }
+
+ private:
+  Text(std::string file, std::unique_ptr<Input> input) : file_(std::move(file)), input_(std::move(input)) {}
+  std::string file_;
+  std::unique_ptr<Input> input_;
+  size_t read_ = 0;
+};
 
 // The cells of one line (RFC 4180); a quoted cell may hold commas and doubled quotes.
 std::vector<std::string> cells_of(std::string_view line) {
@@ -113,15 +132,26 @@ class Loader {
   explicit Loader(const LoadOptions& options) : options_(options) {}
 
   Status file(const std::string& path) {
-    TRY(const std::string text, read_all(path));
-    const size_t begin = text.find_first_not_of(" \t\r\n");
-    if (begin == std::string::npos) {
+    TRY(auto text, Text::open(path));
+    std::string begin;  // the piece with the first octet that tells what it is
+    size_t at = std::string::npos;
+    for (bool mark_possible = true, more = true; more && at == std::string::npos;) {
+      TRY(const auto piece, text.next());
+      begin += piece;
+      more = !piece.empty();
+      if (more && mark_possible && begin.size() < 3) continue;
+      if (mark_possible && begin.starts_with("\xef\xbb\xbf")) begin.erase(0, 3);
+      mark_possible = false;
+      at = begin.find_first_not_of(" \t\r\n");
+      if (at == std::string::npos) begin.clear();
+    }
+    if (at == std::string::npos) {
       out_.notes.push_back(path + ": is empty");
       return {};
     }
-    if (text[begin] == '{' || text[begin] == '[') return stix(text, path);
-    list(text, path);
-    return {};
+    if (begin[at] != '{' && begin[at] != '[') return list(std::move(begin), text, path);
+    TRY(const std::string all, text.all(begin));
+    return stix(all, path);
   }
 
   Loaded finish() {
@@ -204,46 +234,76 @@ class Loader {
     return true;
   }
 
-  void list(std::string_view text, const std::string& path) {
-    constexpr size_t kLarge = 16u << 20;
-    if (text.size() > kLarge && builder_.size() == 0) builder_.reserve_for_text(text.size());
+  // What is known of a list while its lines are read.
+  struct List {
     Columns columns, announced;
     uint64_t lost = 0;
     bool first = true;
-    while (!text.empty()) {
-      const size_t end = std::min(text.find('\n'), text.size());
-      std::string_view line = trim(text.substr(0, end));
-      text.remove_prefix(std::min(end + 1, text.size()));
-      if (line.empty()) continue;
-      if (line.front() == '#') {
-        // Lists of fingerprints have their header in a comment ("# ja3_md5,Firstseen,…").
-        if (auto c = columns_of(trim(line.substr(1))); first && !c.ja3.empty()) announced = std::move(c);
-        continue;
+  };
+
+  Status list(std::string begin, Text& text, const std::string& path) {
+    constexpr size_t kLarge = 16u << 20;
+    if (const size_t size = text.size_hint(); size > kLarge && builder_.size() == 0) builder_.reserve_for_text(size);
+    List list;
+    std::string cut;  // a line whose end has not come
+    const auto take = [&](std::string_view piece) {
+      if (!cut.empty()) {
+        const size_t end = piece.find('\n');
+        cut += piece.substr(0, end);
+        if (end == std::string_view::npos) return;
+        piece.remove_prefix(end + 1);
+        line(cut, list);
+        cut.clear();
       }
-      if (std::exchange(first, false)) {
-        columns = columns_of(line);
-        if (!columns.none()) continue;
-        columns = std::exchange(announced, {});
+      for (size_t end = piece.find('\n'); end != std::string_view::npos; end = piece.find('\n')) {
+        line(piece.substr(0, end), list);
+        piece.remove_prefix(end + 1);
       }
-      if (columns.none()) {
-        size_t comment = line.find('#');
-        while (comment != std::string_view::npos && line[comment - 1] != ' ' && line[comment - 1] != '\t')
-          comment = line.find('#', comment + 1);
-        if (!value(trim(line.substr(0, comment)))) ++lost;
-        continue;
-      }
-      const auto cells = cells_of(line);
-      bool any = false;
-      const bool ja3 =
-          columns.type && *columns.type < cells.size() && ascii_lower(trim(cells[*columns.type])).starts_with("ja3");
-      for (const size_t c : columns.values) any = (c < cells.size() && value(trim(cells[c]), ja3)) || any;
-      for (const size_t c : columns.ja3) any = (c < cells.size() && value(trim(cells[c]), true)) || any;
-      if (!any) ++lost;
+      cut = piece;
+    };
+    take(begin);
+    begin = {};
+    while (true) {
+      TRY(const auto piece, text.next());
+      if (piece.empty()) break;
+      take(piece);
     }
-    out_.lines_not_understood += lost;
-    if (lost > 0)
-      out_.notes.push_back(
-          fmt::format("{}: {} lines are no address, name, URL, digest, fingerprint or e-mail address", path, lost));
+    line(cut, list);
+    out_.lines_not_understood += list.lost;
+    if (list.lost > 0)
+      out_.notes.push_back(fmt::format("{}: {} lines are no address, name, URL, digest, fingerprint or e-mail address",
+                                       path, list.lost));
+    return {};
+  }
+
+  void line(std::string_view text, List& list) {
+    const std::string_view line = trim(text);
+    if (line.empty()) return;
+    if (line.front() == '#') {
+      // Lists of fingerprints have their header in a comment ("# ja3_md5,Firstseen,…").
+      if (auto c = columns_of(trim(line.substr(1))); list.first && !c.ja3.empty()) list.announced = std::move(c);
+      return;
+    }
+    if (std::exchange(list.first, false)) {
+      list.columns = columns_of(line);
+      if (!list.columns.none()) return;
+      list.columns = std::exchange(list.announced, {});
+    }
+    const Columns& columns = list.columns;
+    if (columns.none()) {
+      size_t comment = line.find('#');
+      while (comment != std::string_view::npos && line[comment - 1] != ' ' && line[comment - 1] != '\t')
+        comment = line.find('#', comment + 1);
+      if (!value(trim(line.substr(0, comment)))) ++list.lost;
+      return;
+    }
+    const auto cells = cells_of(line);
+    bool any = false;
+    const bool ja3 =
+        columns.type && *columns.type < cells.size() && ascii_lower(trim(cells[*columns.type])).starts_with("ja3");
+    for (const size_t c : columns.values) any = (c < cells.size() && value(trim(cells[c]), ja3)) || any;
+    for (const size_t c : columns.ja3) any = (c < cells.size() && value(trim(cells[c]), true)) || any;
+    if (!any) ++list.lost;
   }
 
   bool value(std::string_view v, bool ja3 = false) {

@@ -185,6 +185,43 @@ TEST(Load, ListsWithCommentsAndCsvWithAHeader) {
   EXPECT_EQ(matches(*csv, ObservableKind::kUrl, "http://b.example/x,y"), 1u);
 }
 
+// A file is read in pieces of a quarter of a megabyte.
+TEST(Load, ALineThatThePiecesOfAFileCutIsOneLine) {
+  std::mt19937 r(3);
+  for (const bool csv : {false, true}) {
+    std::string text = csv ? "first_seen,domain\n" : "";
+    std::vector<std::string> names;
+    while (text.size() < 1'500'000) {
+      names.push_back("n" + std::to_string(names.size()) + "." + std::string(1 + r() % 60, 'x') + ".example");
+      text += csv ? "2026-01-01," + names.back() + "\n" : names.back() + (r() % 2 == 0 ? "\r\n" : "\n");
+    }
+    text.pop_back();  // the last line has no end
+    const auto loaded = load_indicators({write("pieces", text)});
+    ASSERT_TRUE(loaded.ok());
+    EXPECT_EQ(loaded->indicators, names.size());
+    EXPECT_EQ(loaded->lines_not_understood, 0u);
+    for (const std::string& name : names) ASSERT_EQ(matches(*loaded, ObservableKind::kDomain, name), 1u) << name;
+  }
+}
+
+TEST(Load, WhatAFileIsShowsBehindAMarkAndMuchEmptySpace) {
+  const std::string blank = "\xef\xbb\xbf" + std::string(600'000, '\n');
+  const auto list = load_indicators({write("blank_list", blank + "evil.example\n")});
+  ASSERT_TRUE(list.ok());
+  EXPECT_EQ(list->indicators, 1u);
+  EXPECT_EQ(list->lines_not_understood, 0u);
+  const auto stix = load_indicators(
+      {write("blank_stix", blank + R"({"type":"indicator","spec_version":"2.1",)"
+                                   R"("id":"indicator--0e9a2c7c-3d1c-4a3f-9c3e-0f8b7a6d5c4b",)"
+                                   R"("pattern":"[domain-name:value = 'a.example']","pattern_type":"stix"})")});
+  ASSERT_TRUE(stix.ok());
+  EXPECT_EQ(stix->indicators, 1u);
+  const auto nothing = load_indicators({write("blank", blank)});
+  ASSERT_TRUE(nothing.ok());
+  ASSERT_EQ(nothing->notes.size(), 1u);
+  EXPECT_TRUE(nothing->notes[0].ends_with(": is empty")) << nothing->notes[0];
+}
+
 TEST(Load, StixIndicatorsAndThoseThatNoSingleValueDecides) {
   const auto indicator = [](const std::string& n, const std::string& pattern, const std::string& more = "") {
     return R"({"type":"indicator","spec_version":"2.1","id":"indicator--00000000-0000-4000-8000-00000000000)" + n +

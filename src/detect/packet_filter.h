@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "detect/index.h"
@@ -40,7 +39,9 @@ class PacketFilter final : public packet::Sink {
    public:
     explicit Batch(size_t room) : items_(std::make_unique<T[]>(room)) {}
     T& push(const T& item) { return items_[size_++] = item; }
+    T& next() { return items_[size_++]; }  // as it was left
     void clear() { size_ = 0; }
+    void cut(size_t size) { size_ = size; }
     [[nodiscard]] bool empty() const { return size_ == 0; }
     [[nodiscard]] size_t size() const { return size_; }
     [[nodiscard]] T& operator[](size_t i) { return items_[i]; }
@@ -62,20 +63,40 @@ class PacketFilter final : public packet::Sink {
     uint32_t packet = 0, flow = 0;
     uint32_t more = 0;  // in questions_, answers_ or requests_
   };
+  static constexpr uint32_t kNoEvent = UINT32_MAX;
   struct Seen {
     Time time;
     uint64_t number;
     packet::LinkType link;
     uint32_t length;
   };
+  struct Talk {
+    packet::Flow flow;
+    uint32_t event;  // that tells it; kNoEvent if it was told before
+  };
+  struct Answer {
+    packet::Address address;
+    packet::DnsType type;
+    uint16_t id;
+    uint32_t ttl_s;
+  };
+  struct Said {  // an address that is not of a flow
+    packet::Address address;
+    uint32_t event;
+  };
+  struct V4 {
+    uint32_t event, address;
+  };
   struct V6 {
     uint32_t event;
     packet::Address address;
   };
   struct Name {
-    uint32_t event;
-    uint32_t end, size;  // in the texts; of what of it is not asked for yet, from the left
+    uint32_t event, at;
+    uint16_t size;
+    uint16_t third;  // where its last three labels begin; kNoThird: it is looked at closely
   };
+  static constexpr uint16_t kNoThird = UINT16_MAX;
   struct Request {
     uint32_t at;  // method and target, one behind the other
     uint16_t method_size;
@@ -83,12 +104,25 @@ class PacketFilter final : public packet::Sink {
   };
 
   Event& add(What what, const packet::Packet& p, const packet::Flow& f);
+  void copy(const packet::Flow& f, uint32_t event);
   uint32_t keep(std::string_view text);
-  void address(const packet::Address& a);
-  void name(std::string_view text);  // of the event added last, which has it among the texts
+  // Of the event added last, which has it as a text or as the beginning of one.
+  void address(const packet::Address& a) {
+    Said& s = said_.next();
+    s.address = a;
+    s.event = static_cast<uint32_t>(events_.size() - 1);
+  }
+  void name(uint32_t at, size_t size);
   [[nodiscard]] std::string_view text(uint32_t at, size_t size) const { return {texts_.data() + at, size}; }
+  // What is to be asked, with its hash; sends for the lines of memory that the answers are in.
+  void gather();
+  void gather_addresses();
+  void gather_names();
   void ask();
+  void ask_v4();
+  void ask_v6();
   void ask_names();
+  void ask_table();
   void need(uint32_t event, bool yes) { events_[event].needed = events_[event].needed || yes; }
   void tell(const Event& e);
 
@@ -98,13 +132,16 @@ class PacketFilter final : public packet::Sink {
   uint64_t v4_seed_, v6_seed_, name_seed_;
   Batch<Event> events_{kEvents};
   Batch<Seen> packets_{kEvents};
-  Batch<packet::Flow> flows_{kEvents};
+  Batch<Talk> talks_{kEvents};
   Batch<packet::DnsQuestion> questions_{kEvents};
-  Batch<packet::DnsAnswer> answers_{kEvents};
+  Batch<Answer> answers_{kEvents};
   Batch<Request> requests_{kEvents};
-  // What is asked: hashes by themselves, and of whom. An event has two addresses or a name.
+  Batch<Said> said_{kEvents};
+  Batch<Name> heard_{kEvents};
+  size_t talks_gathered_ = 0, said_gathered_ = 0, heard_gathered_ = 0;
+  // What is asked: hashes by themselves, and of whom. An event has two addresses at most, or a name.
   Batch<uint64_t> v4_hashes_{2 * kEvents}, v6_hashes_{2 * kEvents}, name_hashes_{kEvents};
-  Batch<std::pair<uint32_t, uint32_t>> v4_{2 * kEvents};  // event, address
+  Batch<V4> v4_{2 * kEvents};
   Batch<V6> v6_{2 * kEvents};
   Batch<Name> names_{kEvents};
   std::vector<uint8_t> yes_ = std::vector<uint8_t>(2 * kEvents);

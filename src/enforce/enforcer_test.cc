@@ -1,5 +1,7 @@
 #include "enforce/enforcer.h"
 
+#include <set>
+
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
@@ -42,6 +44,47 @@ TEST(Reconciler, what_is_applied_is_what_is_wanted_whatever_failed_between) {
                                          [](const auto& e) { return !e.second.drop; });
     for (const Prefix& p : left) RC_ASSERT(!(model.at(p).drop && counting_in));
   }));
+}
+
+// Takes half of a batch and then fails; what it has is known again when everything is replaced.
+class HalfEnforcer final : public Enforcer {
+ public:
+  [[nodiscard]] std::string name() const override { return "half"; }
+  [[nodiscard]] size_t capacity() const override { return 1000; }
+  [[nodiscard]] size_t range_capacity() const override { return 1000; }
+  Status start(const std::vector<Prefix>&, const std::vector<Element>& elements, Time) override {
+    has.clear();
+    for (const Element& e : elements) has.insert(e.prefix);
+    return {};
+  }
+  Status apply(const Delta& delta, Time) override {
+    for (const Element& e : delta.remove) has.erase(e.prefix);
+    if (failing) {
+      has.erase(has.begin());
+      return make_error(ErrorKind::kUnavailable, "it broke in the middle");
+    }
+    for (const Element& e : delta.set) has.insert(e.prefix);
+    return {};
+  }
+  Result<std::vector<Hits>> hits() override { return std::vector<Hits>{}; }
+  Result<Totals> totals() override { return Totals{}; }
+  Status clear() override { return {}; }
+
+  std::set<Prefix> has;
+  bool failing = false;
+};
+
+TEST(Reconciler, after_a_batch_that_failed_in_the_middle_everything_is_set_anew) {
+  HalfEnforcer enforcer;
+  Reconciler reconciler(enforcer);
+  for (int i = 1; i < 10; ++i) reconciler.want({address(i), true, kNow});
+  ASSERT_TRUE(reconciler.flush({}, kNow).ok());
+  enforcer.failing = true;
+  reconciler.want({address(10), true, kNow});
+  ASSERT_FALSE(reconciler.flush({}, kNow).ok());
+  enforcer.failing = false;
+  ASSERT_TRUE(reconciler.flush({}, kNow).ok());
+  EXPECT_EQ(enforcer.has.size(), 10u);
 }
 
 TEST(Reconciler, one_batch_per_flush_and_none_when_nothing_changed) {

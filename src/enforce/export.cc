@@ -15,7 +15,8 @@ using namespace internal;
 namespace {
 
 constexpr std::string_view kForms[] = {"text", "csv", "zeek", "suricata", "rpz", "nft"};
-constexpr std::string_view kKinds[] = {"address", "range", "name", "url", "md5", "sha1", "sha256", "email"};
+constexpr std::string_view kKinds[] = {"address", "range",  "name",  "url", "md5",
+                                       "sha1",    "sha256", "email", "ja3", "ja4"};
 
 bool tells_counting_apart(ExportForm form) { return form == ExportForm::kCsv || form == ExportForm::kZeek; }
 
@@ -73,6 +74,7 @@ std::string cannot_say(const ExportItem& i, ExportForm form) {
   const bool network = i.kind == kAddress || i.kind == kRange;
   if (form == ExportForm::kNft && !network) return "a packet filter knows addresses only";
   if (form == ExportForm::kRpz && i.kind != kName) return "a response-policy zone is asked for names only";
+  if (form == ExportForm::kZeek && i.kind == kJa4) return "Zeek's intelligence framework has no type for JA4";
   if (form == ExportForm::kSuricata && i.kind == kEmail) return "no rule is written for e-mail addresses";
   return {};
 }

@@ -24,13 +24,14 @@ enum class ExportForm : uint8_t { kText, kCsv, kZeek, kSuricata, kRpz, kNft };
 [[nodiscard]] std::string_view to_text(ExportForm form);
 [[nodiscard]] Result<ExportForm> parse_export_form(std::string_view text);
 
-enum class ExportKind : uint8_t { kAddress, kRange, kName, kUrl, kMd5, kSha1, kSha256, kEmail };
+enum class ExportKind : uint8_t { kAddress, kRange, kName, kUrl, kMd5, kSha1, kSha256, kEmail, kJa3, kJa4 };
 [[nodiscard]] std::string_view to_text(ExportKind kind);
 
 struct ExportItem {
   ExportKind kind = ExportKind::kAddress;
-  Prefix prefix{};    // kAddress, kRange
-  std::string text;   // of the others: a name without "*.", a URL, a digest in lower case, an e-mail address
+  Prefix prefix{};  // kAddress, kRange
+  // Of the others: a name without "*.", a URL, a digest or TLS fingerprint in lower case, an e-mail address.
+  std::string text;
   bool tree = false;  // kName: everything below it too
   bool drop = true;   // else it is only counted
   // Where it comes from; "" where nothing is known.

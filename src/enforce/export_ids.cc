@@ -42,6 +42,10 @@ const char* zeek_type(ExportKind kind) {
     case kSha1:
     case kSha256:
       return "Intel::FILE_HASH";
+    case kJa3:
+      return "Intel::JA3";
+    case kJa4:
+      break;  // was left out before
   }
   return "";
 }
@@ -89,24 +93,33 @@ Url split(const std::string& url) {
 }  // namespace
 
 // https://docs.zeek.org/en/current/frameworks/intel.html: tab-separated, the header names the fields. Fields that the
-// record Intel::MetaData does not have are passed over by the reader, and can be had by a redef of it.
+// record Intel::MetaData does not have are passed over by the reader, and can be had by a redef of it. JA3 is a type
+// that the package ja3 adds: in a file of its own, since without the package the reader would complain of each line.
 void write_zeek(const ExportValues& values, const ExportHeader& header, Exported& out) {
-  std::string text =
+  constexpr std::string_view kFields =
       "#fields\tindicator\tindicator_type\tmeta.source\tmeta.desc\tmeta.party\tmeta.article\tmeta.lease\tmeta.until\t"
-      "meta.action\n" +
-      header.line();
+      "meta.action\n";
+  std::string others, prints;
+  size_t print_count = 0;
   for (const ExportValue& v : values) {
     const ExportItem& i = v.first();
     std::string indicator = i.value();
     if (i.kind == ExportKind::kUrl) indicator = without_scheme(i.text);
     if (i.kind == ExportKind::kName) indicator = i.text;
     if (i.tree) ++out.unsaid["Zeek compares whole names: what lies below this one is not found"];
-    text +=
+    const bool print = i.kind == ExportKind::kJa3;
+    print_count += print ? 1 : 0;
+    (print ? prints : others) +=
         fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", field(indicator), zeek_type(i.kind),
                     field("entente-" + parties(v)), field(described(i)), field(parties(v)), field(i.article),
                     field(i.lease), i.end.us == INT64_MAX ? "-" : entente::to_text(i.end), i.drop ? "drop" : "count");
   }
-  out.files.push_back({"entente.intel", std::string(kPlain), std::move(text), values.size()});
+  const auto file = [&](const char* name, const std::string& lines, size_t entries) {
+    const ExportHeader own{entries, header.left_out, header.capacity};
+    out.files.push_back({name, std::string(kPlain), std::string(kFields) + own.line() + lines, entries});
+  };
+  file("entente.intel", others, values.size() - print_count);
+  if (print_count > 0) file("entente-ja3.intel", prints, print_count);
 }
 
 // https://docs.suricata.io: names in a data set of strings (base64, one a line), addresses and ranges in IP reputation
@@ -117,6 +130,8 @@ void write_suricata(const ExportValues& values, const ExportHeader& header, Expo
   constexpr int kSid = 7'100'000;  // ours from here: sets first, then one by one
   std::string names, reputation = header.line(), rules;
   std::array<std::string, 3> digests;
+  std::array<std::string, 2> prints;  // JA3, JA4
+  std::array<size_t, 2> print_counts{};
   size_t name_count = 0, address_count = 0, rule_count = 0, digest_count = 0;
   std::string single;
   const auto rule = [&](std::string_view head, std::string_view what, std::string_view test, int sid) {
@@ -167,6 +182,13 @@ void write_suricata(const ExportValues& values, const ExportHeader& header, Expo
         digests[static_cast<size_t>(i.kind) - static_cast<size_t>(kMd5)] += i.text + "\n";
         ++digest_count;
         break;
+      case kJa3:
+      case kJa4: {
+        const size_t which = i.kind == kJa3 ? 0 : 1;
+        prints[which] += base64(i.text) + "\n";
+        ++print_counts[which];
+        break;
+      }
       case kEmail:
         break;  // was left out before
     }
@@ -201,6 +223,26 @@ void write_suricata(const ExportValues& values, const ExportHeader& header, Expo
                   kSid + 4 + static_cast<int>(d));
     out.files.push_back({file, std::string(kPlain), std::move(digests[d]), digest_count});
   }
+  // TLS fingerprints, for Suricata 7.0.12 and later: a Suricata that was built without them passes the rules over.
+  std::string print_rules =
+      "# Beside entente.rules: TLS fingerprints, for Suricata 7.0.12 and later. What drops on a fingerprint alone "
+      "hits\n"
+      "# every client that is built alike: these rules alert.\n";
+  for (size_t p = 0; p < 2; ++p) {
+    if (print_counts[p] == 0) continue;
+    const std::string name = p == 0 ? "ja3" : "ja4", file = fmt::format("entente-{}.lst", name);
+    int sid = kSid + 21 + static_cast<int>(2 * p);
+    for (const char* protocol : {"tls", "quic"}) {
+      print_rules += rule(
+          fmt::format("alert {} any any -> any any", protocol), "TLS fingerprint of an indicator",
+          fmt::format("requires: feature {0}; {0}.hash; dataset:isset,entente-{0},type string,load {1};", name, file),
+          sid++);
+    }
+    out.files.push_back({file, std::string(kPlain), std::move(prints[p]), print_counts[p]});
+  }
+  if (print_counts[0] + print_counts[1] > 0)
+    out.files.push_back(
+        {"entente-fingerprints.rules", std::string(kPlain), std::move(print_rules), print_counts[0] + print_counts[1]});
   rules += single;
   out.files.insert(out.files.begin(),
                    {{"entente.rules", std::string(kPlain), std::move(rules), values.size()},

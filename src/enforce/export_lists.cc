@@ -37,15 +37,37 @@ void write_text(const ExportValues& values, const ExportHeader& header, Exported
     std::string lines{};
     size_t entries = 0;
   };
-  std::array<List, 5> lists{{{"addresses.txt", true},
+  std::array<List, 7> lists{{{"addresses.txt", true},
                              {"names.txt", true},
                              {"urls.txt", false},
                              {"digests.txt", false},
-                             {"emails.txt", false}}};
+                             {"emails.txt", false},
+                             {"ja3.txt", false},
+                             {"ja4.txt", false}}};
+  const auto list_of = [](ExportKind kind) -> size_t {
+    switch (kind) {
+      case ExportKind::kAddress:
+      case ExportKind::kRange:
+        return 0;
+      case ExportKind::kName:
+        return 1;
+      case ExportKind::kUrl:
+        return 2;
+      case ExportKind::kMd5:
+      case ExportKind::kSha1:
+      case ExportKind::kSha256:
+        return 3;
+      case ExportKind::kEmail:
+        return 4;
+      case ExportKind::kJa3:
+        return 5;
+      case ExportKind::kJa4:
+        return 6;
+    }
+    return 0;
+  };
   for (const ExportValue& v : values) {
-    using enum ExportKind;
-    const ExportKind k = v.first().kind;
-    List& l = lists[k <= kRange ? 0 : k == kName ? 1 : k == kUrl ? 2 : k == kEmail ? 4 : 3];
+    List& l = lists[list_of(v.first().kind)];
     l.lines += v.first().value() + "\n";
     ++l.entries;
   }

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/bytes.h"
 #include "enforce/test_namespace.h"
 
 namespace entente::enforce {
@@ -50,6 +51,40 @@ TEST(Export, TextHasOneValueALineInAFileForEachKind) {
   const Exported e = made(ExportForm::kText, {item("198.51.100.7"), item("2001:db8::/64"), item("*.evil.example")});
   EXPECT_EQ(file(e, "addresses.txt").bytes, "# entente: 2 entries\n198.51.100.7\n2001:db8::/64\n");
   EXPECT_EQ(file(e, "names.txt").bytes, "# entente: 1 entries\n*.evil.example\n");
+}
+
+// TLS fingerprints: each form says what it can, in files that a reader without them need not meet.
+TEST(Export, TlsFingerprintsAreInEveryFormThatHasWordsForThem) {
+  ExportItem ja3, ja4;
+  ja3.kind = ExportKind::kJa3;
+  ja3.text = "ada70206e40642a3e4461f35503241d5";
+  ja4.kind = ExportKind::kJa4;
+  ja4.text = "t13d1516h2_8daaf6152771_e5627efa2ab1";
+  const std::vector<ExportItem> items{ja3, ja4, item("198.51.100.7")};
+  Exported e = made(ExportForm::kText, items);
+  EXPECT_EQ(file(e, "ja3.txt").bytes, "# entente: 1 entries\n" + ja3.text + "\n");
+  EXPECT_EQ(file(e, "ja4.txt").bytes, "# entente: 1 entries\n" + ja4.text + "\n");
+  EXPECT_THAT(file(e, "addresses.txt").bytes, Not(HasSubstr(ja3.text)));
+  e = made(ExportForm::kCsv, items);
+  EXPECT_THAT(file(e, "leases.csv").bytes, HasSubstr(ja3.text + ",ja3,drop"));
+  EXPECT_THAT(file(e, "leases.csv").bytes, HasSubstr(ja4.text + ",ja4,drop"));
+  e = made(ExportForm::kZeek, items);
+  EXPECT_THAT(file(e, "entente-ja3.intel").bytes, HasSubstr("\n" + ja3.text + "\tIntel::JA3\t"));
+  EXPECT_THAT(file(e, "entente.intel").bytes, Not(HasSubstr("JA3")));
+  EXPECT_EQ(file(e, "entente.intel").entries, 1u);
+  EXPECT_EQ(e.unsaid.at("Zeek's intelligence framework has no type for JA4"), 1u);
+  e = made(ExportForm::kSuricata, items);
+  EXPECT_EQ(file(e, "entente-ja3.lst").bytes, base64(ja3.text) + "\n");
+  EXPECT_EQ(file(e, "entente-ja4.lst").bytes, base64(ja4.text) + "\n");
+  const std::string& rules = file(e, "entente-fingerprints.rules").bytes;
+  for (const char* part : {"alert tls any any -> any any", "alert quic any any -> any any",
+                           "requires: feature ja3; ja3.hash; dataset:isset,",
+                           "entente-ja3,type string,load entente-ja3.lst;", "ja4.hash; dataset:isset,entente-ja4,"})
+    EXPECT_THAT(rules, HasSubstr(part));
+  EXPECT_THAT(file(e, "entente.rules").bytes, Not(HasSubstr("ja3"))) << "older Suricatas read that file";
+  for (const auto form : {ExportForm::kRpz, ExportForm::kNft}) EXPECT_FALSE(made(form, items).unsaid.empty());
+  for (const auto& f : made(ExportForm::kSuricata, {item("198.51.100.7")}).files)
+    EXPECT_NE(f.name, "entente-fingerprints.rules");
 }
 
 TEST(Export, AListWithoutEntriesIsThereAllTheSame) {

@@ -113,11 +113,22 @@ Checked impact(const Proposal& p, const GuardConfig& config, const ProtectedList
   return std::nullopt;
 }
 
-Checked evidence(const Proposal& p, const GuardConfig& config) {
-  if (p.confidence >= config.min_confidence || config.min_confidence <= 0) return std::nullopt;
-  return refuse("LOW_CONFIDENCE",
-                fmt::format("confidence {} is below the local minimum of {}",
-                            p.confidence < 0 ? "not stated" : std::to_string(p.confidence), config.min_confidence));
+// "2 of 57 leases of its source were wrong": for people.
+std::string record_of(const Proposal& p) {
+  return fmt::format("{} of {} lease{} of its source before {} wrong", p.record.wrong, p.record.granted,
+                     p.record.granted == 1 ? "" : "s", p.record.wrong == 1 ? "was" : "were");
+}
+
+Checked evidence(const Proposal& p, const GuardConfig& config, bool shadow) {
+  if (config.min_confidence > 0 && p.confidence < config.min_confidence)
+    return refuse("LOW_CONFIDENCE",
+                  fmt::format("confidence {} is below the local minimum of {}",
+                              p.confidence < 0 ? "not stated" : std::to_string(p.confidence), config.min_confidence));
+  // What is in force stays: a source that turns bad is rolled back as a whole, by harm or by a person.
+  if (shadow || p.approved || p.renewal || p.record.wrong < GuardConfig::kWrong) return std::nullopt;
+  if (p.record.wrong * 100 <= p.record.granted * static_cast<uint64_t>(config.wrong_percent)) return std::nullopt;
+  return ask("SOURCE_OFTEN_WRONG",
+             fmt::format("{}, more than {} %; a person decides", record_of(p), config.wrong_percent));
 }
 
 Checked budget(const Proposal& p, const GuardConfig& config, const Usage& usage, bool shadow) {
@@ -193,13 +204,14 @@ Verdict Guard::check(const Proposal& p, const Usage& usage, Time now) const {
   if (!counts_only) {
     if (auto v = settle(Step::kImpact, impact(p, config_, needed_, owners))) return *v;
   }
-  if (auto v = settle(Step::kEvidence, evidence(p, config_))) return *v;
+  if (auto v = settle(Step::kEvidence, evidence(p, config_, counts_only))) return *v;
   if (auto v = settle(Step::kBudget, budget(p, config_, usage, counts_only))) return *v;
   if (auto v = settle(Step::kMode, mode(p, config_))) return *v;
   if (person) return *person;
   if (shadow) return *shadow;
   std::string sentence = "permitted, valid, not protected, within every cap";
   if (const std::string counted = numbers(p, owners); p.impact && !counted.empty()) sentence += "; " + counted;
+  if (p.record.granted > 0) sentence += "; " + record_of(p);
   return {Outcome::kBlock, Step::kMode, "OK", std::move(sentence), p.block.article};
 }
 

@@ -44,6 +44,12 @@ struct Impact {
   int days = 0;
 };
 
+// What came of the leases of the source before (enforcement.md §8.3, step 6).
+struct SourceRecord {
+  uint64_t granted = 0;
+  uint64_t wrong = 0;  // did harm, or its originator withdrew the indicator as a false positive
+};
+
 // One target that one indicator asks to block.
 struct Proposal {
   Target target;
@@ -62,9 +68,11 @@ struct Proposal {
   std::string via_name;
   std::vector<std::string> names_on_address;
   std::optional<Impact> impact;  // nullopt: not known
+  SourceRecord record;           // of the partner, or of the identity among its makers (a feed)
   bool renewal = false;          // of a lease in force: the rate caps have counted it already
-  bool approved = false;  // a person has looked: caps, impact, an upheld claim and the shadow run no longer ask for
-                          // one. Protected lists, breadth, permission and a claim that waits still hold.
+  bool approved =
+      false;  // a person has looked: caps, impact, an upheld claim, the source's record and the shadow
+              // run no longer ask for one. Protected lists, breadth, permission and a claim that waits still hold.
 };
 
 // What the lease book knows when the guard is asked.
@@ -80,7 +88,10 @@ struct GuardConfig {
   int min_bits6 = 48;
   int min_confidence =
       0;  // local; the agreement's own minimum is in Proposal::block. Above 0, unstated confidence is too little.
-  size_t names_per_address = 10;   // more registrable names than this on an address: a person decides
+  size_t names_per_address = 10;  // more registrable names than this on an address: a person decides
+  // A source of which at least kWrong leases, and more than this share of all, were wrong: a person decides.
+  static constexpr uint64_t kWrong = 3;
+  int wrong_percent = 10;
   size_t clients_per_target = 50;  // used by more clients than this before it was blocked: a person decides
   size_t leases_per_minute = 2000;
   size_t leases_per_partner_hour = 5000;

@@ -218,6 +218,97 @@ TEST(Guard, monitor_mode_and_missing_permission_never_drop_and_ask_nobody) {
   }));
 }
 
+TEST(Guard, what_was_rolled_back_and_what_is_disputed_waits_whoever_approves) {
+  Proposal p = proposal("203.0.113.1");
+  p.approved = true;
+  p.rolled_back = "a person took it back";
+  EXPECT_EQ(check(p).code, "ROLLED_BACK");
+  EXPECT_EQ(check(p).outcome, Outcome::kRefuse);
+  p.rolled_back.clear();
+  p.disputed = "its claim waits";
+  EXPECT_EQ(check(p).code, "DISPUTED");
+  EXPECT_EQ(check(p).outcome, Outcome::kRefuse);
+  p.disputed.clear();
+  p.upheld = "it stands";
+  EXPECT_EQ(check(p).outcome, Outcome::kBlock);
+  p.approved = false;
+  EXPECT_EQ(check(p).code, "DISPUTE_UPHELD");
+  EXPECT_EQ(check(p).outcome, Outcome::kPerson);
+}
+
+TEST(Guard, impact_asks_a_person_once) {
+  Proposal p = proposal("203.0.113.1");
+  p.impact = Impact{.clients = 51, .days = 7};
+  EXPECT_EQ(check(p).code, "WIDELY_USED");
+  EXPECT_EQ(check(p).outcome, Outcome::kPerson);
+  p.renewal = true;  // who tries to reach what is blocked does not lift the block
+  EXPECT_EQ(check(p).code, "OK");
+  p.renewal = false;
+  p.approved = true;
+  EXPECT_EQ(check(p).code, "OK");
+  p.approved = false;
+  p.impact->clients = 50;
+  EXPECT_EQ(check(p).code, "OK");
+  ProtectedList needed;
+  needed.add_name("cdn.example", "instant payments");
+  needed.add_prefix(*parse_prefix("203.0.113.9"), "instant payments");
+  const ProtectedList nothing;
+  const Guard guard(blocking(), nothing, &needed);
+  EXPECT_EQ(guard.check(p, {}, kNow).code, "OK");
+  p.names_on_address = {"www.cdn.example"};
+  EXPECT_EQ(guard.check(p, {}, kNow).code, "CRITICAL_DEPENDENCE");
+  EXPECT_EQ(guard.check(proposal("203.0.113.9"), {}, kNow).outcome, Outcome::kPerson);
+}
+
+TEST(Guard, renewals_use_no_budget_and_an_approval_makes_no_room) {
+  GuardConfig config = blocking();
+  config.leases_per_minute = config.leases_per_partner_hour = 0;
+  config.max_entries = 1;
+  Usage usage;
+  usage.entries = 1;
+  Proposal p = proposal("203.0.113.1");
+  p.renewal = true;
+  EXPECT_EQ(check(p, {}, config, usage).code, "OK");
+  p.renewal = false;
+  p.approved = true;
+  EXPECT_EQ(check(p, {}, config, usage).code, "CAPACITY");
+  EXPECT_EQ(check(p, {}, config, usage).outcome, Outcome::kRefuse);
+  usage.entries = 0;
+  EXPECT_EQ(check(p, {}, config, usage).code, "OK");
+}
+
+TEST(Guard, a_source_that_was_often_wrong_asks_a_person_and_its_record_is_told) {
+  Proposal p = proposal("203.0.113.1");
+  p.record = {.granted = 30, .wrong = 3};
+  EXPECT_EQ(check(p).code, "OK") << "three of thirty are ten percent";
+  EXPECT_THAT(check(p).sentence, testing::HasSubstr("3 of 30 leases of its source before were wrong"));
+  p.record.granted = 29;
+  EXPECT_EQ(check(p).code, "SOURCE_OFTEN_WRONG");
+  EXPECT_EQ(check(p).step, Step::kEvidence);
+  EXPECT_EQ(check(p).outcome, Outcome::kPerson);
+  EXPECT_THAT(check(p).sentence, testing::HasSubstr("3 of 29 leases"));
+  p.record = {.granted = 2, .wrong = 2};
+  EXPECT_EQ(check(p).code, "OK") << "two are too few to judge by";
+  p.record = {.granted = 4, .wrong = 4};
+  p.renewal = true;
+  EXPECT_EQ(check(p).code, "OK");
+  p.renewal = false;
+  p.approved = true;
+  EXPECT_EQ(check(p).code, "OK");
+  p.approved = false;
+  p.block.allowed = false;
+  EXPECT_EQ(check(p).code, "NOT_PERMITTED") << "what only counts asks nobody";
+}
+
+TEST(Guard, a_source_that_runs_in_shadow_counts_until_a_person_says_otherwise) {
+  Proposal p = proposal("203.0.113.1");
+  p.trial = "it is new";
+  EXPECT_EQ(check(p).code, "SHADOW_FIRST");
+  EXPECT_EQ(check(p).outcome, Outcome::kShadow);
+  p.approved = true;
+  EXPECT_EQ(check(p).outcome, Outcome::kBlock);
+}
+
 TEST(ProtectedList, misp_warning_lists) {
   ProtectedList lists;
   const auto loaded = lists.add_warninglist(

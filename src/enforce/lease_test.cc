@@ -120,6 +120,45 @@ TEST(LeaseBook, waiting_leases_are_bounded_and_can_be_approved) {
   EXPECT_EQ(b->on_target("10.0.0.1").size(), 1u);
 }
 
+// Whose it is decides what ends and what is found.
+TEST(LeaseBook, partners_and_agreements_are_told_apart) {
+  Book b;
+  b->grant(lease("10.0.0.1", "indicator--a"), kNow);
+  Lease other = lease("10.0.0.1", "indicator--a");
+  other.partner = "FR";
+  other.agreement = "urn:b";
+  const auto of_fr = b->grant(other, kNow);
+  const std::string agreement = "urn:b", none = "urn:c";
+  ASSERT_NE(b->find("10.0.0.1", "indicator--a", &agreement), nullptr);
+  EXPECT_EQ(b->find("10.0.0.1", "indicator--a", &agreement)->id, of_fr);
+  EXPECT_EQ(b->find("10.0.0.1", "indicator--a", &none), nullptr);
+  EXPECT_EQ(b->end({.partner = "JP"}, ended::kLifted, kNow).size(), 1u);
+  EXPECT_TRUE(b->find(of_fr)->in_force());
+}
+
+TEST(LeaseBook, a_number_is_given_once_even_if_its_lease_is_forgotten) {
+  Book b;
+  b.reopen(kNow, {.keep_ended = 0});
+  const auto first = b->grant(lease("10.0.0.1"), kNow);
+  b->end({.id = first}, ended::kLifted, kNow);
+  ASSERT_TRUE(b->flush(true).ok());
+  for (int i = 0; i < 2; ++i) b.reopen(kNow, {.keep_ended = 0});
+  EXPECT_GT(b->grant(lease("10.0.0.2"), kNow), first);
+}
+
+TEST(LeaseBook, what_a_failed_write_left_behind_hides_nothing_that_comes_after_it) {
+  Book b;
+  b->grant(lease("10.0.0.1", "indicator--a"), kNow);
+  ASSERT_TRUE(b->flush(true).ok());
+  b->grant(lease("10.0.0.2", "indicator--b"), kNow);
+  b.files.fail_at(0);
+  ASSERT_FALSE(b->flush(true).ok());
+  b.files.fail_at(-1);  // half of it is there
+  ASSERT_TRUE(b->flush(true).ok());
+  b.reopen(kNow);
+  EXPECT_NE(b->find("10.0.0.2", "indicator--b"), nullptr);
+}
+
 // Random operations; after a crash at any moment exactly what was flushed durably is back (or more: what reached the
 // file without sync may be there too, but never half of a change, and never a lease that was durably ended).
 TEST(LeaseBook, comes_back_after_a_crash_as_it_was_flushed) {

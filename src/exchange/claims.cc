@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 
+#include "agreement/reason.h"
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/uuid.h"
+#include "exchange/internal/release_graph.h"
 #include "exchange/names.h"
+#include "exchange/review.h"
 #include "json/json.h"
 #include "stix/marking.h"
 
@@ -118,6 +121,7 @@ json::Node to_json(const Claim& c, Time now) {
   n.set("claimant", c.claimant).set("originator", c.originator).set("reason", c.reason).set("hits", c.hits);
   n.set("at", to_text(c.at)).set("state", c.open() ? "pending" : c.answer);
   if (c.sent) n.set("sent", to_text(*c.sent));
+  if (!c.waits_for.empty()) n.set("waits_for", c.waits_for);
   if (c.due) n.set("due", to_text(*c.due));
   n.set("overdue", c.overdue(now));
   if (!c.open()) {
@@ -146,20 +150,54 @@ Result<std::string> Claims::carrier(const std::string& agreement, const std::str
                     agreement, "tell them by other means, and let an amendment permit one of these types");
 }
 
+std::optional<Time> Claims::sent_at(const std::string& agreement, const std::string& to, const std::string& id) const {
+  std::string sent_id = id;
+  if (auto as = cx_.store.get("sent-as", agreement + " " + to + " " + id); as.ok()) sent_id = *as;
+  std::optional<Time> out;
+  if (const auto rows = cx_.store.find(released(agreement, cx_.config.party, to), sent_id); rows.ok()) {
+    for (const auto& row : *rows) {
+      if (!out || row.date_added < *out) out = row.date_added;
+    }
+  }
+  return out;
+}
+
+// What the release stage decided of it, code by code.
+std::string Claims::waits_for(const std::string& agreement, const std::string& to, const std::string& id) const {
+  std::string out;
+  const auto say = [&](std::string_view code) {
+    const auto* known = agreement::reason_code(code);
+    if (known != nullptr && known->note) return;
+    if (!out.empty()) out += "; ";
+    out += code;
+    if (known == nullptr) return;
+    out += ": " + std::string(known->meaning);
+    if (!known->remedy.empty()) out += " (what would change it: " + std::string(known->remedy) + ")";
+  };
+  if (const auto entry = cx_.store.get(kWithheldSpace, internal::count_key(agreement, to) + " " + id); entry.ok()) {
+    std::string_view codes = std::string_view(*entry).substr(entry->rfind('\n') + 1);
+    while (!codes.empty()) {
+      const size_t end = codes.find(' ');
+      say(codes.substr(0, end));
+      codes.remove_prefix(end == std::string_view::npos ? codes.size() : end + 1);
+    }
+  }
+  if (!out.empty()) return out;
+  const auto state = instruments_.state(agreement);
+  if (state == nullptr || !state->live(cx_.config.party, to))
+    return "the agreement is not in force between us and " + to +
+           " (what would change it: 'entente agreement state' lists what is missing)";
+  return "not decided yet: it goes with the next release, and 'entente release plan' says if not";
+}
+
 void Claims::add_clock(Claim& c) const {
   const std::string& me = cx_.config.party;
   std::optional<Time> from = c.at;
   if (c.claimant == me) {
-    from.reset();
-    // Under its own id, or the one it was sent as.
-    std::string sent_id = c.id;
-    if (auto as = cx_.store.get("sent-as", c.agreement + " " + c.originator + " " + c.id); as.ok()) sent_id = *as;
-    if (const auto rows = cx_.store.find(released(c.agreement, me, c.originator), sent_id); rows.ok()) {
-      for (const auto& row : *rows) {
-        if (!c.sent || row.date_added < *c.sent) c.sent = row.date_added;
-      }
-    }
-    from = c.sent;
+    c.sent = from = sent_at(c.agreement, c.originator, c.id);
+    if (!c.sent && c.open()) c.waits_for = waits_for(c.agreement, c.originator, c.id);
+  } else if (c.originator == me && !c.open() && !sent_at(c.agreement, c.claimant, c.answer_id)) {
+    c.waits_for = waits_for(c.agreement, c.claimant, c.answer_id);
   }
   const auto state = instruments_.state(c.agreement);
   if (!from || state == nullptr || !state->document) return;

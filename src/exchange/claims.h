@@ -27,6 +27,9 @@ struct Claim {
   std::string answer;        // "", "upheld", "withdrawn"
   std::string answer_id, answer_reason;
   std::optional<Time> answered_at;
+  // Why what we said, the claim or the answer, has not gone to the other side yet, with what would change it; "" if it
+  // has, or if it is theirs.
+  std::string waits_for;
 
   [[nodiscard]] bool open() const { return answer.empty(); }
   [[nodiscard]] bool overdue(Time now) const { return open() && due && *due < now; }
@@ -55,6 +58,10 @@ class Claims {
                                             const std::string& to) const;
   Status store(const Claim& claim, const json::Node& object, const std::string& by);
   void add_clock(Claim& claim) const;
+  // When the object went to `to` under the agreement, under its own id or the one it was sent as.
+  [[nodiscard]] std::optional<Time> sent_at(const std::string& agreement, const std::string& to,
+                                            const std::string& id) const;
+  [[nodiscard]] std::string waits_for(const std::string& agreement, const std::string& to, const std::string& id) const;
   Context& cx_;
   const Instruments& instruments_;
 };

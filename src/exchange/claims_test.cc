@@ -51,6 +51,35 @@ class Dispute : public ::testing::Test {
   std::string id;
 };
 
+// What was said and has not gone names the rule that keeps it back, and what would change that.
+TEST_F(Dispute, WhatIsNotSentYetSaysWhy) {
+  open();
+  const auto made = claim();
+  ASSERT_OK(made);
+  EXPECT_THAT(only("IN").waits_for, testing::HasSubstr("not decided yet"));
+  ASSERT_OK(world["IN"].exchange->hold(made->id, true));
+  ASSERT_OK(world.settle());
+  EXPECT_FALSE(only("IN").sent);
+  EXPECT_THAT(only("IN").waits_for, testing::AllOf(testing::HasSubstr("NATIONAL_HOLD: held back by a person"),
+                                                   testing::HasSubstr("entente hold --lift")));
+  ASSERT_OK(world["IN"].exchange->hold(made->id, false));
+  ASSERT_OK(world.settle());
+  EXPECT_TRUE(only("IN").sent);
+  EXPECT_EQ(only("IN").waits_for, "");
+  EXPECT_EQ(only("JP").waits_for, "") << "it is not theirs";
+  const auto answered =
+      world["JP"].exchange->answer_claim(made->id, false, "seen by three of us", "person release-officer aiko");
+  ASSERT_OK(answered);
+  ASSERT_OK(world["JP"].exchange->hold(answered->answer_id, true));
+  ASSERT_OK(world.settle());
+  EXPECT_THAT(only("JP").waits_for, testing::HasSubstr("NATIONAL_HOLD"));
+  EXPECT_TRUE(only("IN").open());
+  ASSERT_OK(world["JP"].exchange->hold(answered->answer_id, false));
+  ASSERT_OK(world.settle());
+  EXPECT_EQ(only("JP").waits_for, "");
+  EXPECT_EQ(only("IN").answer, "upheld");
+}
+
 TEST_F(Dispute, AClaimReachesItsOriginatorAndTheAnswerComesBack) {
   open();
   ASSERT_OK(claim());

@@ -307,7 +307,7 @@ Status Releaser::Batch::withhold(size_t i) {
   json::Node reasons = json::Node::array();
   for (const auto& r : d.reasons) {
     json::Node one = json::Node::object();
-    one.set("code", r.code).set("article", r.article).set("agreement", r.agreement).set("note", r.note);
+    one.set("code", r.code).set("article", r.article).set("agreement", r.agreement.str()).set("note", r.note);
     reasons.push(std::move(one));
   }
   if (!again_) ++delta_.withheld;

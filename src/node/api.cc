@@ -326,13 +326,13 @@ Result<Node> plan_node(exchange::Exchange& ex, const net::Request& request) {
         .set("type", p.type)
         .set("verdict", verdict)
         .set("sent_id", d.id)
-        .set("agreement_id", d.agreement)
+        .set("agreement_id", d.agreement.str())
         .set("article", d.article);
     o.set("flow", d.flow).set("tlp", stix::to_text(d.told_tlp)).set("pap", stix::to_text(d.told_pap));
     Node reasons = Node::array();
     for (const auto& r : d.reasons) {
       Node one = Node::object();
-      one.set("code", r.code).set("article", r.article).set("agreement_id", r.agreement).set("note", r.note);
+      one.set("code", r.code).set("article", r.article).set("agreement_id", r.agreement.str()).set("note", r.note);
       reasons.push(std::move(one));
     }
     o.set("reasons", std::move(reasons));

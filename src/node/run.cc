@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "base/heap.h"
 #include "base/log.h"
 #include "entente_version.h"
 #include "json/node.h"
@@ -247,6 +248,7 @@ void Node::reload() {
 
 Result<int> run_node(const std::string& dir) {
   TRY(const NodeConfig config, load_config(dir));
+  keep_freed_memory();  // decisions over whole graphs, pages of ten thousand objects: the same sizes again and again
   sigset_t set;
   sigemptyset(&set);
   for (const int sig : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, sig);

@@ -26,8 +26,18 @@ struct Address {
 
   [[nodiscard]] static Address v4(uint32_t host_order);
   [[nodiscard]] static Address from_octets(const void* octets, bool v6) {
+    // In one piece: an address is copied at once after it was read, and a load does not wait only for a store as wide.
+    using Whole [[gnu::vector_size(16)]] = uint32_t;
+    Whole whole{};
+    if (v6) {
+      std::memcpy(&whole, octets, 16);
+    } else {
+      uint32_t first = 0;
+      std::memcpy(&first, octets, 4);
+      whole = Whole{first, 0, 0, 0};
+    }
     Address a;
-    std::memcpy(a.b.data(), octets, v6 ? 16 : 4);
+    std::memcpy(a.b.data(), &whole, 16);
     a.v6 = v6;
     return a;
   }

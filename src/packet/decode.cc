@@ -15,7 +15,7 @@
 namespace entente::packet {
 namespace {
 
-constexpr uint16_t kMdns = 5353, kLlmnr = 5355;
+constexpr uint16_t kMdns = 5353, kLlmnr = 5355, kFirstPortOfUsers = 1024;
 constexpr uint8_t kFin = 1, kSyn = 2, kRst = 4, kAck = 16;
 
 class DnsForward final : public DnsSink {
@@ -53,8 +53,12 @@ struct Decoder::State {
   size_t datagrams_seen = 0;
 
   [[nodiscard]] bool is_dns(const Flow& f) const {
-    const auto known = [&](uint16_t port) { return port == options.dns_port || port == kMdns || port == kLlmnr; };
-    return known(f.src_port) || known(f.dst_port);
+    if (f.src_port == options.dns_port || f.dst_port == options.dns_port) return true;
+    // A client may have happened upon 5353 or 5355 for its own port: what goes to a service of the system is not DNS.
+    const auto local = [](uint16_t port, uint16_t other) {
+      return (port == kMdns || port == kLlmnr) && other >= kFirstPortOfUsers;
+    };
+    return local(f.src_port, f.dst_port) || local(f.dst_port, f.src_port);
   }
 
   void decode(const Packet& packet) {

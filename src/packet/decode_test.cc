@@ -106,6 +106,21 @@ TEST(Decode, SniAndHttpHostInOneSegmentWithoutHavingSeenTheBeginning) {
   EXPECT_EQ(run.decoder.counters().http, 2u);
 }
 
+// 5353 and 5355 are ports of DNS on a link, and may be a client's own port towards anything else.
+TEST(Decode, AClientsPortThatHappensToBeOneOfLocalDnsHidesNothing) {
+  for (const uint16_t port : {uint16_t{5353}, uint16_t{5355}}) {
+    Probe run;
+    run.packet(compose_tcp(flow("192.0.2.1", port, "192.0.2.2", 443), 77, 24, compose_client_hello("a.example")));
+    run.packet(
+        compose_tcp(flow("192.0.2.1", port, "192.0.2.2", 80), 1, 24, "GET /x HTTP/1.1\r\nHost: b.example\r\n\r\n"));
+    const std::string query = compose_dns_query(1, "c.example", DnsType::kA);
+    run.packet(compose_udp(flow("192.0.2.1", 40'000, "224.0.0.251", port), query));
+    run.packet(compose_udp(flow("192.0.2.1", port, "192.0.2.53", 53), query));
+    EXPECT_THAT(run.sink.events,
+                ElementsAre("sni a.example", "http GET b.example /x", "q? c.example 1", "q? c.example 1"));
+  }
+}
+
 // Any cut into segments, in any order, with repetitions, gives the name once, if the SYN was seen.
 RC_GTEST_PROP(Decode, AMessageInSegmentsOfAnySizeAndOrderIsFound, (uint32_t base)) {
   const int kind = *rc::gen::inRange(0, 3);

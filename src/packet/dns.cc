@@ -104,12 +104,14 @@ bool decode_dns(std::string_view message, DnsSink& sink) {
 
   DnsName owner, target;
   for (size_t i = 0; i < answers && i < kMaxRecords; ++i) {
-    const auto end = owner.read(message, at);
+    // Nearly always a pointer to the question, which was read.
+    const bool asked = questions > 0 && at + 2 <= message.size() && u16(message, at) == (0xc000 | kHeader);
+    const std::optional<size_t> end = asked ? at + 2 : owner.read(message, at);
     if (!end || *end + 10 > message.size()) return false;
     const size_t length = u16(message, *end + 8), data = *end + 10;
     if (data + length > message.size()) return false;
     DnsAnswer answer{.question = question.text(),
-                     .name = owner.text(),
+                     .name = asked ? question.text() : owner.text(),
                      .type = DnsType{u16(message, *end)},
                      .ttl_s = u32(message, *end + 4),
                      .address = {},

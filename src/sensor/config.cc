@@ -210,7 +210,10 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   guard.flag("protect_surroundings", c.protect_surroundings);
   guard.number("clients_per_target", c.guard.clients_per_target, 0, 1'000'000);
   guard.number("clients_days", c.clients_days, 0, 365);
-  guard.duration("shadow_first", c.trials.first_us, 0);
+  int64_t shadow_us = -1;
+  std::string shadow_for;
+  guard.duration("shadow_first", shadow_us, 0);
+  guard.text("shadow_for", shadow_for);
   std::string promote = "rule";
   guard.text("shadow_promote", promote);
   guard.number("shadow_clients", c.trials.clients, 0, 1'000'000);
@@ -220,6 +223,7 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   guard.number("min_prefix4", c.guard.min_bits4, 8, 32);
   guard.number("min_prefix6", c.guard.min_bits6, 16, 128);
   guard.number("min_confidence", c.guard.min_confidence, 0, 100);
+  guard.number("wrong_percent", c.guard.wrong_percent, 0, 100);
   guard.number("names_per_address", c.guard.names_per_address, 1, 1'000'000);
   guard.number("leases_per_minute", c.guard.leases_per_minute, 0, 10'000'000);
   guard.number("leases_per_partner_hour", c.guard.leases_per_partner_hour, 0, 10'000'000);
@@ -272,6 +276,11 @@ Result<SensorConfig> parse_sensor_config(const std::string& text, const std::str
   c.clear_at_stop = at_stop == "clear";
   if (promote != "rule" && promote != "person") return invalid("[guard] shadow_promote must be rule or person");
   c.trials.by_rule = promote == "rule";
+  if (!shadow_for.empty() && shadow_for != "uncleared" && shadow_for != "all")
+    return invalid("[guard] shadow_for must be uncleared or all");
+  // Who asks for a time and not for whom means everybody, as before there were two.
+  c.trials.all = shadow_for == "all" || (shadow_for.empty() && shadow_us >= 0);
+  if (shadow_us >= 0) c.trials.first_us = shadow_us;
   if (c.state_dir.empty())
     return invalid("[sensor] state_dir is missing", {}, "name a folder for what the sensor has to remember");
   if (c.url.empty()) return invalid("[node] url is missing");
@@ -414,10 +423,15 @@ protect_surroundings = true     # this machine's addresses, gateways and resolve
 min_prefix4 = 24                # nothing wider is blocked
 min_prefix6 = 48
 min_confidence = 0              # beside what the agreement demands
+wrong_percent = 10              # of a source's leases before did harm or were withdrawn (3 at least): a person decides
 names_per_address = 10          # above: a person decides
 clients_per_target = 50         # used by more clients than this in the last days: a person decides
 clients_days = 7
-shadow_first = "PT0S"           # a new partner, or a new kind of target of it, only counts so long; "P1D" is wise
+shadow_first = "P1D"            # a new source, or a new kind of target of it, only counts so long; then its leases are short
+                                # (name_ttl) for as long again. "PT0S": no shadow runs
+shadow_for = "uncleared"        # what no agreement and nobody of ours has cleared: ranges and "all below NAME" of partners, and
+                                # feeds (made by another identity than created_by) | all: partners' single addresses and
+                                # names too. shadow_first without it means all
 shadow_promote = "rule"         # rule: then it blocks, if it met nothing protected and few clients | person
 shadow_clients = 50             # it would have stopped more than this: a person decides
 shadow_flows = 0                # and it must have met so many flows

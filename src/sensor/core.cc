@@ -35,7 +35,7 @@ Core::Core(const SensorConfig& config, Files& files, Clock& clock, enforce::Enfo
       rollbacks_(files_, config_.state_dir + "/rollbacks.json"),
       uses_(files_, config_.state_dir + "/uses.bin", {.days = config_.clients_days}),
       trials_(files_, config_.state_dir + "/trials.json", config_.trials),
-      effect_(files_, config_.state_dir + "/effect.json"),
+      effect_(files_, config_.state_dir + "/effect.jsonl"),
       disputes_(files_, config_.state_dir + "/disputes.json") {}
 
 Core::~Core() = default;

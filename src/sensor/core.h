@@ -239,7 +239,10 @@ class Core {
 
   // What leases do (core_effect.cc).
   [[nodiscard]] EffectSource effect_source(const enforce::Lease& lease) const;
-  [[nodiscard]] static TrialKey trial_key(const enforce::Lease& lease);
+  [[nodiscard]] TrialKey trial_key(const enforce::Lease& lease) const;
+  // The identity of a feed whose indicator this is; "" if a partner's or our own people's.
+  [[nodiscard]] std::string feed_of(const Row& row) const;
+  void shadow_again(const TrialKey& key, Time now);
   void count_use(const Seen& seen, Time now);
   void count_packets(const enforce::Lease& lease, uint64_t packets);
   void promote(const TrialKey& key, std::string_view by, Time now);

@@ -103,7 +103,15 @@ void Core::on_claims(std::string_view text) {
   }
   for (const std::string& indicator : *changed) {
     for (const auto& [key, d] : disputes_.all()) {
-      if (key.first == indicator) emit("claim", to_json(d, now));
+      if (key.first != indicator) continue;
+      emit("claim", to_json(d, now));
+      if (d.state != "withdrawn") continue;
+      for (const Row& row : rows_) {
+        const Source& source = sources_[row.source];
+        if (row.indicator.id != indicator || source.agreement != key.second) continue;
+        effect_.false_claim({source.partner, row.indicator.by});
+        break;
+      }
     }
     settle_dispute(indicator, now);
   }

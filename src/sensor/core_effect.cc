@@ -25,8 +25,17 @@ EffectSource Core::effect_source(const Lease& lease) const {
   return out;
 }
 
-TrialKey Core::trial_key(const Lease& lease) {
-  return {lease.partner, lease.agreement, kind_of(lease.target, !lease.via_name.empty())};
+TrialKey Core::trial_key(const Lease& lease) const {
+  TrialKey key{lease.partner, lease.agreement, kind_of(lease.target, !lease.via_name.empty())};
+  for_each_tag(lease, [&](uint32_t tag) { key.by = feed_of(rows_[tag - 1]); });
+  return key;
+}
+
+// What stands in a collection of our own and was made by somebody else came from a feed. Too many of them are one.
+std::string Core::feed_of(const Row& row) const {
+  const std::string& by = row.indicator.by;
+  if (!sources_[row.source].partner.empty() || by.empty() || by == config_.created_by) return {};
+  return trials_.all().size() < Trials::kMost ? by : "others";
 }
 
 // Counts a flow for each lease of the indicator that what was seen falls under.
@@ -97,6 +106,19 @@ void Core::promote(const TrialKey& key, std::string_view by, Time now) {
   }
 }
 
+// What dropped on it counts again.
+void Core::shadow_again(const TrialKey& key, Time now) {
+  trials_.back(key, now);
+  for (const Lease& lease : book_->snapshot(false)) {
+    if (lease.state != LeaseState::kActive || lease.code != "OK" || trial_key(lease) != key) continue;
+    std::vector<uint32_t> tags;
+    for_each_tag(lease, [&](uint32_t tag) { tags.push_back(tag); });
+    end({.id = lease.id}, enforce::ended::kGuard, now);
+    for (const uint32_t tag : tags)
+      if (lease.via_name.empty()) consider(tag, lease.target, nullptr, now);
+  }
+}
+
 void Core::promote_due(Time now) {
   for (const TrialKey& key : trials_.due(now)) promote(key, "rule", now);
 }
@@ -129,16 +151,7 @@ Result<json::Node> Core::shadow_control(std::string_view cmd, const json::Value&
                         "see 'entente lease shadow'");
     const TrialKey key = trial->key;
     if (json::find_bool(request, "back").value_or(false)) {
-      trials_.back(key, now);
-      // What dropped on it counts again.
-      for (const Lease& lease : book_->snapshot(false)) {
-        if (lease.state != LeaseState::kActive || lease.code != "OK" || trial_key(lease) != key) continue;
-        std::vector<uint32_t> tags;
-        for_each_tag(lease, [&](uint32_t tag) { tags.push_back(tag); });
-        end({.id = lease.id}, enforce::ended::kGuard, now);
-        for (const uint32_t tag : tags)
-          if (lease.via_name.empty()) consider(tag, lease.target, nullptr, now);
-      }
+      shadow_again(key, now);
     } else if (trial->promoted) {
       return make_error(ErrorKind::kConflict, "it is promoted already", std::string(name));
     } else {
@@ -151,14 +164,21 @@ Result<json::Node> Core::shadow_control(std::string_view cmd, const json::Value&
   for (const auto& [key, t] : trials_.all()) {
     json::Node n = json::Node::object();
     n.set("trial", t.name()).set("partner", key.partner).set("agreement", key.agreement).set("kind", key.kind);
+    if (!key.by.empty()) n.set("by", key.by);
     n.set("since", to_text(t.since)).set("state", t.promoted ? "promoted" : "shadow").set("leases", t.leases);
     n.set("packets", t.would.packets).set("flows", t.would.flows).set("clients", t.would.clients.size());
     n.set("protected", t.refused).set("report", t.report());
     if (t.promoted) n.set("promoted", to_text(*t.promoted)).set("promoted_by", t.promoted_by);
+    if (const Trial* limited = trials_.limited(key, now); limited != nullptr)
+      n.set("limited_until", to_text(limited->promoted->plus_us(config_.trials.first_us)));
     if (const std::string waits = trials_.waits_for(t, now); !waits.empty()) n.set("waits_for", waits);
     list.push(std::move(n));
   }
-  return json::Node::object().set("ok", true).set("trials", std::move(list)).set("on", trials_.on());
+  return json::Node::object()
+      .set("ok", true)
+      .set("trials", std::move(list))
+      .set("on", trials_.on())
+      .set("for", config_.trials.all ? "all" : "uncleared");
 }
 
 json::Node Core::stats_node() const {
@@ -174,7 +194,9 @@ json::Node Core::stats_node() const {
     json::Node n = json::Node::object();
     n.set("partner", key.partner).set("by", key.by).set("granted", s.granted);
     const auto it = in_force.find(key);
-    n.set("in_force", it == in_force.end() ? size_t{0} : it->second).set("harmed", s.harmed);
+    n.set("in_force", it == in_force.end() ? size_t{0} : it->second)
+        .set("harmed", s.harmed)
+        .set("false_claims", s.false_claims);
     put(n, "stopped", s.stopped);
     put(n, "counted", s.counted);
     list.push(std::move(n));

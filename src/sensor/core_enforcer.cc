@@ -78,7 +78,12 @@ void Core::resume_hits() {
   if (!hits.ok()) return;
   for (const enforce::Hits& h : *hits) {
     uint64_t known = 0;
-    for (const Lease* lease : book_->on_target(h.prefix.text())) known = std::max(known, lease->hits);
+    for (const Lease* lease : book_->on_target(h.prefix.text())) {
+      // The book has a count when its lease is written, what leases stopped is kept every few seconds.
+      const UseCount* use = effect_.of_lease(lease->id);
+      if (use != nullptr && use->packets > lease->hits) book_->count(lease->id, use->packets - lease->hits);
+      known = std::max(known, lease->hits);
+    }
     last_hits_[h.prefix] = std::min(known, h.packets);
   }
 }

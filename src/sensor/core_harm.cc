@@ -46,6 +46,17 @@ void Core::harm(const Lease& found, std::string_view signal, const std::string& 
                    .set("batch", lease.batch)
                    .set("signal", signal)
                    .set("sentence", sentence));
+  // What only the rule let out of the shadow goes back: for this, or for what the run was to show.
+  const TrialKey trial = trial_key(lease);
+  const Trial* promoted = trials_.concerns(trial) ? trials_.find(trial) : nullptr;
+  if (promoted != nullptr && promoted->promoted && promoted->promoted_by == "rule") {
+    emit("shadow_again", json::Node::object()
+                             .set("trial", promoted->name())
+                             .set("partner", trial.partner)
+                             .set("kind", trial.kind)
+                             .set("sentence", sentence));
+    shadow_again(trial, now);
+  }
   if (lease.batch.empty()) return;
   auto& harmed = harmed_[lease.batch];
   harmed.insert(lease.id);

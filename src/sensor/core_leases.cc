@@ -85,6 +85,8 @@ enforce::Proposal Core::proposal(const Row& row, const Target& target, const std
   if (target.kind != enforce::TargetKind::kName) {
     p.names_on_address = uses_.names_on(target.prefix);
   }
+  if (const SourceEffect* s = effect_.of_source({source.partner, i.by}); s != nullptr)
+    p.record = {.granted = s->granted, .wrong = s->wrong()};
   if (config_.clients_days > 0) p.impact = uses_.impact_of(target, now);
   if (const Dispute* d = disputes_.find(i.id, source.agreement)) {
     if (d->pending()) p.disputed = d->sentence(now);
@@ -138,19 +140,25 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
   const bool via_name = seen != nullptr && !seen->via_name.empty();
   if (old != nullptr && old->state == LeaseState::kWaiting && !approved) return;
   const bool renewal = old != nullptr && old->in_force();
-  const Time until = lease_end(row, via_name, seen != nullptr ? seen->dns_ttl_us : std::nullopt, now);
+  const TrialKey trial{source.partner, source.agreement, kind_of(target, via_name), feed_of(row)};
+  Time until = lease_end(row, via_name, seen != nullptr ? seen->dns_ttl_us : std::nullopt, now);
+  const Trial* limited = trials_.limited(trial, now);
+  if (limited != nullptr) until = std::min(until, now.plus_us(config_.name_ttl_us));
   if (renewal && old->end.us - now.us > (until.us - now.us) / 2) return;
   if (!renewal && lifted_.contains(key_of(i, target))) return;
   enforce::Proposal p = proposal(row, target, via_name ? seen->via_name : "", now);
   p.renewal = renewal;
   p.approved = approved;
-  const TrialKey trial{source.partner, source.agreement, kind_of(target, via_name)};
   // What drops already goes on, and a joint action has the consent of people.
   const bool drops = renewal && old->state == LeaseState::kActive;
   if (config_.guard.mode == enforce::Mode::kBlock && p.live && p.block.allowed && p.joint.empty() && !drops) {
     if (const Trial* t = trials_.running(trial, now))
-      p.trial = fmt::format("targets of kind {} from {} run in shadow first ({}): they count and drop nothing",
-                            trial.kind, source.partner.empty() ? "our own people" : source.partner, t->name());
+      p.trial =
+          fmt::format("targets of kind {} from {} run in shadow first ({}): they count and drop nothing", trial.kind,
+                      !trial.by.empty()        ? "the feed of " + printable(trial.by, 60)
+                      : source.partner.empty() ? "our own people"
+                                               : source.partner,
+                      t->name());
   }
   // A person has decided about what is in force: that stays decided.
   if (drops && old->code != "OK" && old->code != "JOINT_ACTION") p.approved = true;
@@ -179,6 +187,9 @@ void Core::consider(uint32_t tag, const Target& target, const Seen* seen, Time n
     return;
   }
   if (!p.joint.empty() && v.outcome != Outcome::kRefuse && v.code == "OK") v.code = "JOINT_ACTION";
+  if (limited != nullptr && v.code == "OK")
+    v.sentence += fmt::format("; its shadow run {} is over, and until {} leases of this kind are short",
+                              limited->name(), to_text(limited->promoted->plus_us(config_.trials.first_us)));
   const LeaseState state = v.outcome == Outcome::kBlock    ? LeaseState::kActive
                            : v.outcome == Outcome::kShadow ? LeaseState::kShadow
                                                            : LeaseState::kWaiting;

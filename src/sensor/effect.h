@@ -1,5 +1,5 @@
-// What leases really stopped, or would have: per lease and per source (safety rule 13). Kept over restarts:
-// docs/format/leases.md.
+// What leases really stopped, or would have: per lease and per source (safety rule 13). Kept over restarts in a file
+// that what changed is appended to: docs/format/leases.md.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <vector>
 
 #include "base/files.h"
 #include "base/result.h"
@@ -23,6 +24,7 @@ struct UseCount {
   uint64_t packets = 0, flows = 0;
   std::set<uint32_t> clients;                // hashes
   std::unordered_set<uint64_t> known_flows;  // of this run
+  std::vector<uint32_t> fresh;               // clients that are not in the file yet
 
   void add_flow(uint64_t flow, uint32_t client);
   [[nodiscard]] bool empty() const { return packets == 0 && flows == 0; }
@@ -40,39 +42,52 @@ struct EffectSource {
 };
 
 struct SourceEffect {
-  uint64_t granted = 0;  // leases
-  uint64_t harmed = 0;   // of them lifted because they did harm
-  UseCount stopped;      // by leases that drop
-  UseCount counted;      // by leases that only count
+  uint64_t granted = 0;       // leases
+  uint64_t harmed = 0;        // of them lifted because they did harm
+  uint64_t false_claims = 0;  // indicators of it that their originator withdrew as false positives
+  UseCount stopped;           // by leases that drop
+  UseCount counted;           // by leases that only count
+
+  [[nodiscard]] uint64_t wrong() const { return harmed + false_claims; }
 };
 
 // Not thread-safe.
 class Effect {
  public:
   Effect(Files& files, std::string path) : files_(files), path_(std::move(path)) {}
-  void load();    // a file that cannot be read is said, and counting begins anew
-  Status save();  // if something changed
+  void load();  // lines that cannot be read are said, and left out
+  // Appends what changed since the last call; now and then the file is written anew without what is over. What is
+  // written costs as much as changed, and the file is at most three times what it has to say (and 256 KiB).
+  Status save();
 
   void granted(const EffectSource& source);
   void harmed(const EffectSource& source);
+  void false_claim(const EffectSource& source);
   void flow(uint64_t lease, const EffectSource& source, bool drops, uint64_t flow, uint32_t client);
   void packets(uint64_t lease, const EffectSource& source, bool drops, uint64_t packets);
   [[nodiscard]] const UseCount* of_lease(uint64_t lease) const;
+  [[nodiscard]] const SourceEffect* of_source(const EffectSource& source) const;
   [[nodiscard]] const std::map<EffectSource, SourceEffect>& sources() const { return sources_; }
   // Forgets the leases that `keep` does not know any more.
   template <class Keep>
   void forget(Keep keep) {
     std::erase_if(leases_, [&](const auto& entry) { return !keep(entry.first); });
+    std::erase_if(changed_leases_, [&](uint64_t id) { return !leases_.contains(id); });
   }
   [[nodiscard]] size_t leases() const { return leases_.size(); }
 
  private:
   SourceEffect& of(const EffectSource& source);
+  UseCount& use_of(uint64_t lease);
+  Status read_line(std::string_view line);
   Files& files_;
   std::string path_;
   std::map<uint64_t, UseCount> leases_;
   std::map<EffectSource, SourceEffect> sources_;
-  bool changed_ = false;
+  std::set<uint64_t> changed_leases_;
+  std::set<EffectSource> changed_sources_;
+  uint64_t file_bytes_ = 0, whole_bytes_ = 0;  // now, and when it was last written anew
+  bool anew_ = true;                           // what the file has is not known
 };
 
 }  // namespace entente::sensor

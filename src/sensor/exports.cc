@@ -1,6 +1,7 @@
 #include "sensor/exports.h"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
@@ -125,6 +126,8 @@ struct Exports::State {
   std::map<std::string, std::string> on_disk;  // name -> ETag
   uint64_t revision = 0;
   int64_t next_refresh = 0, next_manifest = 0;
+  Time first_end{INT64_MAX};       // of the items
+  std::atomic<int64_t> looked{0};  // steady: when it was last known what is in force
 
   State(ExportsOptions o, std::string t, Core& c, Clock& k, Files& f)
       : options(std::move(o)), token(std::move(t)), core(c), clock(k), files(f), forms(options.forms.size()) {}
@@ -270,7 +273,7 @@ struct Exports::State {
     const Time now = clock.now();
     const int64_t steady = clock.steady_us();
     auto fresh = core.in_force(revision);
-    const bool leases_changed = fresh.has_value();
+    bool leases_changed = fresh.has_value();
     if (fresh) {
       revision = fresh->revision;
       allow = std::move(fresh->allow);
@@ -278,6 +281,13 @@ struct Exports::State {
       items.reserve(fresh->leases.size());
       for (const enforce::Lease& l : fresh->leases) items.push_back(enforce::ExportItem::of(l));
     }
+    // What is over goes even if nobody ends it: whoever reads a list cannot see when a lease ends.
+    if (leases_changed || now >= first_end) {
+      leases_changed = std::erase_if(items, [&](const auto& i) { return i.end <= now; }) > 0 || leases_changed;
+      first_end = Time{INT64_MAX};
+      for (const enforce::ExportItem& i : items) first_end = std::min(first_end, i.end);
+    }
+    looked = steady;
     const bool refresh = steady >= next_refresh;
     if (refresh) next_refresh = steady + options.refresh_us;
     bool any = false;
@@ -319,6 +329,21 @@ struct Exports::State {
     return colon != std::string::npos && equal_ct(std::string_view(*pair).substr(colon + 1), token);
   }
 
+  // The same file without anything in it.
+  [[nodiscard]] std::string emptied(const std::string& name, const Served& s) const {
+    for (const ExportWish& wish : options.forms) {
+      if (enforce::to_text(wish.form) != s.form) continue;
+      enforce::ExportOptions o;
+      o.form = wish.form;
+      o.zone = options.zone;
+      o.now = clock.now();
+      o.serial = static_cast<uint32_t>(o.now.us / 1'000'000);  // of a zone: newer than what was there
+      for (enforce::ExportFile& f : enforce::export_items({}, o).files)
+        if (f.name == name) return std::move(f.bytes);
+    }
+    return {};
+  }
+
   [[nodiscard]] net::Response answer(const net::Request& request) const {
     if (!may_read(request))
       return refusal(401, "show the token: as a bearer token, or as the password of any user",
@@ -330,7 +355,14 @@ struct Exports::State {
     const std::lock_guard lock(mutex);
     const auto it = served.find(name);
     if (it == served.end()) return refusal(404, "there is no such file: manifest.json lists them");
-    const Served& s = it->second;
+    // Past the deadline the lists are empty: so those fail open too who know of no deadline.
+    Served late;
+    const bool stale = name != "manifest.json" && clock.steady_us() - looked.load() > options.hold_us;
+    if (stale) {
+      late = {it->second.form, it->second.media_type, emptied(name, it->second), {}, 0, it->second.changed};
+      late.etag = "\"" + sha256_hex(late.bytes).substr(0, 32) + "\"";
+    }
+    const Served& s = stale ? late : it->second;
     net::Response out;
     // Whoever cannot ask again drops it when the sensor has been away too long.
     out.headers = {{"ETag", s.etag},

@@ -181,6 +181,34 @@ TEST(Exports, TheManifestSaysUntilWhenToUseTheFilesAndGoesOnSayingIt) {
   EXPECT_TRUE(w.within([&] { return until() != first; }));
 }
 
+// Fail open for readers that know of no deadline: what is over is in no list, and when it is not known any more what is
+// in force, the lists over HTTP are empty.
+TEST(Exports, WhatIsOverGoesThoughNobodyEndsItAndAfterTheDeadlineListsAreEmpty) {
+  Exporting w;
+  w.page({Sample{}.text()});
+  const auto listed = [&] { return w.get("/addresses.txt").body.find("198.51.100.7") != std::string::npos; };
+  ASSERT_TRUE(w.within(listed));
+  w.clock.advance_us(w.config.ttl_us);  // and no tick
+  EXPECT_TRUE(w.within([&] { return !listed() && w.file("addresses.txt") == "# entente: 0 entries\n"; }));
+
+  Exporting v;
+  v.page({Sample{}.text(), Sample{.number = 2, .pattern = "[domain-name:value = 'evil.example']"}.text()});
+  ASSERT_TRUE(v.within([&] { return v.get("/names.txt").body.find("evil") != std::string::npos; }));
+  v.exports->stop();  // as if its thread hung
+  EXPECT_THAT(v.get("/addresses.txt").body, HasSubstr("198.51.100.7"));
+  const std::string etag(v.get("/addresses.txt").header("ETag"));
+  v.clock.advance_us(Exporting::options().hold_us + 1'000'000);
+  for (const char* name : {"/addresses.txt", "/names.txt", "/leases.csv", "/entente.intel", "/entente-names.lst",
+                           "/rpz.zone", "/entente.nft"}) {
+    const auto got = v.get(name, {{"If-None-Match", etag}});
+    EXPECT_EQ(got.status, 200) << name;
+    EXPECT_THAT(got.body, Not(HasSubstr("evil"))) << name;
+    EXPECT_THAT(got.body, Not(HasSubstr("198.51.100.7"))) << name;
+  }
+  EXPECT_EQ(v.get("/addresses.txt").body, "# entente: 0 entries\n");
+  EXPECT_THAT(v.get("/manifest.json").body, HasSubstr("use_until"));
+}
+
 TEST(Exports, AtStopTheFilesStayUnlessTheConfigurationClearsThem) {
   for (const bool clear : {false, true}) {
     ExportsOptions o = Exporting::options();

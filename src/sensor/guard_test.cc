@@ -200,6 +200,7 @@ TEST(Impact, critical_services_are_protected_and_what_they_depend_on_is_asked_fo
 SensorConfig shadow_first(bool by_rule = true) {
   SensorConfig c = blocking();
   c.trials.first_us = 86'400 * kOneSecond;
+  c.trials.all = true;
   c.trials.by_rule = by_rule;
   return c;
 }
@@ -276,6 +277,95 @@ TEST(Shadow, a_file_that_cannot_be_read_begins_all_runs_anew) {
   w.agreements();
   w.page({on(2, "198.51.100.8").text()});
   EXPECT_EQ(w.on("198.51.100.8"), 'w');
+}
+
+// What is the default of a sensor that blocks (decision 23): what people have cleared drops at once, the rest counts
+// first, then has short leases, then full ones.
+SensorConfig as_installed() {
+  SensorConfig c;
+  c.state_dir = "/state";
+  c.guard.mode = enforce::Mode::kBlock;
+  c.created_by = "identity--00000000-0000-4000-8000-0000000000aa";
+  return c;
+}
+
+Source own() { return {"c0000000-0000-4000-8000-00000000000f", "", ""}; }
+
+std::string made_by(const Sample& sample, std::string_view identity) {
+  std::string text = sample.text();
+  const size_t at = text.find("\"created\"");
+  return text.insert(at, R"("created_by_ref": ")" + std::string(identity) + "\", ");
+}
+
+TEST(ShadowByDefault, what_an_agreement_or_our_people_have_cleared_drops_at_once_and_the_rest_counts_first) {
+  GuardWorld w(as_installed());
+  w.page({on(1, "198.51.100.7").text(), on(2, "198.51.100.64/26").text()});
+  EXPECT_EQ(w.on("198.51.100.7"), 'd') << "the agreement lets it block, and it is one address";
+  EXPECT_EQ(w.on("198.51.100.64/26"), 'w');
+  EXPECT_THAT(w.why("198.51.100.64/26"), AllOf(HasSubstr("SHADOW_FIRST"), HasSubstr("range from JP")));
+  const std::string ours = made_by(on(3, "192.0.2.0/25"), w.config.created_by),
+                    feed = made_by(on(4, "192.0.2.200"), "identity--00000000-0000-4000-8000-0000000000bb"),
+                    other = made_by(on(5, "192.0.2.201"), "identity--00000000-0000-4000-8000-0000000000cc"),
+                    mark = pap_object(kPapGreen, "PAP:GREEN");
+  w.core->on_page(own(), {mark, ours, feed, other}, w.clock.now());
+  EXPECT_EQ(w.on("192.0.2.0/25"), 'd') << "our own people know what they do";
+  EXPECT_EQ(w.on("192.0.2.200"), 'w');
+  EXPECT_EQ(w.on("192.0.2.201"), 'w');
+  // Each feed is tried by itself.
+  w.ask(R"({"cmd":"promote","trial":"T2"})");
+  EXPECT_EQ(w.on("192.0.2.200"), 'd');
+  EXPECT_EQ(w.on("192.0.2.201"), 'w');
+  w.core->stop();
+  w.restart();
+  w.agreements();
+  const std::string more = made_by(on(6, "192.0.2.202"), "identity--00000000-0000-4000-8000-0000000000bb");
+  w.core->on_page(own(), {more}, w.clock.now());
+  EXPECT_EQ(w.on("192.0.2.202"), 'd') << "and that is known over a restart";
+  EXPECT_EQ(w.on("192.0.2.201"), 'w');
+}
+
+TEST(ShadowByDefault, after_the_run_leases_are_short_for_as_long_again_and_then_full) {
+  GuardWorld w(as_installed());
+  w.page({on(1, "198.51.100.64/26").text()});
+  const auto left = [&] { return w.core->leases(false).front().end.us - w.clock.now().us; };
+  for (int i = 0; i < 24 * 6; ++i) w.later();
+  ASSERT_EQ(w.on("198.51.100.64/26"), 'd');
+  EXPECT_LE(left(), w.config.name_ttl_us);
+  EXPECT_THAT(w.why("198.51.100.64/26"), HasSubstr("its shadow run T1 is over"));
+  EXPECT_THAT(w.ask(R"({"cmd":"shadow"})"), HasSubstr("limited_until"));
+  for (int i = 0; i < 12 * 60; ++i) {
+    w.later(60);
+    ASSERT_EQ(w.on("198.51.100.64/26"), 'd') << "renewed as long as it does no harm";
+    ASSERT_LE(left(), w.config.name_ttl_us);
+  }
+  for (int i = 0; i < 13 * 60; ++i) w.later(60);
+  EXPECT_EQ(w.on("198.51.100.64/26"), 'd');
+  EXPECT_GT(left(), w.config.name_ttl_us);
+  // A person has looked: full at once.
+  GuardWorld v(as_installed());
+  v.page({on(1, "198.51.100.64/26").text()});
+  v.ask(R"({"cmd":"promote","trial":"T1"})");
+  EXPECT_GT(v.core->leases(false).front().end.us - v.clock.now().us, v.config.name_ttl_us);
+}
+
+TEST(ShadowByDefault, harm_puts_what_the_rule_promoted_back_into_the_shadow) {
+  for (const bool by_person : {false, true}) {
+    GuardWorld w(as_installed());
+    w.page({on(1, "198.51.100.64/26").text()});
+    w.later();
+    w.page({on(2, "192.0.2.64/26").text(), on(3, "192.0.2.7").text()});  // another batch
+    if (by_person) w.ask(R"({"cmd":"promote","trial":"T1"})");
+    for (int i = 0; i < 24 * 6; ++i) w.later();
+    ASSERT_EQ(w.on("192.0.2.64/26"), 'd');
+    for (const auto& lease : w.core->leases(false)) {
+      if (lease.target.text() == "198.51.100.64/26")
+        w.ask(R"({"cmd":"report","reason":"the payroll","lease":")" + lease.name() + "\"}");
+    }
+    EXPECT_EQ(w.on("198.51.100.64/26"), '-');
+    EXPECT_EQ(w.on("192.0.2.64/26"), by_person ? 'd' : 'w') << by_person;
+    EXPECT_EQ(w.on("192.0.2.7"), 'd') << "another kind of target";
+    EXPECT_EQ(w.sink.of("shadow_again").size(), by_person ? 0u : 1u);
+  }
 }
 
 // ---- step 7: caps
@@ -423,6 +513,96 @@ TEST(Batch, has_the_same_name_after_a_restart) {
 }
 
 // ---- effect
+
+TEST(Effect, what_was_wrong_before_weighs_in_the_verdict) {
+  GuardWorld w;
+  for (int i = 1; i <= 3; ++i) {
+    w.page({on(i, "198.51.100." + std::to_string(i)).text()});
+    EXPECT_EQ(w.on("198.51.100." + std::to_string(i)), 'd') << i;
+    w.ask(R"({"cmd":"report","reason":"the payroll","lease":")" + w.first_lease() + "\"}");
+    w.later(60);
+  }
+  w.page({on(4, "198.51.100.4").text()});
+  EXPECT_EQ(w.on("198.51.100.4"), '-');
+  EXPECT_THAT(w.why("198.51.100.4"),
+              AllOf(HasSubstr("SOURCE_OFTEN_WRONG"), HasSubstr("3 of 3 leases of its source before were wrong")));
+  w.ask(R"({"cmd":"approve","lease":")" + w.first_lease() + "\"}");
+  EXPECT_EQ(w.on("198.51.100.4"), 'd');
+  // Another identity among the partner's makers has another record.
+  w.page({made_by(on(5, "198.51.100.5"), "identity--00000000-0000-4000-8000-0000000000bb")});
+  EXPECT_EQ(w.on("198.51.100.5"), 'd');
+}
+
+TEST(Effect, an_indicator_that_was_withdrawn_as_false_counts_against_its_source_once) {
+  GuardWorld w;
+  w.page({on(1, "198.51.100.1").text()});
+  w.ask(R"({"cmd":"dispute","reason":"the payroll","lease":"L1"})");
+  const auto told = [&](const std::string& state) {
+    w.core->on_claims(R"({"claims":[{"claim":"opinion--1","of":")" + Sample{.number = 1}.id() + R"(","agreement":")" +
+                      w.treaty.id() + R"(","claimant":"IN","originator":"JP","state":")" + state +
+                      R"(","reason":"the payroll","at":"2027-01-15T08:00:00Z"}]})");
+  };
+  told("pending");
+  for (int i = 0; i < 3; ++i) told("withdrawn");
+  EXPECT_THAT(w.ask(R"({"cmd":"stats"})"), HasSubstr(R"("false_claims":1)"));
+}
+
+TEST(Effect, the_file_grows_by_what_changed_and_is_written_anew_before_it_is_large) {
+  MemFiles files;
+  const EffectSource jp{"JP", ""};
+  const auto words = [](const Effect& e) {
+    std::string out;
+    for (uint64_t id = 1; id <= 2000; ++id)
+      if (const UseCount* u = e.of_lease(id)) out += fmt::format("{}:{}:{}\n", id, u->packets, u->words());
+    for (const auto& [key, s] : e.sources())
+      out += fmt::format("{} {} {} {} {} {}\n", key.partner, s.granted, s.harmed, s.false_claims, s.stopped.words(),
+                         s.counted.words());
+    return out;
+  };
+  Effect e(files, "/effect");
+  for (uint64_t id = 1; id <= 2000; ++id)
+    for (uint32_t c = 1; c <= 30; ++c) e.flow(id, jp, id % 2 == 0, c, c * 1000 + static_cast<uint32_t>(id));
+  ASSERT_TRUE(e.save().ok());
+  const uint64_t whole = *files.size("/effect");
+  e.flow(7, jp, true, 31, 5);
+  e.packets(7, jp, true, 9);
+  e.granted(jp);
+  e.false_claim(jp);
+  ASSERT_TRUE(e.save().ok());
+  EXPECT_LT(*files.size("/effect"), whole + 1000) << "not the whole again";
+  uint64_t most = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    e.packets(1 + i % 2000, jp, true, 1);
+    if (i % 10 == 0) {
+      ASSERT_TRUE(e.save().ok());
+    }
+    most = std::max(most, *files.size("/effect"));
+  }
+  EXPECT_LT(most, 3 * whole + 10'000);
+  // A write that fails costs nothing once the disk takes it again.
+  files.fail_at(0);
+  e.packets(3, jp, true, 77);
+  EXPECT_FALSE(e.save().ok());
+  files.fail_at(-1);
+  e.harmed(jp);
+  ASSERT_TRUE(e.save().ok());
+  e.packets(4, jp, true, 1);
+  ASSERT_TRUE(e.save().ok());
+  Effect again(files, "/effect");
+  again.load();
+  EXPECT_EQ(words(again), words(e));
+  // A line that was cut is left out, the others count.
+  const std::string text = *files.read("/effect");
+  ASSERT_TRUE(files.write_atomic("/effect", text.substr(0, text.size() - 9), 0600).ok());
+  Effect cut(files, "/effect");
+  cut.load();
+  EXPECT_EQ(cut.of_lease(5)->packets, e.of_lease(5)->packets);
+  // What is over goes when the file is written anew.
+  again.forget([](uint64_t id) { return id <= 3; });
+  for (int i = 0; i < 3; ++i) again.packets(1, jp, true, 1);
+  ASSERT_TRUE(again.save().ok());
+  EXPECT_LT(*files.size("/effect"), whole / 10);
+}
 
 TEST(Effect, flows_are_counted_by_lease_and_by_source_and_over_restarts) {
   GuardWorld w;

@@ -83,6 +83,16 @@ TEST(JointAtTheSensor, drops_from_T0_to_the_end_and_only_counts_before_and_after
   EXPECT_EQ(w.on("198.51.100.7"), 'w');
 }
 
+// The end stands in the lease, and so in the kernel: it holds even if this sensor never comes back.
+TEST(JointAtTheSensor, no_lease_outlives_the_action_even_if_the_sensor_is_gone) {
+  Joint w;
+  w.agreed();
+  w.at(w.until.plus_us(-60'000'000));
+  const auto leases = w.core->leases(false);
+  ASSERT_THAT(leases, SizeIs(1));
+  EXPECT_EQ(leases[0].end, w.until);
+}
+
 TEST(JointAtTheSensor, nothing_is_dropped_that_this_party_did_not_consent_to) {
   Joint w;
   w.lead_step("joint_go");

@@ -9,7 +9,7 @@
 namespace entente::sensor {
 
 std::string kind_of(const enforce::Target& target, bool via_name) {
-  if (target.kind == enforce::TargetKind::kName) return "name";
+  if (target.kind == enforce::TargetKind::kName) return target.tree ? "names-below" : "name";
   if (via_name) return "address-of-name";
   return target.kind == enforce::TargetKind::kRange ? "range" : "address";
 }
@@ -23,8 +23,20 @@ Trial* Trials::running(const TrialKey& key) {
   return it == all_.end() || it->second.promoted ? nullptr : &it->second;
 }
 
+bool Trials::concerns(const TrialKey& key) const {
+  if (!on()) return false;
+  const bool wide = key.kind == "range" || key.kind == "names-below";
+  return rules_.all || !key.by.empty() || (wide && !key.partner.empty());
+}
+
+const Trial* Trials::limited(const TrialKey& key, Time now) const {
+  const Trial* t = find(key);
+  if (!concerns(key) || t == nullptr || !t->promoted || t->promoted_by != "rule") return nullptr;
+  return now < t->promoted->plus_us(rules_.first_us) ? t : nullptr;
+}
+
 const Trial* Trials::running(const TrialKey& key, Time now) {
-  if (!on()) return nullptr;
+  if (!concerns(key)) return nullptr;
   const auto [it, fresh] = all_.try_emplace(key);
   if (fresh) {
     it->second = {.id = next_++, .key = key, .since = now, .promoted = {}, .promoted_by = {}, .would = {}};
@@ -120,6 +132,7 @@ Status Trials::save() {
                        .set("partner", key.partner)
                        .set("agreement", key.agreement)
                        .set("kind", key.kind)
+                       .set("by", key.by)
                        .set("since", to_text(t.since))
                        .set("leases", t.leases)
                        .set("refused", t.refused)
@@ -148,7 +161,7 @@ void Trials::load() {
       const auto word = [&](const char* key) { return std::string(json::find_string(v, key).value_or("")); };
       Trial t;
       t.id = number(v, "id");
-      t.key = {word("partner"), word("agreement"), word("kind")};
+      t.key = {word("partner"), word("agreement"), word("kind"), word("by")};
       TRY(t.since, parse_time(word("since")));
       if (json::find_string(v, "promoted")) {
         TRY(t.promoted, parse_time(word("promoted")));

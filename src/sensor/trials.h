@@ -21,7 +21,8 @@ namespace entente::sensor {
 struct TrialKey {
   std::string partner;    // "" = own
   std::string agreement;  // id, "" = own
-  std::string kind;       // address, range, name, address-of-name
+  std::string kind;       // address, range, name, names-below, address-of-name
+  std::string by{};       // of our own: the identity that made it, if that is not we: a feed
   auto operator<=>(const TrialKey&) const = default;
 };
 [[nodiscard]] std::string kind_of(const enforce::Target& target, bool via_name);
@@ -42,10 +43,11 @@ struct Trial {
 };
 
 struct TrialRules {
-  int64_t first_us = 0;  // at least so long; 0: there are no shadow runs
-  bool by_rule = true;   // else only a person promotes
-  size_t clients = 50;   // that it would have stopped: above, only a person promotes
-  uint64_t flows = 0;    // that it must have met before
+  int64_t first_us = 86'400'000'000;  // at least so long; 0: there are no shadow runs
+  bool all = false;  // every source; else only what neither an agreement nor our own people have cleared (decision 23)
+  bool by_rule = true;  // else only a person promotes
+  size_t clients = 50;  // that it would have stopped: above, only a person promotes
+  uint64_t flows = 0;   // that it must have met before
 };
 
 // Not thread-safe.
@@ -56,6 +58,9 @@ class Trials {
   void load();
   Status save();  // if something changed
 
+  // Does this class have to run in shadow first? Not what people have cleared: a single address or name under an
+  // agreement that lets it block, and what our own people made.
+  [[nodiscard]] bool concerns(const TrialKey& key) const;
   // Begins a run if there is none. Null if this class may block, or nothing runs in shadow.
   const Trial* running(const TrialKey& key, Time now);
   [[nodiscard]] const Trial* find(const TrialKey& key) const;
@@ -68,9 +73,12 @@ class Trials {
   std::vector<TrialKey> due(Time now) const;
   // Why the rule does not promote it yet, for people; "" if it does.
   [[nodiscard]] std::string waits_for(const Trial& trial, Time now) const;
+  // The rule has promoted it, and no person: for as long again its leases are short (shadow, limited, full).
+  [[nodiscard]] const Trial* limited(const TrialKey& key, Time now) const;
   void promote(const TrialKey& key, std::string_view by, Time now);
   void back(const TrialKey& key, Time now);  // into the shadow again, from now
   [[nodiscard]] const std::map<TrialKey, Trial>& all() const { return all_; }
+  static constexpr size_t kMost = 10'000;  // above, feeds are told apart no more
   [[nodiscard]] bool on() const { return rules_.first_us > 0; }
 
  private:

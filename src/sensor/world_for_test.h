@@ -117,6 +117,7 @@ inline SensorConfig blocking() {
   SensorConfig c;
   c.state_dir = "/state";
   c.guard.mode = enforce::Mode::kBlock;
+  c.trials.first_us = 0;  // but for the tests of shadow runs
   return c;
 }
 

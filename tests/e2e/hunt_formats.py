@@ -7,7 +7,7 @@ import struct
 from hunt_world import LETTERS, embedded, hex_text, near, written
 
 ADDRESS, NAME, DIGEST = ["v4", "v6", "cidr4", "cidr6"], ["name", "tree", "below", "wide"], ["md5", "sha1", "sha256", "sha512"]
-WORDS = ADDRESS + NAME + DIGEST + ["url", "mail"]
+WORDS = ADDRESS + NAME + DIGEST + ["url", "mail", "ja3", "ja4"]
 
 
 class Filler:
@@ -48,6 +48,10 @@ class Filler:
 
     def digest(self, field, size):
         return self.whole(field, [k for k in DIGEST if size == {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}[k]], lambda r: hex_text(r, size))
+
+    def print(self, field, kind):
+        """A TLS fingerprint."""
+        return self.whole(field, [kind], lambda r: hex_text(r, 32) if kind == "ja3" else f"t13d1516h2_{hex_text(r, 12)}_{hex_text(r, 12)}")
 
     def mail(self, field, around="{}"):
         self.at += 1
@@ -177,9 +181,9 @@ def zeek_json(f, n):
             line = (f'{{"ts":{ts},"fuid":"F{r.getrandbits(64):x}","tx_hosts":[{f.address("tx_hosts")}],"source":"HTTP","analyzers":["MD5","SHA1"],"mime_type":"text/html",'
                     f'"duration":0.1,"local_orig":false,"seen_bytes":{r.randint(1, 9999)},"md5":{f.digest("md5", 32)},"sha1":{f.digest("sha1", 40)},"sha256":{f.digest("sha256", 64)}}}')
         elif x < 0.98:
-            f.begin(3)
+            f.begin(5)
             line = (f'{{"ts":{ts},"uid":"{uid(r)}","id.orig_h":{f.address("id.orig_h")},"id.resp_h":{f.address("id.resp_h")},"version":"TLSv13","cipher":"TLS_AES_128_GCM_SHA256",'
-                    f'"server_name":{f.name("server_name")},"resumed":false,"established":true,"ssl_history":"CsiI"}}')
+                    f'"server_name":{f.name("server_name")},"resumed":false,"established":true,"ssl_history":"CsiI","ja3":{f.print("ja3", "ja3")},"ja4":{f.print("ja4", "ja4")}}}')
         else:
             f.begin(4)
             line = (f'{{"ts":{ts},"uid":"{uid(r)}","helo":{f.name("helo")},"mailfrom":{f.mail("mailfrom", "<{}>")},"rcptto":[{f.mail("rcptto")}],"subject":{f.text("subject")},"path":["10.0.0.1"]}}')
@@ -192,6 +196,7 @@ ZEEK_TSV = {
     "dns": ("ts uid id.orig_h id.resp_h proto trans_id query rcode answers TTLs rejected", "time string addr addr enum count string count vector[string] vector[interval] bool"),
     "http": ("ts uid id.orig_h id.resp_h method host uri referrer user_agent status_code tags", "time string addr addr string string string string string count set[enum]"),
     "files": ("ts fuid tx_hosts source mime_type duration md5 sha1 sha256", "time string set[addr] string string interval string string string"),
+    "ssl": ("ts uid id.orig_h id.resp_h version server_name established ja3 ja3s ja4", "time string addr addr string string bool string string string"),
     "smtp": ("ts uid helo mailfrom rcptto subject", "time string string string set[string] string"),
 }
 
@@ -206,7 +211,7 @@ def zeek_tsv(f, n):
     """Parts of each type one after the other, each with its header, as files that were put together have it."""
     r = f.r
     k = 0
-    shares = {"conn": 0.25, "dns": 0.15, "http": 0.05, "files": 0.03, "smtp": 0.02}
+    shares = {"conn": 0.25, "dns": 0.15, "http": 0.04, "files": 0.02, "ssl": 0.02, "smtp": 0.02}
     for _ in range(2):
         for name, share in shares.items():
             for line in zeek_header(name).split("\n"):
@@ -231,6 +236,10 @@ def zeek_tsv(f, n):
                 elif name == "files":
                     f.begin(4)
                     line = (f'{ts}\tF{r.getrandbits(64):x}\t{f.address("tx_hosts")}\tHTTP\ttext/html\t0.1\t{f.digest("md5", 32)}\t{f.digest("sha1", 40)}\t{f.digest("sha256", 64)}')
+                elif name == "ssl":
+                    f.begin(5)
+                    line = (f'{ts}\t{uid(r)}\t{f.address("id.orig_h")}\t{f.address("id.resp_h")}\tTLSv13\t{f.name("server_name")}\tT\t{f.print("ja3", "ja3")}\t-\t'
+                            f'{f.print("ja4", "ja4")}')
                 else:
                     f.begin(4)
                     line = f'{ts}\t{uid(r)}\t{f.name("helo")}\t{f.mail("mailfrom", "<{}>")}\t{f.mail("rcptto")}\t{f.text("subject")}'
@@ -261,8 +270,9 @@ def suricata_eve(f, n):
             line = (head + f'"event_type":"http","src_ip":{f.address("src_ip")},"dest_ip":{f.address("dest_ip")},"http":{{"hostname":{json.dumps(host)},{port}"url":{f.planted(uri)},'
                     f'"http_user_agent":"curl\\/8.5.0","http_method":"GET","protocol":"HTTP\\/1.1","status":200,"length":{r.randint(0, 9999)}}}}}')
         elif x < 0.9:
-            f.begin(2)
-            line = (head + f'"event_type":"tls","src_ip":{f.address("src_ip")},"dest_ip":"52.1.1.1","tls":{{"sni":{f.name("tls.sni")},"version":"TLS 1.3","ja3":{{}},'
+            f.begin(4)
+            line = (head + f'"event_type":"tls","src_ip":{f.address("src_ip")},"dest_ip":"52.1.1.1","tls":{{"sni":{f.name("tls.sni")},"version":"TLS 1.3",'
+                    f'"ja3":{{"hash":{f.print("tls.ja3.hash", "ja3")},"string":"771,49195-49196,0-10-11,23-24,0"}},"ja4":{f.print("tls.ja4", "ja4")},'
                     f'"subject":"CN=*.cdn.net","fingerprint":"4f:0a:11:e0:aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99"}}}}')
         else:
             f.begin(4)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Every planted hit of every type found, no other: `entente hunt` over logs and flow records of every form.
+"""Every planted hit of every type found, no other: `entente hunt` over logs, flow records, captures and dnstap files.
 
     hunt_test.py ENTENTE [DATA] [FORMAT…]
 
-For each form (hunt_formats.py) a file of ENTENTE_E2E_RECORDS records (default 60,000) is written, with known indicators planted in it in every way in
+For each form (hunt_formats.py, packet_formats.py) a file of ENTENTE_E2E_RECORDS records (default 60,000) is written, with known indicators planted in it in every way in
 which that form can show them (hunt_world.py) and as many values that only resemble one. What `entente hunt` finds, by the raw scan and with --fields,
 must be what was planted, and what the independent matcher (tests/oracle/hunt_oracle.py) finds. With DATA (the folder of real data), real
 logs and real indicators are judged by the matcher too; where it is absent that part is skipped, and said so.
@@ -26,11 +26,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "oracle")]
 import hunt_oracle  # noqa: E402
 from hunt_formats import FORMATS  # noqa: E402
+from packet_formats import PACKET_FORMATS  # noqa: E402
 from hunt_world import Common, Indicator, World, stix_line  # noqa: E402
 
 RECORDS = int(os.environ.get("ENTENTE_E2E_RECORDS", "60000"))
 SEED = int(os.environ.get("ENTENTE_E2E_SEED", "20261129"))
-BINARY = ("v5", "v9", "ipfix")
+BINARY = ("v5", "v9", "ipfix", "pcap", "dnstap")
+FORMATS = FORMATS | PACKET_FORMATS
 
 
 def cpu(since=None):
@@ -113,7 +115,7 @@ def planted_format(entente, name, world, folder, indicators, known):
     print(f"{name}: {number:,} records, {path.stat().st_size / 1e6:.0f} MB (made in {made:.0f} s); {sum(planted.values()):,} planted, {sum(raw.values()):,} found in "
           f"{took:.1f} s, {wrong} differences; matcher {time.monotonic() - begin:.0f} s; {' '.join(f'{k} {v}' for k, v in sorted(by_kind.items()))}", flush=True)
     path.unlink()
-    if len(by_kind) < {"v5": 2, "v9": 4, "ipfix": 4}.get(form, 8) and RECORDS >= 10_000:
+    if len(by_kind) < {"v5": 2, "v9": 4, "ipfix": 4, "pcap": 11}.get(form, 8) and RECORDS >= 10_000:
         sys.exit(f"{name}: the generator planted too few kinds")
     return wrong
 

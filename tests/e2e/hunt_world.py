@@ -2,12 +2,18 @@
 must not be found, and what is common. Everything follows from the seed."""
 import ipaddress
 import json
+import pathlib
 import random
+import struct
+import sys
 import uuid
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "oracle"))
+import packet_oracle  # noqa: E402
 
 TLDS = [".com", ".net", ".org", ".co.jp", ".in", ".xyz", ".top", ".info", ".example"]
 WIDE = ["bücher", "münchen", "日本語", "銀行", "पुलिस", "почта", "café", "서울", "żółw", "łódź"]
-KINDS = ["v4", "v6", "cidr4", "cidr6", "name", "tree", "below", "wide", "url", "md5", "sha1", "sha256", "sha512", "mail"]
+KINDS = ["v4", "v6", "cidr4", "cidr6", "name", "tree", "below", "wide", "url", "md5", "sha1", "sha256", "sha512", "mail", "ja3", "ja4"]
 DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 PATHS = {"md5": "MD5", "sha1": "'SHA-1'", "sha256": "'SHA-256'", "sha512": "'SHA-512'"}
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -31,6 +37,17 @@ def hex_text(r, n):
     return f"{r.getrandbits(4 * n):0{n}x}"
 
 
+def client_hello(ciphers, groups, alpn, server_name):
+    """The body of a ClientHello of TLS 1.3, with the extensions that clients of our day send."""
+    def listed(values):
+        return struct.pack(f">H{len(values)}H", 2 * len(values), *values)
+    name = server_name.encode("latin-1")
+    extensions = [(0, struct.pack(">HBH", 3 + len(name), 0, len(name)) + name), (10, listed(groups)), (11, b"\1\0"), (13, listed([0x0403, 0x0804, 0x0401])),
+                  (16, struct.pack(">HB", 1 + len(alpn), len(alpn)) + alpn.encode()), (43, b"\4\3\4\3\3"), (0x2A2A, b""), (51, b"\0\2\0\0")]
+    body = b"".join(struct.pack(">HH", k, len(d)) + d for k, d in extensions)
+    return b"\3\3" + bytes(32) + b"\0" + listed([0x1A1A, *ciphers]) + b"\1\0" + struct.pack(">H", len(body)) + body
+
+
 class World:
     """`each` indicators of each kind that occur, `absent` more that never do."""
 
@@ -38,6 +55,7 @@ class World:
         self.rng = r = random.Random(seed)
         self.by_kind = {k: [] for k in KINDS}
         self.all = []
+        self.hellos = {}  # fingerprint -> what a ClientHello must hold to have it
         for kind in KINDS:
             for i in range(each):
                 self.add(kind, *self.make(kind, i, "hit"))
@@ -99,6 +117,11 @@ class World:
         if kind == "mail":
             v = f"{label(r)}.{i}{mark}@{label(r)}{i}m{r.choice(TLDS)}"
             return v, q("email-addr:value", v)
+        if kind in ("ja3", "ja4"):
+            hello = r.sample(range(0xC000, 0xC0FF), r.randint(4, 15)), r.sample([29, 23, 24, 25, 30, 256, 257], 3), r.choice(["h2", "http/1.1", "dot"])
+            v = packet_oracle.fingerprints(client_hello(*hello, "a.example"))[kind == "ja4"]
+            self.hellos[v] = hello
+            return v, q(f"network-traffic:extensions.'tls-ext'.{kind}", v)
         v = hex_text(r, DIGITS[kind])
         return v, q("file:hashes." + PATHS[kind], v)
 
@@ -282,6 +305,8 @@ def near(r, indicator, networks):
                          f"{'http' if scheme == 'https' else 'https'}://{host}{port}{path}", f"{scheme}://{host}:81{path}", f"{scheme}://{host}{port}{path.upper()}"])
     if kind == "mail":
         return r.choice(["x" + value, value + ".org", value.replace("@", "@x"), value.replace("@", "+tag@")])
+    if kind == "ja4":
+        return r.choice([value[:-1], value + "0", "x" + value, value[:-1] + ("1" if value[-1] == "0" else "0"), value.replace("_", "-", 1), "s" + value[1:]])
     return r.choice([value[:-1], value + "0", value[:-1] + ("1" if value[-1] == "0" else "0"), "g" + value, "-" + value, value + ".exe"])
 
 

@@ -4,7 +4,7 @@
 Standard library only and nothing in common with src/detect: records are read by json, split and struct; values are searched with regular
 expressions written from docs/detection.md; addresses are compared by ipaddress, names by the punycode codec.
 
-  hunt_oracle.py INDICATORS.jsonl FORM FILE    FORM: json tsv dns syslog text v5 v9 ipfix. One line per match: id TAB record TAB field
+  hunt_oracle.py INDICATORS.jsonl FORM FILE    FORM: json tsv dns syslog text v5 v9 ipfix pcap dnstap. One line per match: id TAB record TAB field
 
 INDICATORS.jsonl holds STIX indicators whose patterns are `=`, `ISSUBSET` and `LIKE '%.name'` joined by OR. Slow on purpose where that is clearer;
 equal texts are searched once.
@@ -124,7 +124,7 @@ class Indicators:
             self.below.setdefault(name_of(value[2:]), []).append(ident)
             return
         key = {"domain-name": name_of, "url": url_of, "email-addr": email_of, "ipv4-addr": address_of, "ipv6-addr": address_of,
-               "file": lambda v: ("digest", v.lower())}[kind](value)
+               "file": lambda v: ("digest", v.lower()), "network-traffic": lambda v: ("ja4" if path.endswith("ja4") else "digest", v.lower())}[kind](value)
         assert key is not None, value
         self.exact.setdefault(key, []).append(ident)
 
@@ -150,6 +150,7 @@ W = "A-Za-z0-9_"
 V4 = re.compile(rf"(?<![{W}.-])\.*(\d{{1,3}}(?:\.\d{{1,3}}){{3}})\.*(?![{W}.-])")
 NAME = re.compile(rf"(?<![{W}.-])(\*?\.)?([{W}-]+(?:\.[{W}-]+)*\.[A-Za-z][A-Za-z0-9-]+)\.*(?![{W}.-])")
 DIGEST = re.compile(rf"(?<![{W}.-])\.*([0-9A-Fa-f]{{32}}|[0-9A-Fa-f]{{40}}|[0-9A-Fa-f]{{64}}|[0-9A-Fa-f]{{128}})\.*(?![{W}.-])")
+JA4 = re.compile(rf"(?<![{W}.-])\.*([tqdTQD][0-9sdSD][0-9][diDI][0-9]{{4}}[A-Za-z0-9]{{2}}_[0-9A-Fa-f]{{12}}_[0-9A-Fa-f]{{12}})\.*(?![{W}.-])")
 # Also behind a word and a colon ("IPv6:2001:db8::1"), and before a colon that belongs to the sentence.
 V6 = re.compile(rf"(?<![{W}.:-])(?:[{W}.-]*[G-Zg-z_-][{W}.-]*:)*([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)(?![{W}-])")
 URL = re.compile(r"""[A-Za-z][A-Za-z0-9+.-]*://[^\x00-\x20\x7f"<>`{}|\\^]+""")
@@ -193,6 +194,8 @@ class Searcher:
         if len(text) >= 32:
             for m in DIGEST.finditer(text):
                 out.update(known.exact.get(("digest", m.group(1).lower()), ()))
+            for m in JA4.finditer(text):
+                out.update(known.exact.get(("ja4", m.group(1).lower()), ()))
         if ":" in text:
             for m in URL.finditer(text):
                 out.update(self.url(m.group(0)))
@@ -403,6 +406,10 @@ def matches(form, path, known):
         yield from flow_matches(records[form](), known)
         return
     search = Searcher(known)
+    if form in ("pcap", "dnstap"):
+        import packet_oracle
+        yield from packet_oracle.matches(form, path, known, search)
+        return
     with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as f:
         lines = (line.rstrip("\n") for line in f)
         if form == "tsv":

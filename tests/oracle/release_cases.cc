@@ -56,7 +56,7 @@ Node decision_node(const Decision& d) {
       .set("id", d.id)
       .set("bytes", d.bytes)
       .set("codes", std::move(codes));
-  n.set("agreement", d.agreement).set("flow", d.flow).set("article", d.article);
+  n.set("agreement", d.agreement.str()).set("flow", d.flow).set("article", d.article);
   return n.set("told_tlp", stix::to_text(d.told_tlp)).set("told_pap", stix::to_text(d.told_pap));
 }
 

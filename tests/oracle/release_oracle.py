@@ -42,6 +42,16 @@ TLP_OBJECTS = {
 }
 SCO = {"artifact", "autonomous-system", "directory", "domain-name", "email-addr", "email-message", "file", "ipv4-addr", "ipv6-addr",
        "mac-addr", "mutex", "network-traffic", "process", "software", "url", "user-account", "windows-registry-key", "x509-certificate"}
+NO_OBSERVABLE = {"attack-pattern", "campaign", "course-of-action", "extension-definition", "grouping", "identity", "incident", "indicator",
+                 "infrastructure", "intrusion-set", "language-content", "location", "malware", "malware-analysis", "marking-definition",
+                 "note", "observed-data", "opinion", "relationship", "report", "sighting", "threat-actor", "tool", "vulnerability"}
+
+
+def observable(ref):
+    """What a type of one's own is, nobody else knows: it may be one."""
+    return ref.split("--")[0] not in NO_OBSERVABLE
+
+
 # What may be left out: everything that a standard type has and that is not named here.
 STRUCTURE = {"type", "id", "spec_version", "created", "modified", "revoked", "extensions", "defanged", "object_marking_refs",
              "granular_markings", "lang"}
@@ -705,8 +715,8 @@ class Oracle:
                             kept.append(new)
                     if top and len(kept) != len(v):
                         moved[k] = True
-                    lost_all = kind == "observed-data" and top and k == "object_refs" and not any(x.split("--")[0] in SCO for x in kept)
-                    if lost_all and any(x.split("--")[0] in SCO for x in v):
+                    lost_all = kind == "observed-data" and top and k == "object_refs" and not any(observable(x) for x in kept)
+                    if lost_all and any(observable(x) for x in v):
                         why.add("EMPTY_CONTAINER")  # it must name an observable
                     if kept:
                         out[k] = kept

@@ -36,18 +36,27 @@ bool is_traffic_end(const Facts& f, const Ref& r) {
 Closure::Closure(std::vector<Entry>& nodes, const IdIndex& groups, const std::vector<bool>& published,
                  std::string_view my_identity)
     : nodes_(nodes), groups_(groups), published_(published), my_identity_(my_identity) {
-  members_.resize(published.size());
-  group_of_.assign(nodes_.size(), -1);
-  for (uint32_t i = 0; i < nodes_.size(); ++i) {
-    if (!nodes_[i].original->valid) continue;
-    group_of_[i] = nodes_[i].original->group;
-    members_[static_cast<size_t>(group_of_[i])].push_back(i);
-  }
-  fate_.assign(members_.size(), Fate::kGone);
-  new_id_.resize(members_.size());
+  index_members();
+  fate_.assign(published.size(), Fate::kGone);
+  new_id_.resize(published.size());
   for (size_t i = 0; i < nodes_.size(); ++i)
     if (nodes_[i].alive && nodes_[i].changed) make_new_id(static_cast<uint32_t>(i));
-  for (size_t g = 0; g < members_.size(); ++g) update_group(static_cast<int32_t>(g));
+  for (size_t g = 0; g < fate_.size(); ++g) update_group(static_cast<int32_t>(g));
+}
+
+void Closure::index_members() {
+  group_of_.assign(nodes_.size(), -1);
+  member_begin_.assign(published_.size() + 1, 0);
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    if (!nodes_[i].original->valid) continue;
+    group_of_[i] = nodes_[i].original->group;
+    ++member_begin_[static_cast<size_t>(group_of_[i]) + 1];
+  }
+  for (size_t g = 1; g < member_begin_.size(); ++g) member_begin_[g] += member_begin_[g - 1];
+  members_.resize(member_begin_.back());
+  auto next = member_begin_;
+  for (uint32_t i = 0; i < nodes_.size(); ++i)
+    if (group_of_[i] >= 0) members_[next[static_cast<size_t>(group_of_[i])]++] = i;
 }
 
 void Closure::make_new_id(uint32_t i) {
@@ -64,7 +73,7 @@ void Closure::update_group(int32_t g) {
     fate_[at] = Fate::kSame;
     return;
   }
-  for (uint32_t i : members_[at]) {
+  for (uint32_t i : members(at)) {
     const Entry& n = nodes_[i];
     if (n.known && !n.known_id.empty()) {  // what the recipient calls it is certain
       if (n.known_id == n.original->id) {
@@ -87,7 +96,7 @@ void Closure::update_group(int32_t g) {
 }
 
 void Closure::index_holders() {
-  holder_begin_.assign(members_.size() + 1, 0);
+  holder_begin_.assign(fate_.size() + 1, 0);
   auto each = [this](auto fn) {
     for (uint32_t i = 0; i < nodes_.size(); ++i)
       if (nodes_[i].alive)
@@ -146,7 +155,7 @@ void Closure::references(uint32_t i, Verdict& v, bool collect) const {
         }
         last = &r;
         left += fate != Fate::kGone;
-        if (r.top && f.type == "observed-data" && is_sco_type(r.id.substr(0, r.id.find("--")))) {
+        if (r.top && f.type == "observed-data" && may_be_observable(r.id.substr(0, r.id.find("--")))) {
           ++observables;
           observables_left += fate != Fate::kGone;
         }
@@ -307,10 +316,10 @@ std::vector<uint32_t> Closure::find_mentions(bool all) {
   LeakScanner scanner;
   const auto first = static_cast<uint32_t>(tokens_.size());
   bool any = false;
-  for (size_t g = 0; g < members_.size(); ++g) {
-    if (looked_for_[g] || published_[g] || members_[g].empty() || (fate_[g] == Fate::kSame && !all)) continue;
+  for (size_t g = 0; g < fate_.size(); ++g) {
+    if (looked_for_[g] || published_[g] || members(g).empty() || (fate_[g] == Fate::kSame && !all)) continue;
     looked_for_[g] = any = true;
-    scanner.add(nodes_[members_[g].front()].original->id, static_cast<uint32_t>(g), false);
+    scanner.add(nodes_[members(g).front()].original->id, static_cast<uint32_t>(g), false);
   }
   for (uint32_t i = 0; i < nodes_.size(); ++i) {
     const Entry& n = nodes_[i];
@@ -352,10 +361,10 @@ bool Closure::read_mentions(uint32_t i, Tally& tally) {
   const auto own = static_cast<uint32_t>(group_of_[i]);
   bool any = false;
   for (uint32_t t : found) {
-    if (t < members_.size()) {  // an id: does it stand anywhere but in references?
+    if (t < fate_.size()) {  // an id: does it stand anywhere but in references?
       size_t refs = t == own ? 1 : 0;
       for (const Ref& r : n.facts->refs) refs += r.group == static_cast<int32_t>(t);
-      const size_t exact = plain[t] > refs ? count_literal(n.text, nodes_[members_[t].front()].original->id) : plain[t];
+      const size_t exact = plain[t] > refs ? count_literal(n.text, nodes_[members(t).front()].original->id) : plain[t];
       const bool is_hidden = hidden[t] > 0 || plain[t] > exact;
       if (is_hidden || exact > refs) {
         id_mentions_[static_cast<int32_t>(t)].push_back({i, is_hidden});
@@ -398,13 +407,13 @@ void Closure::run() {
   }
   settle(all);
   for (const Entry& n : nodes_) quiet = quiet && (n.known || (n.alive && !n.changed));
-  for (size_t g = 0; g < fate_.size(); ++g) quiet = quiet && (members_[g].empty() || fate_[g] == Fate::kSame);
+  for (size_t g = 0; g < fate_.size(); ++g) quiet = quiet && (members(g).empty() || fate_[g] == Fate::kSame);
   if (quiet) return;  // nothing is missing anywhere, so nothing can be given away
   // Ids first: token number = group number.
-  tokens_.resize(members_.size());
+  tokens_.resize(fate_.size());
   token_of_node_.resize(nodes_.size());
   token_in_carrier_.resize(nodes_.size());
-  looked_for_.assign(members_.size(), false);
+  looked_for_.assign(fate_.size(), false);
   names_looked_for_.assign(nodes_.size(), false);
   // What goes for a text may be named in another text: again, but for long chains only a few times.
   constexpr int kRounds = 3;
@@ -420,7 +429,7 @@ void Closure::run() {
     if (auto it = ids_in_.find(i); it != ids_in_.end())
       for (const auto& [group, is_hidden] : it->second)
         if (fate_[static_cast<size_t>(group)] == Fate::kChanged)
-          nodes_[i].mentions.emplace_back(nodes_[members_[static_cast<size_t>(group)].front()].original->id,
+          nodes_[i].mentions.emplace_back(nodes_[members(static_cast<size_t>(group)).front()].original->id,
                                           new_id_[static_cast<size_t>(group)]);
     std::sort(nodes_[i].mentions.begin(), nodes_[i].mentions.end());
   }

@@ -83,7 +83,11 @@ class Closure {
   void texts(uint32_t i, Verdict& v, bool collect) const;
   void settle(std::vector<uint32_t> queue);
   void update_group(int32_t g);
+  void index_members();
   void index_holders();
+  [[nodiscard]] std::span<const uint32_t> members(size_t group) const {
+    return std::span(members_).subspan(member_begin_[group], member_begin_[group + 1] - member_begin_[group]);
+  }
   // Its names count: neither unreadable nor public.
   [[nodiscard]] bool named(const Entry& n) const {
     return n.original->valid && !published_[static_cast<size_t>(n.original->group)];
@@ -102,7 +106,7 @@ class Closure {
   const IdIndex& groups_;
   const std::vector<bool>& published_;
   std::string_view my_identity_;
-  std::vector<std::vector<uint32_t>> members_;  // of each group
+  std::vector<uint32_t> member_begin_, members_;  // group -> its objects: versions of one id
   std::vector<Fate> fate_;
   std::vector<std::string_view> new_id_;          // of each group, if kChanged
   std::vector<uint32_t> holder_begin_, holders_;  // group -> objects that refer to it

@@ -70,7 +70,7 @@ std::optional<Passed> Permits::attempt(size_t i, const Label& label, const Rule&
       out.push_back(reason("PURPOSE", rule, "the agreement names no purpose for which anything may be used"));
   if (scene_.graph[i].originator != scene_.in.me && scene_.graph[i].originator != scene_.in.recipient &&
       rule.doc->onward_rule == "never")
-    out.push_back({"ORIGINATOR_CONSENT", rule.doc->agreement_id, rule.doc->hash, rule.doc->onward_art,
+    out.push_back({"ORIGINATOR_CONSENT", rule.agreement, rule.version, rule.doc->onward_art,
                    "nothing of third parties may pass under this agreement"});
 
   if (!scene_.public_creator(f) && scene_.labels.attribution(label) == stix::Attribution::kMust &&

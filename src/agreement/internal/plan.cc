@@ -65,12 +65,13 @@ Plan::Plan(const Inputs& in) {
     }
     const bool bound = time_ok && s->bound(in.me, in.recipient);
     if (!time_ok || !s->live(in.me, in.recipient)) add_closed(*s, in);
+    const SharedText agreement = doc.agreement_id, version = doc.hash;
     std::vector<const Flow*> flows;
     for (const Flow& f : doc.flows) flows.push_back(&f);
     std::sort(flows.begin(), flows.end(), [](const Flow* a, const Flow* b) { return a->id < b->id; });
     for (const Flow* f : flows) {
       if (!names(f->from, in.me) || !names(f->to, in.recipient)) continue;
-      const Rule rule{s, &doc, f, names(f->sectors, "*"), s->suspended_flows.contains(f->id)};
+      const Rule rule{s, &doc, f, names(f->sectors, "*"), s->suspended_flows.contains(f->id), agreement, version};
       if (f->permit && live && (rule.suspended || s->permits(f->id, in.me, in.recipient))) permits_.push_back(rule);
       if (!f->permit && (bound || s->survives(in.me, in.recipient, f->art))) forbids_.push_back(rule);
     }

@@ -18,7 +18,9 @@ struct Rule {
   const Document* doc = nullptr;
   const Flow* flow = nullptr;
   bool sectors_any = false;
-  bool suspended = false;  // this flow alone is suspended
+  bool suspended = false;     // this flow alone is suspended
+  SharedText agreement = {};  // what every reason and decision by this rule names: the document's id
+  SharedText version = {};    // and hash
 };
 
 struct TypePlan {

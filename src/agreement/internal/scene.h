@@ -36,7 +36,7 @@ struct Scene {
 }
 
 [[nodiscard]] inline Reason reason(std::string_view code, const Rule& r, std::string note) {
-  return {code, r.doc->agreement_id, r.doc->hash, r.flow->art, std::move(note)};
+  return {code, r.agreement, r.version, r.flow->art, std::move(note)};
 }
 
 }  // namespace entente::agreement::internal

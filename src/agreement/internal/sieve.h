@@ -44,7 +44,7 @@ class Sieve {
     uint32_t next;  // 1 + index of the next with the same key
   };
   static constexpr uint64_t kCase = 0x2020202020202020u;
-  static constexpr size_t kMostCandidates = 12;
+  static constexpr size_t kMostCandidates = 5;
 
   [[nodiscard]] uint64_t load(const char* at) const {
     uint64_t k = 0;

@@ -79,6 +79,8 @@ bool is_sco_type(std::string_view type) {
   return it != rules().end() && it->second.sco;
 }
 
+bool may_be_observable(std::string_view type) { return is_sco_type(type) || !is_standard_type(type); }
+
 bool is_removable(std::string_view type, std::string_view property) {
   auto it = rules().find(type);
   if (it == rules().end()) return false;

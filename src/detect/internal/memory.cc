@@ -20,7 +20,7 @@ void advise_huge(const void* begin, size_t bytes) {
 }
 
 void* allocate_zeroed(size_t bytes) {
-  const size_t align = bytes >= 2 * kHuge ? kHuge : 64;
+  const size_t align = bytes >= kHuge ? kHuge : 64;
   const size_t rounded = std::max((bytes + align - 1) / align * align, align);
   void* p = std::aligned_alloc(align, rounded);
   if (p == nullptr) throw std::bad_alloc();  // as operator new would: memory is not input

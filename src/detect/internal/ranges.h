@@ -32,6 +32,12 @@ class Ranges4 {
   void prefetch(uint32_t address) const {
     if (touched_) __builtin_prefetch(&touched_[address >> 14]);
   }
+  // What contains() will read where may_contain() says yes.
+  void prefetch_ranges(uint32_t address) const {
+    if (index_.empty()) return;
+    __builtin_prefetch(ranges_.data() + index_[address >> 16]);
+    __builtin_prefetch(ranges_.data() + index_[(address >> 16) + 1]);
+  }
   [[nodiscard]] size_t memory_bytes() const {
     return ranges_.capacity() * sizeof(Range4) + index_.capacity() * 4 + (touched_ ? kTouchedWords * 8 : 0);
   }

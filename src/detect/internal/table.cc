@@ -1,10 +1,16 @@
 #include "detect/internal/table.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
+#include <cstddef>
 #include <cstring>
 #include <span>
 #include <thread>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "base/bytes.h"
 #include "detect/internal/tokens.h"
@@ -119,12 +125,29 @@ const Bloom& Table::filter(KeyClass cls) const {
   return others_;
 }
 
+// Bit s: slot s is in use and has this tag.
+uint32_t Table::Bucket::with_tag(uint16_t which) const {
+  uint32_t same = 0;
+#if defined(__SSE2__)
+  static_assert(kSlots == 10 && offsetof(Bucket, tag) == 0);
+  const __m128i wanted = _mm_set1_epi16(static_cast<int16_t>(which));
+  const auto equal = [&](size_t octet) {
+    const auto* at = reinterpret_cast<const __m128i*>(reinterpret_cast<const char*>(this) + octet);
+    return _mm_cmpeq_epi16(_mm_load_si128(at), wanted);
+  };
+  same = static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(equal(0), equal(16))));  // behind tag 9: other things
+#else
+  for (uint32_t s = 0; s < kSlots; ++s) same |= tag[s] == which ? 1U << s : 0U;
+#endif
+  return same & ((1U << used) - 1);
+}
+
 uint32_t Table::find(uint64_t hash, KeyClass cls, std::string_view octets) const {
   const uint16_t tag = tag_of(hash);
   for (size_t b = fold_range(hash, bucket_count_);; b = b + 1 == bucket_count_ ? 0 : b + 1) {
     const Bucket& bucket = buckets_[b];
-    for (uint32_t s = 0; s < bucket.used; ++s) {
-      if (bucket.tag[s] != tag) continue;
+    for (uint32_t same = bucket.with_tag(tag); same != 0; same &= same - 1) {
+      const auto s = static_cast<unsigned>(std::countr_zero(same));
       const Entries::Entry e = entries_.at(bucket.ref[s]);
       if (cls == KeyClass::kUrlHost) {
         if (e.kind == AtomKind::kUrl && url_host(e.octets) == octets) return bucket.ref[s];

@@ -64,6 +64,12 @@ class Table {
     return (known16_[address >> 22] >> (address >> 16 & 63) & 1) != 0;
   }
   void prefetch_block4(uint32_t address) const { ranges4_.prefetch(address); }
+  // For those to which the filters said maybe: what concerns_v4() will read.
+  void prefetch_in_block4(uint32_t address) const { ranges4_.prefetch_ranges(address); }
+  void prefetch_bucket(uint64_t hash) const {
+    const auto* at = reinterpret_cast<const char*>(&buckets_[fold_range(hash, bucket_count_)]);
+    for (size_t i = 0; i < 3; ++i) __builtin_prefetch(at + i * sizeof(Bucket));  // most are full: the next is asked too
+  }
   [[nodiscard]] bool may_be_in_block4(uint32_t address) const {
     return lengths4_ != 0 && ranges4_.may_contain(address);
   }
@@ -87,6 +93,7 @@ class Table {
     uint16_t tag[kSlots];
     uint32_t used;
     uint32_t ref[kSlots];
+    [[nodiscard]] uint32_t with_tag(uint16_t which) const;
   };
   static_assert(sizeof(Bucket) == 64);
   static constexpr uint32_t kNone = UINT32_MAX;

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace entente::packet {
 namespace {
 
@@ -18,6 +22,18 @@ bool is_host_field(std::string_view line) {
 }
 
 bool visible(std::string_view text) {
+#if defined(__SSE2__)
+  const auto bad = [](const char* at) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x20)), v);
+    return _mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)))) != 0;
+  };
+  if (text.size() >= 16) {
+    for (size_t i = 0; i + 16 < text.size(); i += 16)
+      if (bad(text.data() + i)) return false;
+    return !bad(text.data() + text.size() - 16);
+  }
+#endif
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7f; });
 }
@@ -32,40 +48,42 @@ bool take_line(std::string_view& rest, std::string_view& line) {
   return true;
 }
 
-}  // namespace
-
-HttpHead read_http_request(std::string_view stream) {
-  HttpHead head;
-  if (stream.empty() || !may_begin_method(stream.front())) return head;
+// Into `request`, not as what is returned: which would be copied right after it was written.
+Look read(std::string_view stream, HttpRequest& request) {
+  if (stream.empty() || !may_begin_method(stream.front())) return Look::kNotThis;
   const auto* method = std::find_if(kMethods.begin(), kMethods.end(), [&](std::string_view m) {
     return stream.substr(0, m.size()) == m.substr(0, stream.size());
   });
-  if (method == kMethods.end()) return head;
-  if (stream.size() < method->size()) return {Look::kNeedMore, {}};
+  if (method == kMethods.end()) return Look::kNotThis;
+  if (stream.size() < method->size()) return Look::kNeedMore;
 
   std::string_view rest = stream, line;
-  if (!take_line(rest, line)) return {Look::kNeedMore, {}};
+  if (!take_line(rest, line)) return Look::kNeedMore;
   const size_t end = line.rfind(' ');
-  if (end < method->size() || !line.substr(end + 1).starts_with("HTTP/1.")) return {Look::kMalformed, {}};
-  head.request.method = method->substr(0, method->size() - 1);
-  head.request.target = line.substr(method->size(), end - method->size());
-  if (head.request.target.empty() || !visible(head.request.target)) return {Look::kMalformed, {}};
+  if (end < method->size() || !line.substr(end + 1).starts_with("HTTP/1.")) return Look::kMalformed;
+  request.method = method->substr(0, method->size() - 1);
+  request.target = line.substr(method->size(), end - method->size());
+  if (request.target.empty() || !visible(request.target)) return Look::kMalformed;
 
   while (take_line(rest, line)) {
-    if (line.empty()) {
-      head.look = Look::kFoundEmpty;
-      return head;
-    }
+    if (line.empty()) return Look::kFoundEmpty;
     if (!is_host_field(line)) continue;
     line.remove_prefix(5);
     while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
     while (!line.empty() && (line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
-    if (line.size() > 1024 || !visible(line)) return {Look::kMalformed, {}};
-    head.request.host = line;
-    head.look = Look::kFound;
-    return head;
+    if (line.size() > 1024 || !visible(line)) return Look::kMalformed;
+    request.host = line;
+    return Look::kFound;
   }
-  return {Look::kNeedMore, {}};
+  return Look::kNeedMore;
+}
+
+}  // namespace
+
+HttpHead read_http_request(std::string_view stream) {
+  HttpHead head;
+  head.look = read(stream, head.request);
+  return head;
 }
 
 }  // namespace entente::packet

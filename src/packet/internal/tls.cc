@@ -39,27 +39,33 @@ bool take_vector(std::string_view& rest, size_t width, std::string_view& out) {
   return true;
 }
 
-ClientHello read_body(std::string_view body) {
-  if (body.size() < 34) return {Look::kMalformed};
+// Into `hello`, not as what is returned: which would be copied right after it was written.
+Look read(std::string_view body, TlsHello& hello) {
+  if (body.size() < 34) return Look::kMalformed;
   std::string_view rest = body.substr(34), skip;
-  ClientHello out{Look::kFoundEmpty, {.version = u16(body, 0)}};
-  TlsHello& hello = out.hello;
+  hello.version = u16(body, 0);
   if (!take_vector(rest, 1, skip) || !take_vector(rest, 2, hello.ciphers) || !take_vector(rest, 1, skip))
-    return {Look::kMalformed};
-  if (rest.empty()) return out;  // before TLS 1.2 extensions could be absent
-  if (!take_vector(rest, 2, hello.extensions)) return {Look::kMalformed};
-  for (size_t at = 0; at + 4 <= hello.extensions.size();) {
-    const size_t length = u16(hello.extensions, at + 2);
-    if (hello.extensions.size() - at - 4 < length) return {Look::kMalformed};
-    if (u16(hello.extensions, at) == 0) {
-      hello.server_name = read_server_name(hello.extensions.substr(at + 4, length));
-      out.look = hello.server_name.empty() ? Look::kMalformed : Look::kFound;
-      return out;
+    return Look::kMalformed;
+  if (rest.empty()) return Look::kFoundEmpty;  // before TLS 1.2 extensions could be absent
+  if (!take_vector(rest, 2, hello.extensions)) return Look::kMalformed;
+  const std::string_view all = hello.extensions;
+  for (size_t at = 0; at + 4 <= all.size();) {
+    const size_t length = u16(all, at + 2);
+    if (all.size() - at - 4 < length) return Look::kMalformed;
+    if (u16(all, at) == 0) {
+      hello.server_name = read_server_name(all.substr(at + 4, length));
+      return hello.server_name.empty() ? Look::kMalformed : Look::kFound;
     }
     at += 4 + length;
-    if (at + 4 > hello.extensions.size() && at != hello.extensions.size()) return {Look::kMalformed};
+    if (at + 4 > all.size() && at != all.size()) return Look::kMalformed;
   }
-  return hello.extensions.size() < 4 && !hello.extensions.empty() ? ClientHello{Look::kMalformed} : out;
+  return all.size() < 4 && !all.empty() ? Look::kMalformed : Look::kFoundEmpty;
+}
+
+ClientHello read_body(std::string_view body) {
+  ClientHello out;
+  out.look = read(body, out.hello);
+  return out;
 }
 
 }  // namespace
