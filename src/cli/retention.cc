@@ -19,6 +19,38 @@ std::string text(const json::Value& v, const char* name) {
   return std::string(json::find_string(v, name).value_or(""));
 }
 
+// "confirmed 2026-11-30T10:00:00": what a statement waits for, or what came of it.
+std::string standing(const json::Value& r) {
+  const std::string state = text(r, "state"), lapses = text(r, "lapses").substr(0, 19);
+  const std::string answered = text(r, "answered").substr(0, 19);
+  const auto differs = static_cast<long long>(json::find_int(r, "differs").value_or(0));
+  if (state == "waiting")
+    return lapses.empty() ? "waits for the confirmation" : "waits for the confirmation until " + lapses;
+  if (state == "overdue") return "OVERDUE: not confirmed by " + lapses + "; goes at the next run";
+  if (state == "unconfirmed") return "destroyed without a confirmation, which was due " + lapses;
+  if (state == "differs") return fmt::format("REFUSED {}: {} manifests of other octets", answered, differs);
+  return (state == "destroyed" ? "destroyed; confirmed " : "confirmed ") + answered;
+}
+
+// What was handed back, by whom, and how far it is; how many there are.
+size_t show_returns(Context& cx, const json::Document& doc) {
+  const auto list = json::find_array(doc.root(), "returns");
+  Table t({"handed back (UTC)", "by", "to", "objects", "destroyed", "state"});
+  size_t n = 0;
+  for (const json::Value r : list.value_or(json::Array())) {
+    ++n;
+    if (cx.json) {
+      std::puts(json::write(Node::from(r)).c_str());
+      continue;
+    }
+    t.row({text(r, "at").substr(0, 19), text(r, "by"), text(r, "to"),
+           std::to_string(json::find_int(r, "objects").value_or(0)),
+           std::to_string(json::find_int(r, "destroyed").value_or(0)), standing(r)});
+  }
+  if (!cx.json && n > 0) t.print();
+  return n;
+}
+
 Result<int> show_list(Context& cx, const json::Document& doc, bool over) {
   const auto list = json::find_array(doc.root(), "objects");
   Table t({"object", "from", "tlp", "received (UTC)", "kept until (UTC)", "why", "article", "held by"});
@@ -30,11 +62,14 @@ Result<int> show_list(Context& cx, const json::Document& doc, bool over) {
     t.row({text(o, "id"), text(o, "from"), text(o, "tlp"), text(o, "received").substr(0, 19),
            text(o, "until").substr(0, 19), text(o, "why"), text(o, "article"), text(o, "hold")});
   }
+  const size_t returned = show_returns(cx, doc);
   if (cx.json) return 0;
   if (t.empty()) {
+    if (returned > 0) std::puts("");
     std::puts(over ? "Nothing is over its term." : "Nothing that partners gave has a term.");
     return 0;
   }
+  if (returned > 0) std::puts("");
   t.print();
   if (json::find_bool(doc.root(), "more").value_or(false)) std::puts("… the first thousand");
   return 0;
@@ -56,6 +91,9 @@ Result<int> retention_run(Context& cx, const Target& target, bool dry) {
     return 0;
   }
   const auto n = [&](const char* name) { return static_cast<long long>(json::find_int(doc.root(), name).value_or(0)); };
+  if (n("handed_back") + n("waiting") > 0)
+    std::printf("%lld objects handed back to their originators; %lld that were wait for its confirmation\n",
+                n("handed_back"), n("waiting"));
   std::printf("%lld objects destroyed, %lld held; %lld manifests that named nothing else; %lld signed receipts\n",
               n("destroyed"), n("held"), n("manifests"), n("receipts"));
   return 0;

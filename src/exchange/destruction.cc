@@ -38,10 +38,6 @@ struct Found {
   std::string destroyed_why, kept_why;
 };
 
-bool names(const Listed& listed, const store::Row& row) {
-  return listed.id == row.id && (listed.version == row.version || !row.versioned);
-}
-
 }  // namespace
 
 Destruction::Destruction(Context& context, Instruments& instruments, Evidence& evidence,
@@ -54,7 +50,8 @@ Destruction::Destruction(Context& context, Instruments& instruments, Evidence& e
       ran_us_(context.clock.steady_us() - kRunEveryUs + 60'000'000) {}
 
 void Destruction::tick() {
-  if (cx_.clock.steady_us() - ran_us_ < kRunEveryUs || posted_.exchange(true)) return;
+  if ((!woken_ && cx_.clock.steady_us() - ran_us_ < kRunEveryUs) || posted_.exchange(true)) return;
+  woken_ = false;
   cx_.post([this] {
     const auto done = run();
     if (!done.ok()) say_error("retention: {}", done.error().text());
@@ -87,7 +84,16 @@ Status Destruction::visit(bool over_only,
           if (is_own_note(meta)) continue;
           Term term = terms.of(row.id, meta, row.date_added);
           if (over_only ? !term.over(now) : !term.until) continue;
-          rows.push_back({state->agreement_id, peer, row, meta.tlp, std::move(term)});
+          rows.push_back({state->agreement_id, peer, row, meta.tlp, std::move(term), {}});
+          if (terms.rule().on_end != "return" || !rows.back().term.over(now)) continue;
+          const auto by = cx_.store.get(kReturnedSpace, returned_key(cx_, state->agreement_id, peer, row));
+          if (!by.ok()) continue;
+          const auto entry = cx_.store.get(kReturnSpace, *by);
+          if (!entry.ok()) {  // no manifest names it
+            rows.back().handed_back.emplace().state = ReturnState::kConfirmed;
+            continue;
+          }
+          TRY(rows.back().handed_back, parse_return_entry(*by, *entry));
         }
         if (rows.empty()) continue;
         TRY(const bool more, fn(*state, terms, std::move(rows)));
@@ -126,12 +132,14 @@ Result<Destroyed> Destruction::run() {
       if (kept && cx_.store.get(kHeldToldSpace, destroyed_key(cx_, r.agreement, r.peer, r.row.id)).ok()) continue;
       (kept ? held : due).push_back(std::move(r));
     }
+    if (terms.rule().on_end == "return") CHECK_OK(hand_back(state, terms, due, done));
     if (due.empty() && held.empty()) return true;
     CHECK_OK(destroy(state, terms, due, held, done));
     return true;
   });
   CHECK_OK(visited);
   CHECK_OK(scrub());
+  if (done.handed_back > 0) say_info("retention: {} objects handed back before they go", done.handed_back);
   if (done.objects > 0)
     say_info("retention: {} objects destroyed, {} held, {} receipts", done.objects, done.held, done.receipts);
   return done;
@@ -151,45 +159,33 @@ Status Destruction::destroy(const agreement::State& state, const Terms& terms, c
   for (const auto& r : held) wanted[r.row.id].push_back(&r);
   std::map<std::string, Found> found;
   std::vector<store::Row> empty_manifests;
-  store::Query q;
-  q.all = true;
-  q.types = {std::string(kManifestType)};
-  q.limit = 20;
-  while (true) {
-    TRY(const store::Page page, cx_.store.page(proofs, q));
-    if (page.rows.empty()) break;
-    q.added_after = page.rows.back().date_added;
-    for (const auto& row : page.rows) {
-      TRY(const std::string raw, cx_.store.raw(row));
-      TRY(const json::Document doc, json::parse(raw));
-      const auto m = parse_manifest(doc.root());
-      if (!m.ok()) continue;
-      Found f;
-      bool left = false;  // something that it names is here still
-      for (uint32_t i = 0; i < m->objects.size(); ++i) {
-        const Listed& listed = m->objects[i];
-        const auto it = wanted.find(listed.id);
-        const Retained* hit = nullptr;
-        if (it != wanted.end()) {
-          for (const Retained* r : it->second) hit = names(listed, r->row) ? r : hit;
-        }
-        if (hit != nullptr && hit->term.hold.empty()) {
-          f.destroyed.push_back(i);
-          f.destroyed_why = hit->term.why;
-        } else if (hit != nullptr) {
-          f.kept.push_back(i);
-          f.kept_why = hit->term.hold;
-          left = true;
-        } else if (!left) {
-          TRY(const auto here, cx_.store.find(into, listed.id));
-          left = std::ranges::any_of(
-              here, [&](const store::Row& r) { return names(listed, r) && !is_own_note(RowMeta::parse(r.meta)); });
-        }
+  CHECK_OK(visit_manifests(cx_, state.agreement_id, peer, [&](const store::Row& row, const Manifest& m) -> Status {
+    Found f;
+    bool left = false;  // something that it names is here still
+    for (uint32_t i = 0; i < m.objects.size(); ++i) {
+      const Listed& listed = m.objects[i];
+      const auto it = wanted.find(listed.id);
+      const Retained* hit = nullptr;
+      if (it != wanted.end()) {
+        for (const Retained* r : it->second) hit = names(listed, r->row) ? r : hit;
       }
-      if (!f.destroyed.empty() && !left) empty_manifests.push_back(row);
-      if (!f.destroyed.empty() || !f.kept.empty()) found[m->id] = std::move(f);
+      if (hit != nullptr && hit->term.hold.empty()) {
+        f.destroyed.push_back(i);
+        f.destroyed_why = hit->term.why;
+      } else if (hit != nullptr) {
+        f.kept.push_back(i);
+        f.kept_why = hit->term.hold;
+        left = true;
+      } else if (!left) {
+        TRY(const auto here, cx_.store.find(into, listed.id));
+        left = std::ranges::any_of(
+            here, [&](const store::Row& r) { return names(listed, r) && !is_own_note(RowMeta::parse(r.meta)); });
+      }
     }
-  }
+    if (!f.destroyed.empty() && !left) empty_manifests.push_back(row);
+    if (!f.destroyed.empty() || !f.kept.empty()) found[m.id] = std::move(f);
+    return {};
+  }));
 
   Deletion d;
   d.id = std::string(kDeletionType) + "--" + random_uuid().text();
@@ -239,6 +235,7 @@ Status Destruction::destroy(const agreement::State& state, const Terms& terms, c
   }
   for (const auto& r : held)
     tx.change.set(kHeldToldSpace, destroyed_key(cx_, r.agreement, r.peer, r.row.id), r.term.hold);
+  count_returned(due, tx.change);
   TRY(const auto leaf, tx.add_leaf(state.agreement_id, state.document->hash, kDeletionLeaf, peer, d.salt, d.record()));
   d.leaf_index = leaf.index;
   d.leaf = leaf.text;

@@ -1,6 +1,7 @@
 // Destroys what a partner gave when its term is over (exchange/retention.h): the text goes from the store and out of
 // the log, the manifest that named it too once nothing of it is left; the partner gets a signed receipt, the ledger a
 // leaf, sensors a tombstone that makes them drop what they have. What a hold keeps stays, and the receipt says so.
+// Where the text says `on_end: return` it is handed back first (exchange/returns.h).
 #pragma once
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include "exchange/evidence.h"
 #include "exchange/instruments.h"
 #include "exchange/retention.h"
+#include "exchange/returns.h"
 #include "store/store.h"
 
 namespace entente::exchange {
@@ -28,10 +30,12 @@ struct Retained {  // one version of one object that a partner gave
   store::Row row;
   std::string tlp;
   Term term;
+  std::optional<ReturnEntry> handed_back;  // by this statement
 };
 
 struct Destroyed {
   uint64_t objects = 0, held = 0, manifests = 0, receipts = 0;
+  uint64_t handed_back = 0, waiting = 0;  // objects: now; earlier, and not confirmed yet
 };
 
 // Thread-safe.
@@ -44,12 +48,17 @@ class Destruction {
   Result<Destroyed> run();
   // Each hour, off the caller's thread.
   void tick();
+  void wake() { woken_ = true; }  // a confirmation came: at the next tick
 
  private:
   using Rows = std::vector<Retained>;
   Status visit(bool over_only,
                const std::function<Result<bool>(const agreement::State&, const Terms&, Rows)>& fn) const;
   Status destroy(const agreement::State& state, const Terms& terms, const Rows& due, const Rows& held, Destroyed& done);
+  // Of what is over under a text that says `return`: leaves in `due` what may go, and hands the rest back.
+  Status hand_back(const agreement::State& state, const Terms& terms, Rows& due, Destroyed& done);
+  Status say_return(const agreement::State& state, const Terms& terms, const Rows& fresh, Rows& due, Destroyed& done);
+  void count_returned(const Rows& due, store::Change& change) const;
   Status scrub();
 
   Context& cx_;
@@ -57,7 +66,7 @@ class Destruction {
   Evidence& evidence_;
   std::function<void(const Uuid&)> notify_;
   std::mutex running_;
-  std::atomic<bool> posted_{false};
+  std::atomic<bool> posted_{false}, woken_{false};
   std::atomic<int64_t> ran_us_;  // steady
 };
 

@@ -45,6 +45,7 @@ Exchange::Exchange(Context& context)
   sensors_ = std::make_unique<SensorBook>(context);
   recalls_ = std::make_unique<RecallDesk>(context, *instruments_, *evidence_, *sensors_, notify);
   destruction_ = std::make_unique<Destruction>(context, *instruments_, *evidence_, notify);
+  returns_ = std::make_unique<ReturnDesk>(context, *instruments_, *evidence_, notify, [this] { destruction_->wake(); });
   renewals_ = std::make_unique<Renewals>(context, *instruments_, *evidence_);
   receiver_ = std::make_unique<Receiver>(
       context, *instruments_, *evidence_,
@@ -57,7 +58,10 @@ Exchange::Exchange(Context& context)
         if (!r.ok()) return std::move(r).error();
         return {};
       },
-      [this] { recalls_->wake(); });
+      [this] {
+        recalls_->wake();
+        returns_->wake();
+      });
 }
 
 Exchange::~Exchange() = default;
@@ -365,6 +369,7 @@ void Exchange::tick() {
   notifier_->tick(cx_.clock.steady_us());
   joint_->tick();
   recalls_->tick();
+  returns_->tick();
   destruction_->tick();
   duties_->tick();
   if (Status s = evidence_->settle(); !s.ok()) say_error("LOG_FAILED: {}", s.error().text());

@@ -29,6 +29,7 @@
 #include "exchange/receive.h"
 #include "exchange/release.h"
 #include "exchange/renewal.h"
+#include "exchange/returns.h"
 #include "exchange/review.h"
 #include "exchange/sensor_book.h"
 #include "exchange/witnessing.h"
@@ -90,6 +91,7 @@ class Exchange final : public taxii::Backend {
   SensorBook& sensors() { return *sensors_; }
   RecallDesk& recalls() { return *recalls_; }
   Destruction& destruction() { return *destruction_; }
+  ReturnDesk& returns() { return *returns_; }
   PrivateLog& private_log() { return *private_log_; }
   Context& context() { return cx_; }
   [[nodiscard]] size_t waiting() const { return notifier_->waiting(); }
@@ -160,6 +162,7 @@ class Exchange final : public taxii::Backend {
   std::unique_ptr<SensorBook> sensors_;
   std::unique_ptr<RecallDesk> recalls_;
   std::unique_ptr<Destruction> destruction_;
+  std::unique_ptr<ReturnDesk> returns_;
   std::unique_ptr<Releaser> releaser_;
   std::unique_ptr<Renewals> renewals_;
   std::unique_ptr<Receiver> receiver_;

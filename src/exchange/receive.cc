@@ -311,7 +311,7 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
     }
     it.kind = json::find_string(it.doc.root(), "type").value_or("");
     if (it.kind == kManifestType || it.kind == kReceiptType || it.kind == kRecallAnswerType ||
-        it.kind == kDeletionType || it.kind == kOnwardUseType)
+        it.kind == kDeletionType || it.kind == kOnwardUseType || is_return(it.kind))
       continue;
     it.problem = why_not(it.doc.root(), it.summary);
     it.mixed = exercise_refuses(cx_.config.exercise, it.doc.root());
@@ -358,6 +358,12 @@ Result<size_t> Receiver::pull_objects(taxii::Client& client, const std::string& 
     if (it.kind == kOnwardUseType) {
       if (Status s = take_onward_use(*state, peer, it.doc.root(), it.raw, tx.change); !s.ok())
         refuse(nullptr, kOnwardUseType, "ONWARD_USE", s.error().text());
+      continue;
+    }
+    if (is_return(it.kind)) {
+      if (Status s = take_return(*state, peer, it.doc.root(), it.raw, tx.change); !s.ok())
+        refuse(nullptr, it.kind, "RETURN", s.error().text());
+      recalls = true;
       continue;
     }
     const std::string_view id = it.summary.id;

@@ -94,6 +94,10 @@ class Receiver {
                          std::string_view raw, store::Change& change) const;
   Status take_deletion(const agreement::State& state, const std::string& peer, const json::Value& object,
                        std::string_view raw, store::Change& change) const;
+  // In receive_returns.cc: what is handed back, and what is said to it.
+  static bool is_return(std::string_view type);
+  Status take_return(const agreement::State& state, const std::string& peer, const json::Value& object,
+                     std::string_view raw, store::Change& change) const;
   Status take_receipt(const agreement::State& state, const std::string& peer, const json::Value& object,
                       std::string_view raw, Evidence::Transaction& tx);
   Status finish(Link& l, const agreement::State& state, const std::string& peer, Evidence::Transaction& tx,

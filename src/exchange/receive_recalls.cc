@@ -134,6 +134,11 @@ Result<size_t> Receiver::pull_recalls(taxii::Client& client, const std::string& 
         say_warn("refused from {}: {}", peer, s.error().text());
       continue;
     }
+    if (is_return(type)) {
+      if (const Status s = take_return(*state, peer, doc.root(), raw, change); !s.ok())
+        say_warn("refused from {}: {}", peer, s.error().text());
+      continue;
+    }
     if (type == kOnwardUseType) {
       if (const Status s = take_onward_use(*state, peer, doc.root(), raw, change); !s.ok())
         say_warn("refused from {}: {}", peer, s.error().text());

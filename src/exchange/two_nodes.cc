@@ -227,6 +227,8 @@ Status World::settle() {
       moved += n->release_all();
       TRY(const size_t answered, n->exchange->recalls().look());
       moved += answered;
+      TRY(const size_t confirmed, n->exchange->returns().look());
+      moved += confirmed;
     }
     for (auto& [to, receiver] : nodes_) {
       for (auto& [from, sender] : nodes_) {

@@ -1,6 +1,7 @@
 #include "node/retention_api.h"
 
 #include "exchange/handling.h"
+#include "exchange/returns.h"
 #include "json/json.h"
 
 namespace entente::node {
@@ -35,9 +36,22 @@ Result<Node> listed(exchange::Exchange& ex, bool over) {
     Node n = Node::object();
     n.set("id", r.row.id).set("version", r.row.version).set("from", r.peer).set("agreement_id", r.agreement);
     n.set("tlp", r.tlp).set("received", to_text(r.row.date_added));
+    if (r.handed_back && !r.handed_back->id.empty()) n.set("handed_back", r.handed_back->id);
     list.push(term_node(std::move(n), r.term));
   }
-  return Node::object().set("objects", std::move(list)).set("more", all.size() == kListed);
+  TRY(const auto statements, exchange::returns(ex.context().store));
+  const Time now = ex.context().clock.now();
+  Node returned = Node::array();
+  for (const auto& e : statements) {
+    Node n = Node::object();
+    n.set("id", e.id).set("by", e.ours ? ex.context().config.party : e.peer);
+    n.set("to", e.ours ? e.peer : ex.context().config.party).set("agreement_id", e.agreement);
+    n.set("objects", e.objects).set("destroyed", e.destroyed).set("at", to_text(e.at)).set("state", e.word(now));
+    n.set("lapses", time_or_null(e.lapses)).set("answered", time_or_null(e.answered));
+    returned.push(n.set("differs", e.differs));
+  }
+  Node out = Node::object().set("objects", std::move(list)).set("more", all.size() == kListed);
+  return out.set("returns", std::move(returned));
 }
 
 }  // namespace
@@ -59,6 +73,7 @@ Result<Node> retention_api(exchange::Exchange& ex, const net::Request& request,
     TRY(const auto done, ex.destruction().run());
     Node n = Node::object();
     n.set("destroyed", done.objects).set("held", done.held).set("manifests", done.manifests);
+    n.set("handed_back", done.handed_back).set("waiting", done.waiting);
     return n.set("receipts", done.receipts);
   }
   return make_error(ErrorKind::kNotFound, "the node has no such path", {}, "see docs/api.md");
