@@ -270,9 +270,11 @@ int run(int argc, char** argv) {
                 counted.http, counted.tunnels, malformed);
     return 1;
   }
-  decode.print("decoding alone", pool);
-  one_by_one.print("lookups one by one", pool);
-  batched.print("lookups batched (hunt)", pool, ", " + std::to_string(found) + " matches, as one by one");
+  if (only != "batched") decode.print("decoding alone", pool);
+  if (only.empty()) one_by_one.print("lookups one by one", pool);
+  if (only != "decode")
+    batched.print("lookups batched (hunt)", pool,
+                  only.empty() ? ", " + std::to_string(found) + " matches, as one by one" : "");
   return 0;
 }
 

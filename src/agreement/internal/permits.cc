@@ -40,12 +40,11 @@ std::optional<Passed> Permits::attempt(size_t i, const Label& label, const Rule&
       out.push_back(reason("PROJECT_SCOPE", rule,
                            "what is labelled for a project goes to its members only, by the project's own flow"));
   }
-  if (auto joined = rule.state->joined.find(std::string(scene_.in.recipient));
-      joined != rule.state->joined.end() && scene_.graph[i].committed < joined->second &&
-      f.marking == MarkingKind::kNone && !scene_.is_public(f.id))
+  if (rule.joined && scene_.graph[i].committed < *rule.joined && f.marking == MarkingKind::kNone &&
+      !scene_.is_public(f.id))
     out.push_back(reason("NOT_YET_IN_FORCE", rule,
                          fmt::format("older than the accession of {} ({}): publish a new version of it to release it",
-                                     scene_.in.recipient, to_text(joined->second))));
+                                     scene_.in.recipient, to_text(*rule.joined))));
   if (rule.doc->level == Level::kInitiative && !initiative_type(f.type))
     out.push_back(reason("TYPE_NOT_LISTED", rule,
                          "an initiative alone gives courses of action, reports and attack patterns only"));
@@ -64,10 +63,8 @@ std::optional<Passed> Permits::attempt(size_t i, const Label& label, const Rule&
                          fmt::format("flow {} is for certain sectors: state the object's sectors", flow.id)));
   else if (!Plan::sector_hit(rule, f.sectors))
     out.push_back(reason("SCOPE", rule, fmt::format("flow {} does not cover the object's sectors", flow.id)));
-  if (const json::Node* scope = rule.doc->node.find("scope"))
-    if (const json::Node* purposes = scope->find("purposes");
-        purposes == nullptr || !purposes->is_array() || purposes->list().empty())
-      out.push_back(reason("PURPOSE", rule, "the agreement names no purpose for which anything may be used"));
+  if (!rule.has_purpose)
+    out.push_back(reason("PURPOSE", rule, "the agreement names no purpose for which anything may be used"));
   if (scene_.graph[i].originator != scene_.in.me && scene_.graph[i].originator != scene_.in.recipient &&
       rule.doc->onward_rule == "never")
     out.push_back({"ORIGINATOR_CONSENT", rule.agreement, rule.version, rule.doc->onward_art,

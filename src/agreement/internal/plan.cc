@@ -22,6 +22,12 @@ bool has_node_key(const Party& party, Time at) {
   });
 }
 
+bool names_purpose(const Document& doc) {
+  const json::Node* scope = doc.node.find("scope");
+  const json::Node* purposes = scope == nullptr ? nullptr : scope->find("purposes");
+  return scope == nullptr || (purposes != nullptr && purposes->is_array() && !purposes->list().empty());
+}
+
 std::string_view closed_code(const State& s, const Inputs& in) {
   auto kind_of = [&s](std::string_view party) {
     auto it = s.by_party.find(std::string(party));
@@ -66,12 +72,16 @@ Plan::Plan(const Inputs& in) {
     const bool bound = time_ok && s->bound(in.me, in.recipient);
     if (!time_ok || !s->live(in.me, in.recipient)) add_closed(*s, in);
     const SharedText agreement = doc.agreement_id, version = doc.hash;
+    const bool purpose = names_purpose(doc);
+    const auto accession = s->joined.find(std::string(in.recipient));
+    const auto joined = accession == s->joined.end() ? std::nullopt : std::optional(accession->second);
     std::vector<const Flow*> flows;
     for (const Flow& f : doc.flows) flows.push_back(&f);
     std::sort(flows.begin(), flows.end(), [](const Flow* a, const Flow* b) { return a->id < b->id; });
     for (const Flow* f : flows) {
       if (!names(f->from, in.me) || !names(f->to, in.recipient)) continue;
-      const Rule rule{s, &doc, f, names(f->sectors, "*"), s->suspended_flows.contains(f->id), agreement, version};
+      const Rule rule{s,       &doc,    f,     names(f->sectors, "*"), s->suspended_flows.contains(f->id), agreement,
+                      version, purpose, joined};
       if (f->permit && live && (rule.suspended || s->permits(f->id, in.me, in.recipient))) permits_.push_back(rule);
       if (!f->permit && (bound || s->survives(in.me, in.recipient, f->art))) forbids_.push_back(rule);
     }

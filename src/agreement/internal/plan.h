@@ -18,9 +18,11 @@ struct Rule {
   const Document* doc = nullptr;
   const Flow* flow = nullptr;
   bool sectors_any = false;
-  bool suspended = false;     // this flow alone is suspended
-  SharedText agreement = {};  // what every reason and decision by this rule names: the document's id
-  SharedText version = {};    // and hash
+  bool suspended = false;           // this flow alone is suspended
+  SharedText agreement = {};        // what every reason and decision by this rule names: the document's id
+  SharedText version = {};          // and hash
+  bool has_purpose = false;         // the document names one, or does not state its scope
+  std::optional<Time> joined = {};  // when the recipient acceded
 };
 
 struct TypePlan {
