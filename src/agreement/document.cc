@@ -77,9 +77,10 @@ class Reader {
     actions(root);
     originator(root);
     protections(root);
+    retention(root);
     duration(root);
     membership(root);
-    for (auto name : {"retention", "amendment", "differences", "ledger", "instrument"}) s_.object(root, "", name, true);
+    for (auto name : {"amendment", "differences", "ledger", "instrument"}) s_.object(root, "", name, true);
     for (auto name : {"reciprocity", "joint_response", "supply_chain"}) s_.object(root, "", name, false);
     s_.array(root, "", "service_levels", true);
     s_.array(root, "", "projects", false);
@@ -338,6 +339,40 @@ class Reader {
     if (auto v = s_.text(*n, "/originator_control", "silence_means", false); v && *v != "no")
       s_.add("/originator_control/silence_means", "silence is never consent: must be \"no\"");
     d_.onward_art = s_.text(*n, "/originator_control", "art", false).value_or("");
+    third_states(*n);
+  }
+
+  // Names for people (words.cc says so); a consent is asked for every release to any of them all the same.
+  void third_states(const Node& n) {
+    const std::string at = "/originator_control/third_party_states";
+    std::set<std::string> seen;
+    const auto states = s_.strings(n, "/originator_control", "third_party_states", false);
+    for (size_t i = 0; i < states.size(); ++i) {
+      const std::string here = fmt::format("{}/{}", at, i);
+      if (!internal::is_party_code(states[i]))
+        s_.add(here, "must be two capital letters (ISO 3166-1)");
+      else if (d_.party(states[i]) != nullptr)
+        s_.add(here, fmt::format("{} is a party of this text, and no third state", states[i]));
+      else if (!seen.insert(states[i]).second)
+        s_.add(here, fmt::format("{} is named twice", states[i]));
+    }
+  }
+
+  // A word that no node knows would keep for ever what was to go.
+  void retention(const Node& root) {
+    const Node* n = s_.object(root, "", "retention", true);
+    if (n == nullptr) return;
+    constexpr std::array<std::string_view, 4> kEnds = {"delete", "delete_unless_open_case", "return", "keep"};
+    if (const auto end = s_.text(*n, "/retention", "on_end", false);
+        end && std::ranges::find(kEnds, *end) == kEnds.end())
+      s_.add("/retention/on_end", "must be delete, delete_unless_open_case, return or keep");
+    period(*n, "/retention", "deletion_receipt", false);
+    const Node* days = s_.object(*n, "/retention", "max_days", false);
+    if (days == nullptr) return;
+    for (const auto& [tlp, value] : days->members()) {
+      if (value.is_null() || (value.is_int() && value.integer() >= 0)) continue;
+      s_.add("/retention/max_days/" + Shape::escape(tlp), "must be a number of days, or null for no end");
+    }
   }
 
   void protections(const Node& root) {

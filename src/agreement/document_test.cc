@@ -154,6 +154,21 @@ TEST(Document, WrongTypesAndValues) {
   expect_problem([](Node& d) { d.find("actions")->set("default_pap", "blue"); }, "/actions/default_pap", "must be");
   expect_problem([](Node& d) { d.find("originator_control")->set("silence_means", "yes"); },
                  "/originator_control/silence_means", "silence");
+  // Who third states are.
+  const auto third = [](std::vector<std::string> states) {
+    return [states](Node& d) { d.find("originator_control")->set("third_party_states", testing::texts(states)); };
+  };
+  expect_problem(third({"Australia"}), "/originator_control/third_party_states/0", "capital letters");
+  expect_problem(third({"AU", "JP"}), "/originator_control/third_party_states/1", "is a party of this text");
+  expect_problem(third({"AU", "AU"}), "/originator_control/third_party_states/1", "twice");
+  // How long things are kept.
+  const auto keeps = [](const char* name, Node value) {
+    return [name, value](Node& d) { d.set("retention", Node::object().set("art", "5(4)").set(name, value)); };
+  };
+  expect_problem(keeps("on_end", "retrun"), "/retention/on_end", "delete_unless_open_case");
+  expect_problem(keeps("deletion_receipt", "soon"), "/retention/deletion_receipt", "duration");
+  expect_problem(keeps("max_days", Node::object().set("amber", "long")), "/retention/max_days/amber", "days");
+  expect_problem(keeps("max_days", Node::object().set("amber", -1)), "/retention/max_days/amber", "days");
   expect_problem([](Node& d) { d.find("originator_control")->set("rule", "ask"); }, "/originator_control/rule",
                  "must be");
   expect_problem([](Node& d) { d.find("duration")->set("term", "5 years"); }, "/duration/term", "ISO 8601");

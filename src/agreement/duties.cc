@@ -80,6 +80,27 @@ bool read_trigger(const Node& trigger, ServiceLevel& level) {
   return true;
 }
 
+// `hours` and `holidays`: one for all, or by party; then for each party of the text.
+bool read_hours(const Node& n, const Document& document, ServiceLevel& level) {
+  const Node* hours = n.find("hours");
+  const Node* holidays = n.find("holidays");
+  if (hours == nullptr || hours->is_null()) return holidays == nullptr;
+  bool office = false;
+  for (const auto& p : document.parties) {
+    const Node* own = hours->is_object() ? hours->find(p.party) : hours;
+    const Node* days = holidays != nullptr && holidays->is_object() ? holidays->find(p.party) : holidays;
+    if (own == nullptr || !own->is_string()) return false;
+    const auto read = parse_office_hours(own->string(), days);
+    if (!read) return false;
+    office = office || !read->always;
+    level.hours[p.party] = *read;
+  }
+  if (!office) level.hours.clear();
+  // A day of office time is eight hours to one and twenty-four to another: hours alone are plain.
+  const auto within = parse_period(n.string_at("within"));
+  return !office || (n.string_at("within").starts_with("PT") && within.ok() && within->us <= kMostOfficeUs);
+}
+
 bool meets(const ServiceLevel& level, const DutyFact& fact) {
   if (level.act != fact.act) return false;
   // A recall is something that came, too.
@@ -132,6 +153,17 @@ DutyObject duty_object(std::string_view raw) {
   return out;
 }
 
+Time ServiceLevel::due(Time started, const std::string& obligor) const {
+  const auto it = hours.find(obligor);
+  return it == hours.end() ? add(started, within) : it->second.after(started, within.us);
+}
+
+Period ServiceLevel::longest() const {
+  Period p = within;
+  for (const auto& [_, h] : hours) p.us = std::max(p.us, h.longest_us(within.us));
+  return p;
+}
+
 std::vector<ServiceLevel> service_levels(const Document& document, std::vector<std::string>* others) {
   std::vector<ServiceLevel> out;
   const Node* list = document.node.find("service_levels");
@@ -143,10 +175,9 @@ std::vector<ServiceLevel> service_levels(const Document& document, std::vector<s
     level.act = std::string(n.string_at("act"));
     level.from_commit = n.string_at("clock") == "committed";
     const auto within = parse_period(n.string_at("within"));
-    const auto hours = n.string_at("hours");
     const Node* trigger = n.find("trigger");
-    const bool clocked = within.ok() && (hours.empty() || hours == "24x7") && trigger != nullptr &&
-                         trigger->is_object() && read_trigger(*trigger, level);
+    const bool clocked = within.ok() && trigger != nullptr && trigger->is_object() && read_trigger(*trigger, level) &&
+                         read_hours(n, document, level);
     if (!clocked) {
       if (others != nullptr) others->push_back(level.id);
       continue;
@@ -164,7 +195,7 @@ std::vector<Duty> duties(std::span<const ServiceLevel> levels, std::span<const D
     for (const ServiceLevel& level : levels) {
       if (!meets(level, fact)) continue;
       const Time started = level.from_commit ? fact.committed : fact.received;
-      const Time due = add(started, level.within);
+      const Time due = level.due(started, fact.obligor);
       if (best && std::tie(best->due, best->level) <= std::tie(due, level.id)) continue;
       best = Duty{level.id,     level.article, level.act,       std::string(word(fact.trigger)),
                   fact.obligor, fact.to,       fact.subject,    started,

@@ -3,6 +3,7 @@
 // so that both get the same octets.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "agreement/document.h"
+#include "agreement/office_hours.h"
 #include "base/time.h"
 
 namespace entente::agreement {
@@ -64,6 +66,10 @@ struct ServiceLevel {
   std::optional<int> min_confidence;
   std::string severity;
   std::vector<std::string> sectors, types;
+  // By who owes it; empty = always.
+  std::map<std::string, OfficeHours> hours;
+  [[nodiscard]] Time due(Time started, const std::string& obligor) const;
+  [[nodiscard]] Period longest() const;  // by the wall clock
 };
 // Those that a machine can clock. `others`: ids of those whose trigger, hours or period it does not know; people keep
 // them.

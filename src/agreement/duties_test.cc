@@ -148,6 +148,40 @@ TEST(Duties, WhatAMachineCannotClockIsNamed) {
   EXPECT_THAT(others, ElementsAre("office", "word", "period", "unknown"));
 }
 
+TEST(Duties, OfficeHoursAreThoseOfWhoOwesTheAct) {
+  Node n = level("sla-answer", "answer", Node::object().set("request", "onward"), "PT4H", "received");
+  n.set("hours", Node::object().set("IN", "Mon-Fri 09:00-17:00 +05:30").set("JP", "24x7"));
+  n.set("holidays", Node::object().set("IN", testing::texts({"2027-01-26"})));
+  std::vector<std::string> others;
+  const auto levels = service_levels(with({n}), &others);
+  ASSERT_THAT(levels, SizeIs(1));
+  EXPECT_THAT(others, IsEmpty());
+  DutyFact f = fact(Trigger::kOnwardRequest, "answer");
+  f.committed = f.received = *parse_time("2027-01-25T10:30:00Z");  // Monday 16:00 in Delhi, the day before a holiday
+  f.met.reset();
+  for (const auto& [who, due] : {std::pair{"IN", "2027-01-27T06:30:00Z"}, {"JP", "2027-01-25T14:30:00Z"}}) {
+    f.obligor = who;
+    const auto found = duties(levels, std::vector{f}, f.received.plus_us(kHour));
+    ASSERT_THAT(found, SizeIs(1));
+    EXPECT_EQ(found[0].due, *parse_time(due)) << who;
+  }
+  EXPECT_GE(add(f.received, levels[0].longest()), *parse_time("2027-01-27T06:30:00Z"));
+}
+
+TEST(Duties, OfficeHoursThatAreNotPlainAreKeptByPeople) {
+  const auto kept = [](const char* within, Node hours) {
+    Node n = level("x", "answer", Node::object().set("request", "onward"), within, "received");
+    n.set("hours", std::move(hours));
+    return service_levels(with({n})).empty();
+  };
+  EXPECT_FALSE(kept("PT4H", Node("Mon-Fri 09:00-17:00 Z")));
+  EXPECT_TRUE(kept("P1D", Node("Mon-Fri 09:00-17:00 Z"))) << "a day of office time is ambiguous";
+  EXPECT_TRUE(kept("PT2001H", Node("Mon-Fri 09:00-17:00 Z")));
+  EXPECT_TRUE(kept("PT4H", Node("Mon-Fri 09:00-17:00"))) << "no offset";
+  EXPECT_TRUE(kept("PT4H", Node::object().set("IN", "24x7"))) << "JP is not named; it was clocked as if open always";
+  EXPECT_TRUE(kept("PT4H", Node(int64_t{7})));
+}
+
 TEST(Duties, AnObjectSaysItsSeverityByPropertyOrLabel) {
   const auto a = duty_object(R"({"type":"incident","severity":"critical","confidence":70,"sectors":["5g"]})");
   EXPECT_EQ(a.severity, "critical");

@@ -349,6 +349,10 @@ std::vector<Coverage> coverage(const Document& doc) {
   if (const Node* list = doc.node.find("service_levels"); list != nullptr && list->is_array())
     for (const Node& s : list->list())
       rules[base(s.string_at("art"))].push_back(fmt::format("duty {} ({})", s.string_at("id"), s.string_at("art")));
+  std::string third;
+  if (const Node* o = doc.node.find("originator_control"); o != nullptr && o->is_object())
+    if (const Node* list = o->find("third_party_states"); list != nullptr && list->is_array())
+      for (const Node& n : list->list()) third += (third.empty() ? "" : ", ") + std::string(n.string());
   std::vector<Coverage> out;
   const Node* articles = doc.node.find("articles");
   for (const Node& a : articles == nullptr ? Node::List{} : articles->list()) {
@@ -361,6 +365,10 @@ std::vector<Coverage> coverage(const Document& doc) {
       c.remark = "enforced by what every node does; no rule of this document rests on it";
     if (c.machine == "evidenced") c.remark = "the ledgers show what was done; no machine stops it";
     if (c.machine == "human") c.remark = "for people: the machine knows nothing of it";
+    if (!third.empty() && c.art == base(own_text(doc.node, "originator_control", "art")))
+      c.remark +=
+          fmt::format("{}third_party_states ({}) is for people: a consent is asked for each release all the same",
+                      c.remark.empty() ? "" : "; ", third);
     out.push_back(std::move(c));
   }
   return out;

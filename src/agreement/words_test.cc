@@ -113,6 +113,14 @@ TEST(Coverage, NamesTheRulesOfEachArticle) {
   EXPECT_THAT(found[0].remark, HasSubstr("no rule of this document"));
 }
 
+TEST(Coverage, ThirdPartyStatesAreForPeople) {
+  Node n = sample_node();
+  n.find("originator_control")->set("third_party_states", testing::texts({"AU", "US"}));
+  const auto found = coverage(sample(n));
+  EXPECT_THAT(found[4].remark, HasSubstr("third_party_states (AU, US) is for people"));
+  EXPECT_THAT(coverage(sample(sample_node()))[4].remark, ::testing::Not(HasSubstr("third_party_states")));
+}
+
 TEST(Describe, InThreeLanguages) {
   Node n = sample_node();
   n.set("title", Node::object().set("en", "Sample").set("ja", "\u899a\u66f8"));

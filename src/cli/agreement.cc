@@ -39,9 +39,9 @@ Nothing is signed yet. Change the document, run `entente agreement check FILE` a
 | `scope` | sectors, purposes, pillars. Purposes are evidence for people; no machine reads minds |
 | `flows` | the only source of permission. `tlp_ceiling`: marked stricter is not sent. `tlp_floor`: least handling at the receiver. `unmarked`: counts as, or `withhold`. A `forbid` beats every permit |
 | `actions` | may the receiver's machines block, from which confidence, how long, and what never |
-| `originator_control` | whose consent it takes to pass on; silence is no |
+| `originator_control` | whose consent it takes to pass on; silence is no. `third_party_states` is for people |
 | `protection` | what is taken out before anything leaves: victims, their addresses, who reported |
-| `retention` | days at the receiver by marking; what happens at the end |
+| `retention` | days at the receiver by marking; `on_end`: `delete`, `delete_unless_open_case`, `return` (handed back and confirmed first), `keep` |
 | `service_levels` | duties with a clock that both ledgers show |
 | `duration` | start (`on_last_signature`, `on_last_notification`, `on_nth_notification`, `fixed_date`), provisional application, term, renewal, suspension, withdrawal, what survives |
 | `accession`, `declarations` | may others accede, may they narrow what they take part in |

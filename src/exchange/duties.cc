@@ -277,8 +277,9 @@ Status DutyWatch::look_at(const agreement::State& state, const std::string& peer
   // Long enough for every duty that can still be open, and two days.
   Period window = *parse_period("P2D");
   for (const auto& level : agreement::service_levels(*doc)) {
-    window.us += level.within.us;
-    window.months += level.within.months;
+    const Period longest = level.longest();
+    window.us += longest.us;
+    window.months += longest.months;
   }
   const Between between = between_now(cx_, state.agreement_id, peer, window);
   TRY(DutySheet sheet, duty_sheet(cx_, instruments_, between));
