@@ -207,6 +207,25 @@ TEST(Decide, KnownObjectsResolveUnderTheIdThatTheRecipientHas) {
   EXPECT_THAT(d[1].bytes, ::testing::HasSubstr(sent));
 }
 
+// A hold on a victim must not free the texts that name it, for one who has the victim without its name.
+TEST(Decide, WhoHasAVictimWithoutItsNameIsNotToldTheNameAfterAHold) {
+  for (const bool held : {false, true}) {
+    One one;
+    one.doc.set("protection", testing::protection_nodes());
+    CaseObject& victim = one.add(
+        sdo("identity", 1,
+            R"("name":"Zephyrine Bank","identity_class":"organization","roles":["victim"],)" + marked(Tlp::kGreen)));
+    victim.known = true;
+    one.add(
+        sdo("malware", 2, R"("name":"m1","is_family":false,"description":"at Zephyrine Bank",)" + marked(Tlp::kGreen)));
+    if (held) one.c.holds.push_back({id_of("identity", 1), "NATIONAL_HOLD", std::nullopt});
+    EXPECT_EQ(one.decide_all()[1].verdict, Verdict::kWithheld) << held;
+    one.c.objects[0].originator = "JP";  // its own: it knows the name
+    one.c.objects[0].node = parsed(one.c.objects[0].raw);
+    EXPECT_EQ(one.decide_all()[1].verdict, Verdict::kReleased) << held;
+  }
+}
+
 TEST(Decide, NewIdsAreStableForOneAgreementAndUnlinkableBetweenTwo) {
   auto redacted_id = [](const std::string& key) {
     One one;

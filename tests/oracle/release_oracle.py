@@ -767,12 +767,12 @@ class Oracle:
         for j, other in enumerate(self.objs):
             if other["id"] in self.published:
                 continue
-            knows = self.c["graph"][j]["known"] and self.c["graph"][j]["originator"] == self.c["recipient"]
+            knows = self.knows_whole(j)
             if not knows:
                 for t in self.info[j]["stripped"]:
                     if scan.has(t, len(plain(t).encode()) < 6):
                         why.add("TEXT_MENTIONS_WITHHELD")
-            if j == i or j in self.alive or self.c["graph"][j]["known"]:
+            if j == i or j in self.alive or knows:  # what it has without its names it does not read
                 continue
             for t in telling(other):
                 if not scan.has(t, True):
@@ -783,11 +783,15 @@ class Oracle:
                     why.add("TEXT_MENTIONS_WITHHELD")
         return why, o, touched
 
+    def knows_whole(self, j):
+        """Known under its own id is known with all its names; else it may be known without them."""
+        return self.c["graph"][j]["known"] and self.c["graph"][j]["originator"] == self.c["recipient"]
+
     def open_words(self, me, kind):
         """What the recipient reads by right in an object of this type; `me` speaks of itself by right as well."""
         out = set()
         for j, o in enumerate(self.objs):
-            if o["type"] == kind and (j == me or j in self.alive or self.c["graph"][j]["known"]) and o["id"] not in self.published:
+            if o["type"] == kind and (j == me or j in self.alive or self.knows_whole(j)) and o["id"] not in self.published:
                 out |= {plain(t) for t in telling(o) if not (j in self.alive and t in self.info[j]["stripped"])}
         return out
 

@@ -255,7 +255,7 @@ void Closure::settle(std::vector<uint32_t> queue) {
     }
     if (dies && scanned_)
       for (uint32_t t : token_of_node_[i]) {
-        if (!n.known) {
+        if (!reads_whole(n)) {
           Bearers& b = bearers_of(t, n.original->type);
           --b.open;
           ++b.gone;
@@ -302,7 +302,7 @@ void Closure::find_bearers(uint32_t first) {
       if (std::find(own.begin(), own.end(), it->second) != own.end()) continue;
       own.push_back(it->second);
       Bearers& b = bearers_of(it->second, n.original->type);
-      const bool open = n.alive || n.known;
+      const bool open = n.alive || reads_whole(n);
       ++(open ? b.open : b.gone);
       b.victims_gone += !open && n.victim;
     }
@@ -324,14 +324,14 @@ std::vector<uint32_t> Closure::find_mentions(bool all) {
   for (uint32_t i = 0; i < nodes_.size(); ++i) {
     const Entry& n = nodes_[i];
     if (!named(n)) continue;
-    const bool gone = !n.alive && !n.known;
+    const bool gone = !n.alive && !reads_whole(n);
     if ((gone || all) && !names_looked_for_[i]) {
       names_looked_for_[i] = any = true;
       for (std::string_view text : n.original->telling)
         if (says(n, text)) look_for(text, false, scanner);
     }
     // Whoever has the whole object under its own id knows what is taken out for others.
-    if (scanned_ || n.stripped.empty() || (n.known && n.known_id == n.original->id)) continue;
+    if (scanned_ || n.stripped.empty() || reads_whole(n)) continue;
     any = true;
     for (const std::string& text : n.stripped) look_for(text, true, scanner);
   }
@@ -401,12 +401,12 @@ void Closure::run() {
   for (uint32_t i = 0; i < nodes_.size(); ++i) {
     if (nodes_[i].alive)
       all.push_back(i);
-    else if (!nodes_[i].known)
+    else if (!reads_whole(nodes_[i]))
       quiet = false;
     if (!nodes_[i].stripped.empty()) quiet = false;
   }
   settle(all);
-  for (const Entry& n : nodes_) quiet = quiet && (n.known || (n.alive && !n.changed));
+  for (const Entry& n : nodes_) quiet = quiet && (reads_whole(n) || (n.alive && (n.known || !n.changed)));
   for (size_t g = 0; g < fate_.size(); ++g) quiet = quiet && (members(g).empty() || fate_[g] == Fate::kSame);
   if (quiet) return;  // nothing is missing anywhere, so nothing can be given away
   // Ids first: token number = group number.

@@ -93,6 +93,9 @@ class Closure {
     return n.original->valid && !published_[static_cast<size_t>(n.original->group)];
   }
   static bool says(const Entry& n, std::string_view text);
+  // The recipient has all of it, names included. One that it has under another id it has without some, and what it has
+  // under an id that is not certain it may have so.
+  static bool reads_whole(const Entry& n) { return n.known && n.known_id == n.original->id; }
   void look_for(std::string_view text, bool stripped, LeakScanner& scanner);
   void find_bearers(uint32_t first);
   std::vector<uint32_t> find_mentions(bool all);
