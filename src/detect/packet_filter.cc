@@ -17,7 +17,7 @@
 namespace entente::detect {
 namespace {
 
-constexpr size_t kPackets = 64;           // asked for at one time: what they show and its filters' lines stay in the L1
+constexpr size_t kPackets = 96;           // asked for at one time: what they show and its filters' lines stay in the L1
 constexpr size_t kMaxTexts = 256u << 10;  // octets that wait
 constexpr size_t kMaxName = 253;
 
