@@ -491,8 +491,8 @@ Table TableBuilder::build() && {
   t.addresses4_ = Bloom(addresses4 + names / 8);
   t.digests_ = Bloom(digests);
   t.others_ = Bloom(others);
-  // At most 94 % full: what is not there is mostly told by the filters, so that long walks are rare.
-  t.bucket_count_ = pending_.size() * 17 / 16 / Table::Bucket::kSlots + 1;
+  // At most 97 % full: what is not there is mostly told by the filters, so that long walks are rare.
+  t.bucket_count_ = pending_.size() * 32 / 31 / Table::Bucket::kSlots + 1;
   t.buckets_ = make_zeroed<Table::Bucket>(t.bucket_count_);
 
   const auto know = [&](uint32_t a) { t.known16_[a >> 22] |= uint64_t{1} << (a >> 16 & 63); };
