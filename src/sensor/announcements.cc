@@ -157,10 +157,20 @@ struct Announcements::State {
     trouble = done.ok() ? "" : done.error().text();
   }
 
+  // Why the neighbour may still hold a route that is not wanted any more; "" if it does not.
+  [[nodiscard]] std::string still_held() const {
+    const auto r = speaker->report();
+    if (r.established)
+      return r.announced <= routes().size() ? "" : fmt::format("{} was not told of all withdrawals yet", peer);
+    return r.graceful ? fmt::format("no session with {}, which keeps its routes for its restart time", peer) : "";
+  }
+
   void run() {
     std::unique_lock lock(mutex);
     while (!stopping) {
+      const uint64_t recalls = core.recalls_until_now();  // before what is in force
       look();
+      core.recalls_done("bgp", recalls, still_held());
       changed.wait_for(lock, std::chrono::milliseconds(200), [&] { return stopping; });
     }
   }
@@ -250,6 +260,7 @@ Result<std::unique_ptr<Announcements>> Announcements::start(enforce::BgpOptions 
       s.unsaved = true;
     }
   }
+  core.recalls_wait_for("bgp");
   s.look();  // so that the first that the neighbour hears is everything
   // Fewer may be allowed than were approved under another configuration: the oldest approvals go first.
   while (s.routes().size() > s.max_rules) {

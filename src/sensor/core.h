@@ -138,6 +138,10 @@ class Core {
   // first.
   [[nodiscard]] std::string recall_report();
   void recall_told(bool arrived);
+  // For what looks at leases from outside: it is asked about recalls too, from now on. Thread-safe, as all of this.
+  void recalls_wait_for(const std::string& outside);
+  [[nodiscard]] uint64_t recalls_until_now() const;
+  void recalls_done(const std::string& outside, uint64_t until, const std::string& error);
   // False-positive claims: made here and due at the node, as POST /api/v1/claims takes them, with what it made of each;
   // and the answer of GET /api/v1/claims.
   [[nodiscard]] std::vector<Dispute> disputes_due();

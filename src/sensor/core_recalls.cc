@@ -65,6 +65,21 @@ std::string Core::recall_report() {
   return recalls_.report(clock_.now());
 }
 
+void Core::recalls_wait_for(const std::string& outside) {
+  const Lock lock(mutex_);
+  recalls_.outside(outside);
+}
+
+uint64_t Core::recalls_until_now() const {
+  const Lock lock(mutex_);
+  return recalls_.count();
+}
+
+void Core::recalls_done(const std::string& outside, uint64_t until, const std::string& error) {
+  const Lock lock(mutex_);
+  recalls_.outside_did(outside, until, error, clock_.now());
+}
+
 void Core::recall_told(bool arrived) {
   const Lock lock(mutex_);
   recalls_.told(arrived, clock_.now());

@@ -126,6 +126,7 @@ struct Exports::State {
   std::map<std::string, std::string> on_disk;  // name -> ETag
   uint64_t revision = 0;
   int64_t next_refresh = 0, next_manifest = 0;
+  std::string not_written;         // why the last files are not on the disk; of the thread that looks
   Time first_end{INT64_MAX};       // of the items
   std::atomic<int64_t> looked{0};  // steady: when it was last known what is in force
 
@@ -272,6 +273,7 @@ struct Exports::State {
   void look() {
     const Time now = clock.now();
     const int64_t steady = clock.steady_us();
+    const uint64_t recalls = core.recalls_until_now();  // before what is in force
     auto fresh = core.in_force(revision);
     bool leases_changed = fresh.has_value();
     if (fresh) {
@@ -296,10 +298,12 @@ struct Exports::State {
       render(n, now);
       any = true;
     }
-    if (!any && steady < next_manifest) return;
+    if (!any && steady < next_manifest) return core.recalls_done("lists", recalls, not_written);
     manifest(now);
     const Status done = write_out();
     said(done);
+    not_written = done.ok() ? "" : done.error().text();
+    core.recalls_done("lists", recalls, not_written);
     next_manifest = steady + (done.ok() ? std::min(kManifestEvery, options.hold_us / 4) : 1'000'000);
   }
 
@@ -393,6 +397,7 @@ Result<std::unique_ptr<Exports>> Exports::start(ExportsOptions options, std::str
     // Others read there: the group may, whatever the sensor's own mask is.
     (void)::chmod(s.options.dir.c_str(), 0750);
   }
+  core.recalls_wait_for("lists");
   s.look();  // so that nobody who asks finds nothing
   // A disk that is full is no reason not to start: what is served goes on, and the files come when there is room.
   if (!s.trouble.empty() && ::access(s.options.dir.c_str(), W_OK) != 0)

@@ -28,36 +28,52 @@ json::Node Recalls::Object::node() const {
 
 void Recalls::recalled(const std::string& collection, const std::string& id, const std::string& version,
                        uint64_t leases, uint64_t also, Time now) {
-  Object o{collection, id, version, now, leases, also, {}, {}, true};
+  Object o{collection, id, version, now, leases, also, {}, {}, true, ++count_};
   for (const auto& name : self_.enforcers) o.withdrawn[name] = std::nullopt;
+  for (const auto& [name, there] : outside_) o.withdrawn[name] = std::nullopt;
   objects_.push_back(std::move(o));
   if (objects_.size() <= kMostKept) return;
   objects_.pop_front();
   if (in_flight_ > 0) --in_flight_;
 }
 
+void Recalls::settle_one(Object& o, const std::string& name, const std::string& error, Time now) {
+  const auto place = o.withdrawn.find(name);
+  if (place == o.withdrawn.end() || place->second) return;
+  if (error.empty()) {
+    place->second = now;
+    o.held.erase(name);
+    o.due = true;
+  } else if (std::string& why = o.held[name]; why != error) {
+    why = error;
+    o.due = true;
+  }
+}
+
+void Recalls::apply() {
+  const bool all = std::ranges::all_of(
+      outside_, [this](const auto& there) { return there.second.seen == count_ && there.second.error.empty(); });
+  if (all) applied_ = taken_;
+}
+
 void Recalls::settle(const std::map<std::string, std::string>& errors, Time now) {
-  bool all_well = true;
-  for (const auto& name : self_.enforcers) {
+  const auto error_of = [&errors](const std::string& name) {
     const auto e = errors.find(name);
-    all_well = all_well && (e == errors.end() || e->second.empty());
-  }
-  if (all_well) applied_ = reached_;
-  for (auto& o : objects_) {
-    if (o.done()) continue;
-    for (auto& [name, at] : o.withdrawn) {
-      if (at) continue;
-      const auto e = errors.find(name);
-      if (e == errors.end() || e->second.empty()) {
-        at = now;
-        o.held.erase(name);
-        o.due = true;
-      } else if (std::string& why = o.held[name]; why != e->second) {
-        why = e->second;
-        o.due = true;
-      }
-    }
-  }
+    return e == errors.end() ? std::string() : e->second;
+  };
+  if (std::ranges::all_of(self_.enforcers, [&](const auto& name) { return error_of(name).empty(); })) taken_ = reached_;
+  apply();
+  for (auto& o : objects_)
+    for (const auto& name : self_.enforcers) settle_one(o, name, error_of(name), now);
+}
+
+void Recalls::outside_did(const std::string& name, uint64_t seen, const std::string& error, Time now) {
+  Outside& there = outside_[name];
+  there.seen = error.empty() ? seen : there.seen;
+  there.error = error;
+  apply();
+  for (auto& o : objects_)
+    if (o.number <= seen) settle_one(o, name, error, now);
 }
 
 std::string Recalls::report(Time now) {
@@ -68,6 +84,7 @@ std::string Recalls::report(Time now) {
   flying_soon_ = std::exchange(soon_, soon_ && applied_ != reached_) && !soon_;
   json::Node enforcers = json::Node::array();
   for (const auto& name : self_.enforcers) enforcers.push(name);
+  for (const auto& [name, there] : outside_) enforcers.push(name);
   json::Node applied = json::Node::object();
   for (const auto& [collection, at] : applied_) applied.set(collection, to_text(at));
   json::Node list = json::Node::array();

@@ -39,6 +39,14 @@ class Recalls {
   // done.
   void settle(const std::map<std::string, std::string>& errors, Time now);
 
+  // Those outside this process's own tables, which look by themselves at what is in force: published lists, routers.
+  // They answer as the enforcers do, from when they are known on.
+  void outside(const std::string& name) { outside_.emplace(name, Outside{}); }
+  // How many recalls there were: what `outside_did` says is of those before it looked.
+  [[nodiscard]] uint64_t count() const { return count_; }
+  // It has done what `seen` recalls asked for; `error`: why not, "" if it has.
+  void outside_did(const std::string& name, uint64_t seen, const std::string& error, Time now);
+
   // What is to be told now, as POST /api/v1/sensors/report takes it; "" if nothing is. One report at a time.
   [[nodiscard]] std::string report(Time now);
   // It arrived, or it has to be told again.
@@ -57,12 +65,22 @@ class Recalls {
     std::map<std::string, std::optional<Time>> withdrawn;  // by enforcer
     std::map<std::string, std::string> held;               // by enforcer: why
     bool due = true;                                       // changed since it was told
+    uint64_t number = 0;                                   // counted from 1
     [[nodiscard]] bool done() const;
     [[nodiscard]] json::Node node() const;
   };
+  struct Outside {
+    uint64_t seen = 0;  // recalls that it has carried out
+    std::string error;
+  };
+  // An object is gone from there, or is held for a reason that may be new.
+  static void settle_one(Object& o, const std::string& name, const std::string& error, Time now);
+  void apply();
   Self self_;
   std::deque<Object> objects_;
-  std::map<std::string, Time> reached_, applied_;  // by collection
+  uint64_t count_ = 0;
+  std::map<std::string, Outside> outside_;
+  std::map<std::string, Time> reached_, taken_, applied_;  // by collection: read; in the own tables; everywhere
   bool soon_ = false, flying_soon_ = false;
   size_t in_flight_ = 0;  // objects_ from the front that the report under way names
   std::optional<Time> last_told_;

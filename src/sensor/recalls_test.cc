@@ -86,6 +86,38 @@ TEST_F(Recalled, is_not_withdrawn_while_an_enforcer_holds_it) {
   EXPECT_THAT(report, Not(HasSubstr(R"("held":)")));
 }
 
+// Lists that firewalls fetch and routers hold elements too: a recall is not over while they do.
+TEST_F(Recalled, waits_for_what_looks_from_outside) {
+  core->recalls_wait_for("lists");
+  core->recalls_done("lists", core->recalls_until_now(), "");
+  page({Sample{}.text()});
+  const uint64_t before = core->recalls_until_now();
+  page({Sample{.version = 2, .revoked = true}.text()});
+  core->recalls_done("lists", before, "");  // it had looked before the recall came
+  std::string report = core->recall_report();
+  EXPECT_THAT(report, HasSubstr(R"("enforcers":["xdp","nftables","lists"])"));
+  EXPECT_THAT(report, HasSubstr(R"({"name":"xdp","withdrawn":)"));
+  EXPECT_THAT(report, HasSubstr(R"({"name":"lists","held":"the enforcer has not been asked yet"})"));
+  core->recall_told(true);
+  core->recalls_done("lists", core->recalls_until_now(), "the disk is full");
+  report = core->recall_report();
+  EXPECT_THAT(report, HasSubstr(R"({"name":"lists","held":"the disk is full"})"));
+  core->recall_told(true);
+  core->recalls_done("lists", core->recalls_until_now(), "");
+  EXPECT_THAT(core->recall_report(), HasSubstr(R"({"name":"lists","withdrawn":)"));
+}
+
+TEST_F(Recalled, the_position_passes_only_what_is_gone_outside_too) {
+  core->recalls_wait_for("lists");
+  page({Sample{}.text()});
+  page({Sample{.version = 2, .revoked = true}.text()});
+  const std::string at = to_text(clock.now());
+  EXPECT_THAT(core->recall_report(), Not(HasSubstr(":\"" + at + "\"},\"recalled\"")));
+  core->recall_told(true);
+  core->recalls_done("lists", core->recalls_until_now(), "");
+  EXPECT_THAT(core->recall_report(), HasSubstr(":\"" + at + "\"},\"recalled\""));
+}
+
 TEST_F(Recalled, the_position_does_not_pass_what_an_enforcer_has_not_taken) {
   page({Sample{}.text()});
   enforcer.inner.fail(true);

@@ -839,7 +839,11 @@ class Oracle:
         return out
 
     def final_reasons(self, i, fates):
+        # As things are at the end: what it would have had to be changed for in between depends on who went first.
+        changed = self.changed
+        self.changed = (changed - {i}) | ({i} if self.info[i]["changed"] else set())
         why, _, touched = self.examine(i, fates)
+        self.changed = changed
         if touched and not self.info[i]["key"]:
             why.add("REVIEW_REQUIRED")
         return why

@@ -37,6 +37,7 @@ Closure::Closure(std::vector<Entry>& nodes, const IdIndex& groups, const std::ve
                  std::string_view my_identity)
     : nodes_(nodes), groups_(groups), published_(published), my_identity_(my_identity) {
   index_members();
+  for (const Entry& n : nodes_) changed_alone_.push_back(n.changed);
   fate_.assign(published.size(), Fate::kGone);
   new_id_.resize(published.size());
   for (size_t i = 0; i < nodes_.size(); ++i)
@@ -213,7 +214,8 @@ void Closure::texts(uint32_t i, Verdict& v, bool collect) const {
 
 Closure::Verdict Closure::examine(uint32_t i, bool collect) const {
   Verdict v;
-  v.changed = nodes_[i].changed;
+  // The reasons are those of the end: what it would have had to be changed for in between depends on who went first.
+  v.changed = collect ? changed_alone_[i] : nodes_[i].changed;
   references(i, v, collect);
   texts(i, v, collect);
   if (v.changed && nodes_[i].key.empty())

@@ -113,6 +113,7 @@ class Closure {
   std::vector<Fate> fate_;
   std::vector<std::string_view> new_id_;          // of each group, if kChanged
   std::vector<uint32_t> holder_begin_, holders_;  // group -> objects that refer to it
+  std::vector<bool> changed_alone_;               // when run() began
   std::vector<bool> passed_;       // alive when run() began: their texts are read, if only for the reasons
   std::vector<int32_t> group_of_;  // of each object, -1 if it cannot be read
   bool scanned_ = false;
