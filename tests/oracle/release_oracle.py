@@ -23,6 +23,7 @@ import sys
 import uuid
 
 DEFAULT_CASES = 20000
+PROGRESS = 50_000  # cases between two words of progress
 PIECE = 250  # cases per run of the program: small enough that the cores end together
 
 TLP = ["clear", "green", "amber", "amber+strict", "red"]
@@ -934,7 +935,12 @@ def main():
         first = int(sys.argv[3]) if len(sys.argv) > 3 else 1
         jobs = [(sys.argv[1], min(PIECE, count - at), first + at) for at in range(0, count, PIECE)]
         with multiprocessing.Pool(min(len(jobs), os.cpu_count() or 1) or 1) as pool:
-            parts = pool.map(judge_seeds, jobs, chunksize=1)
+            parts, done = [], 0
+            for part in pool.imap(judge_seeds, jobs):
+                parts.append(part)
+                if done // PROGRESS != (done + part[0]) // PROGRESS:
+                    print(f"oracle: {done + part[0]:,} of {count:,} cases, {sum(p[2] for p in parts)} differ", file=sys.stderr, flush=True)
+                done += part[0]
     verdicts, shown = {}, []
     for part in parts:
         shown += part[4]
