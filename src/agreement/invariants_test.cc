@@ -270,7 +270,8 @@ void expect_narrower(const std::vector<Decision>& before, const std::vector<Deci
   for (size_t i = 0; i < before.size(); ++i) {
     if (!goes(after[i]) || goes(before[i]) || by_protection(i)) continue;
     const auto follows = [](const Reason& r) {
-      return r.code == "TEXT_MENTIONS_WITHHELD" || r.code == "REF_ENDPOINT_WITHHELD" || r.code == "EMPTY_CONTAINER";
+      return r.code == "TEXT_MENTIONS_WITHHELD" || r.code == "REF_ENDPOINT_WITHHELD" || r.code == "EMPTY_CONTAINER" ||
+             r.code == "MARKING_NOT_RELEASABLE";  // a definition that no protection changes any more
     };
     const bool by_text = std::ranges::any_of(before[i].reasons, follows);
     // It may be this object itself that came under another instrument, which takes that text out.
