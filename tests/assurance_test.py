@@ -6,6 +6,7 @@ that no test has, a number of cases or of planted faults that is not the one in 
 """
 import pathlib
 import re
+import subprocess
 import sys
 
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parents[1])
@@ -105,6 +106,11 @@ elif m[1] != m[2]:
 parts = sum(int(row[1]) for row in rows(DOC[: DOC.index("\n## ")]))
 if parts != planted:
     wrong.append(f"the table of planted faults adds up to {parts}, tools/mutate plants {planted}")
+
+# A fault whose line was written anew can no more be planted: the score would be of other code.
+lines = subprocess.run([sys.executable, str(ROOT / "tools/mutate"), "-", "--lines"], capture_output=True, text=True)
+if lines.returncode != 0:
+    wrong.append(lines.stdout.strip() or lines.stderr.strip())
 
 print("\n".join(wrong) or f"assurance: 35 invariants, {len(tests)} tests looked up, {total:,} cases of properties, {planted} planted faults")
 sys.exit(1 if wrong else 0)

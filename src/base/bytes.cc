@@ -28,21 +28,20 @@ int hex_value(char c) {
 }
 
 std::string encode64(std::string_view in, std::string_view alphabet, bool pad) {
-  std::string out;
-  out.reserve((in.size() + 2) / 3 * 4);
+  const size_t left = in.size() % 3;
+  std::string out(in.size() / 3 * 4 + (left == 0 ? 0 : pad ? 4 : left + 1), '=');
   const auto at = [&](size_t i) -> uint32_t { return static_cast<uint8_t>(in[i]); };
+  char* to = out.data();
   size_t i = 0;
   for (; i + 3 <= in.size(); i += 3) {
     const uint32_t v = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
-    for (int shift = 18; shift >= 0; shift -= 6) out += alphabet[v >> shift & 63];
+    for (int shift = 18; shift >= 0; shift -= 6) *to++ = alphabet[v >> shift & 63];
   }
-  const size_t left = in.size() - i;
   if (left != 0) {
     const uint32_t v = at(i) << 16 | (left == 2 ? at(i + 1) << 8 : 0);
-    out += alphabet[v >> 18 & 63];
-    out += alphabet[v >> 12 & 63];
-    if (left == 2) out += alphabet[v >> 6 & 63];
-    if (pad) out.append(3 - left, '=');
+    *to++ = alphabet[v >> 18 & 63];
+    *to++ = alphabet[v >> 12 & 63];
+    if (left == 2) *to = alphabet[v >> 6 & 63];
   }
   return out;
 }

@@ -37,6 +37,17 @@ RowMeta RowMeta::parse(std::string_view text) {
   return m;
 }
 
+Status add_written(store::Change& change, const Uuid& collection, const std::string& text, std::string_view by,
+                   std::string_view agreement) {
+  TRY(const json::Document doc, json::parse(text));
+  TRY(const auto summary, stix::summarize(doc.root()));
+  RowMeta meta;
+  meta.by = by;
+  meta.agreement = agreement;
+  change.add(collection, summary, text, meta.text());
+  return {};
+}
+
 std::string why_not(const json::Value& object, stix::Summary& summary) {
   auto read = stix::summarize(object);
   if (!read.ok()) return read.error().text();

@@ -25,6 +25,10 @@ struct RowMeta {
   static RowMeta parse(std::string_view text);
 };
 
+// Adds an object that a node wrote itself (a manifest, a statement, an act) under its party's name.
+[[nodiscard]] Status add_written(store::Change& change, const Uuid& collection, const std::string& text,
+                                 std::string_view by, std::string_view agreement);
+
 // The checks one object must pass: STIX 2.1 (errors only), and for indicators of type stix that the pattern parses.
 // Returns the sentence for the status, or "" if it may come in. `summary` is filled in either case as far as it could
 // be read.

@@ -215,21 +215,13 @@ Status Destruction::destroy(const agreement::State& state, const Terms& terms, c
     ids.insert(r.row.id);
   }
   for (const auto& row : empty_manifests) destroy_row(proofs, row);
-  std::deque<json::Document> docs;
   for (const auto& id : ids) {
     TRY(const auto here, cx_.store.find(into, id));
     const bool all = std::ranges::all_of(here, [&](const store::Row& r) {
       return std::ranges::any_of(due, [&](const Retained& x) { return x.row.date_added == r.date_added; });
     });
     if (!all) continue;  // a version that came later is kept until its own term is over
-    const std::string text = gone_text(here.back(), now);
-    json::Document& doc = docs.emplace_back();
-    CHECK_OK(doc.parse(text));
-    TRY(const auto summary, stix::summarize(doc.root()));
-    RowMeta meta;
-    meta.by = kDestroyedBy;
-    meta.agreement = state.agreement_id;
-    tx.change.add(into, summary, text, meta.text());
+    CHECK_OK(add_written(tx.change, into, gone_text(here.back(), now), kDestroyedBy, state.agreement_id));
     tx.change.set(kDestroyedSpace, destroyed_key(cx_, state.agreement_id, peer, id),
                   fmt::format("{} {}", to_text(now), d.article));
   }
@@ -241,15 +233,8 @@ Status Destruction::destroy(const agreement::State& state, const Terms& terms, c
   d.leaf = leaf.text;
   d.kid = cx_.config.node_kid;
   d.signature = sign_deletion(d, cx_.node_key);
-  const std::string text = deletion_object(d);
-  json::Document& doc = docs.emplace_back();
-  CHECK_OK(doc.parse(text));
-  TRY(const auto summary, stix::summarize(doc.root()));
-  RowMeta meta;
-  meta.by = me;
-  meta.agreement = state.agreement_id;
   const Uuid out = released(state.agreement_id, me, peer);
-  tx.change.add(out, summary, text, meta.text());
+  CHECK_OK(add_written(tx.change, out, deletion_object(d), me, state.agreement_id));
   if (last > 0) {
     // The files are written anew afterwards; a crash before that is made good at the next run.
     if (const auto pending = cx_.store.get(kScrubSpace, ""); pending.ok()) {

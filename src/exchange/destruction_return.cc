@@ -95,14 +95,8 @@ Status Destruction::say_return(const agreement::State& state, const Terms& terms
   s.leaf_index = leaf.index;
   s.leaf = leaf.text;
   s.signature = sign_statement(kReturn, s, record, cx_.node_key);
-  const std::string text = statement_object(kReturn, s, record);
-  TRY(const json::Document doc, json::parse(text));
-  TRY(const auto summary, stix::summarize(doc.root()));
-  RowMeta meta;
-  meta.by = me;
-  meta.agreement = s.agreement;
   const Uuid out = released(s.agreement, me, peer);
-  tx.change.add(out, summary, text, meta.text());
+  CHECK_OK(add_written(tx.change, out, statement_object(kReturn, s, record), me, s.agreement));
   ReturnEntry e;
   e.id = s.id;
   e.ours = true;

@@ -175,13 +175,8 @@ Status Exchange::tell_newcomers(const agreement::SignedAct& act, const std::vect
     if (party == cx_.config.party || std::find(before.begin(), before.end(), party) != before.end()) continue;
     for (const auto& a : known) {
       if (a.act.party == party || agreement::is_onward(a.act.kind)) continue;
-      const std::string object = act_object(a.text(), a.act.hash(), a.act.effective_at);
-      TRY(const json::Document doc, json::parse(object));
-      TRY(const auto summary, stix::summarize(doc.root()));
-      RowMeta meta;
-      meta.by = a.act.party;
-      meta.agreement = a.act.agreement_id;
-      tx.change.add(acts_for(cx_.config.party, party), summary, object, meta.text());
+      CHECK_OK(add_written(tx.change, acts_for(cx_.config.party, party),
+                           act_object(a.text(), a.act.hash(), a.act.effective_at), a.act.party, a.act.agreement_id));
     }
     wake.push_back(acts_for(cx_.config.party, party));
   }

@@ -222,15 +222,9 @@ Result<size_t> RecallDesk::look() {
     a.leaf = leaf.text;
     a.kid = cx_.config.node_kid;
     a.signature = sign_recall_answer(a, cx_.node_key);
-    const std::string text = recall_answer_object(a);
-    TRY(const json::Document doc, json::parse(text));
-    TRY(const auto summary, stix::summarize(doc.root()));
-    RowMeta meta;
-    meta.by = me;
-    meta.agreement = k.agreement;
     const Uuid target = released(k.agreement, me, k.peer);
     tx.change.expect(kRecallOpenSpace, key, value);  // a later recall of the object opens it anew
-    tx.change.add(target, summary, text, meta.text());
+    CHECK_OK(add_written(tx.change, target, recall_answer_object(a), me, k.agreement));
     if (a.own.complete) {
       tx.change.erase(kRecallOpenSpace, key);
     } else {

@@ -67,15 +67,7 @@ Status Releaser::seal_manifest(Manifest& m, const Uuid& target, Evidence::Transa
   m.leaf = leaf.text;
   m.kid = cx_.config.node_kid;
   m.signature = sign_manifest(m, cx_.node_key);
-  const std::string text = manifest_object(m);
-  json::Document doc;
-  CHECK_OK(doc.parse(text));
-  TRY(const stix::Summary summary, stix::summarize(doc.root()));
-  RowMeta meta;
-  meta.by = m.from;
-  meta.agreement = m.agreement;
-  tx.change.add(target, summary, text, meta.text());
-  return {};
+  return add_written(tx.change, target, manifest_object(m), m.from, m.agreement);
 }
 
 std::string Releaser::sent_id(const agreement::State& state, const std::string& to, const std::string& id) const {
@@ -410,15 +402,8 @@ Status Releaser::Batch::tell_originator(size_t i) {
   u.leaf = leaf.text;
   u.kid = cx_.config.node_kid;
   u.signature = sign_onward_use(u, cx_.node_key);
-  const std::string text = onward_use_object(u);
-  json::Document doc;
-  CHECK_OK(doc.parse(text));
-  TRY(const auto summary, stix::summarize(doc.root()));
-  RowMeta meta;
-  meta.by = cx_.config.party;
-  meta.agreement = u.agreement;
   told_.push_back(released(u.agreement, u.from, u.to));
-  tx_->change.add(told_.back(), summary, text, meta.text());
+  CHECK_OK(add_written(tx_->change, told_.back(), onward_use_object(u), cx_.config.party, u.agreement));
   note_use(tx_->change, u);
   return {};
 }

@@ -62,14 +62,8 @@ Result<bool> ReturnDesk::answer(const ReturnEntry& entry) {
   a.leaf_index = leaf.index;
   a.leaf = leaf.text;
   a.signature = sign_statement(kReturnAnswer, a, record, cx_.node_key);
-  const std::string text = statement_object(kReturnAnswer, a, record);
-  TRY(const json::Document doc, json::parse(text));
-  TRY(const auto summary, stix::summarize(doc.root()));
-  RowMeta meta;
-  meta.by = me;
-  meta.agreement = a.agreement;
   const Uuid out = released(a.agreement, me, a.to);
-  tx.change.add(out, summary, text, meta.text());
+  CHECK_OK(add_written(tx.change, out, statement_object(kReturnAnswer, a, record), me, a.agreement));
   tx.change.expect(kReturnSpace, entry.id, entry.text());  // answered once
   tx.change.set(kReturnSpace, entry.id, done.text());
   auto outcome = std::move(tx).commit();

@@ -1,6 +1,8 @@
 #include "json/json.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cassert>
 #include <cmath>
 #include <cstring>
@@ -108,16 +110,23 @@ class Walk {
     return fail("name given twice in one object");
   }
 
+  // Length and outer octets tell nearly all names apart; only what agrees in them is compared.
+  static uint32_t brief(std::string_view name) {
+    if (name.empty()) return 0;
+    const auto octet = [](char c) { return uint32_t{static_cast<uint8_t>(c)}; };
+    return static_cast<uint32_t>(name.size()) << 16 | octet(name.front()) << 8 | octet(name.back());
+  }
+
   bool few_unique(size_t first) {
-    for (size_t i = first + 1; i < names_.size(); ++i) {
-      const std::string_view a = names_[i];
-      for (size_t k = first; k < i; ++k) {
-        const std::string_view b = names_[k];
-        if (a.size() == b.size() &&
-            (a.empty() || (a.front() == b.front() && std::memcmp(a.data(), b.data(), a.size()) == 0))) {
-          return repeated(a);
-        }
-      }
+    std::array<uint32_t, kFewMembers> briefs;  // NOLINT(cppcoreguidelines-pro-type-member-init): as many as are read
+    const size_t count = names_.size() - first;
+    for (size_t i = 0; i < count; ++i) {
+      briefs[i] = brief(names_[first + i]);
+      uint32_t alike = 0;
+      for (size_t k = 0; k < i; ++k) alike |= uint32_t{briefs[k] == briefs[i]} << k;
+      for (; alike != 0; alike &= alike - 1)
+        if (names_[first + static_cast<size_t>(std::countr_zero(alike))] == names_[first + i])
+          return repeated(names_[first + i]);
     }
     return true;
   }

@@ -106,6 +106,7 @@ stix::Attribution Labels::attribution(const Label& label) const {
 }
 
 void Labels::policies(const Label& label, std::vector<Reason>& out) const {
+  if (label.policies.empty()) return;
   std::set<std::pair<std::string_view, std::string>> said;
   bool must = false, must_not = false;
   for (const stix::MarkingPolicy* p : label.policies) {

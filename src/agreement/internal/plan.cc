@@ -103,13 +103,20 @@ void Plan::add_closed(const State& s, const Inputs& in) {
 }
 
 const TypePlan& Plan::of(std::string_view type) {
-  if (const auto known = by_type_.find(type); known != by_type_.end()) return known->second;
+  if (last_ != nullptr && last_->first == type) return last_->second;
+  auto it = by_type_.find(type);
+  if (it == by_type_.end()) it = compile(type);
+  last_ = &*it;  // nodes of the map stay where they are
+  return it->second;
+}
+
+Plan::ByType::iterator Plan::compile(std::string_view type) {
   const auto it = by_type_.try_emplace(std::string(type)).first;
   for (const Rule& r : forbids_)
     if (names(r.flow->object_types, type)) it->second.forbids.push_back(r);
   for (const Rule& r : permits_)
     if (names(r.flow->object_types, type)) it->second.permits.push_back(r);
-  return it->second;
+  return it;
 }
 
 bool Plan::sector_hit(const Rule& rule, const std::vector<std::string_view>& sectors) {

@@ -33,6 +33,11 @@ struct TypePlan {
 class Plan {
  public:
   explicit Plan(const Inputs& in);
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+  Plan(Plan&&) = delete;
+  Plan& operator=(Plan&&) = delete;
+  ~Plan() = default;
 
   const TypePlan& of(std::string_view type);
   // Why nothing at all is permitted, if that is so: one reason per instrument that could have.
@@ -42,15 +47,20 @@ class Plan {
   static bool sector_hit(const Rule& rule, const std::vector<std::string_view>& sectors);
 
  private:
-  void add_closed(const State& s, const Inputs& in);
-  std::vector<Rule> forbids_, permits_;
-  std::vector<Reason> closed_;
-  bool any_permit_ = false;
   struct Hash {
     using is_transparent = void;
     size_t operator()(std::string_view s) const { return std::hash<std::string_view>()(s); }
   };
-  std::unordered_map<std::string, TypePlan, Hash, std::equal_to<>> by_type_;
+  using ByType = std::unordered_map<std::string, TypePlan, Hash, std::equal_to<>>;
+
+  void add_closed(const State& s, const Inputs& in);
+  ByType::iterator compile(std::string_view type);
+
+  std::vector<Rule> forbids_, permits_;
+  std::vector<Reason> closed_;
+  bool any_permit_ = false;
+  ByType by_type_;
+  const ByType::value_type* last_ = nullptr;  // asked for: forbids and permits of one object ask for the same
 };
 
 }  // namespace entente::agreement::internal
