@@ -1,6 +1,7 @@
 #include "sensor/uses.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "base/bytes.h"
@@ -55,15 +56,26 @@ std::string client_of(ObservableKind kind, std::string_view text, const packet::
   return address && who == text ? std::string() : who;
 }
 
+size_t Uses::Hash::operator()(const enforce::Prefix& address) const {
+  uint64_t high = 0, low = 0;
+  std::memcpy(&high, address.bytes.data(), 8);
+  std::memcpy(&low, address.bytes.data() + 8, 8);
+  uint64_t h = (high ^ address.bits) * 0x9e3779b97f4a7c15ULL;
+  h = (h ^ h >> 32U ^ low) * 0x9e3779b97f4a7c15ULL;
+  return h ^ h >> 32U;
+}
+
+template <class Key>
+Uses::Value& Uses::at_key(Table<Key>& table, const Key& key, uint16_t day) {
+  if (Value* known = table.find(key); known != nullptr) return *known;
+  if (table.values().size() >= options_.max_values) make_room(table, day);
+  return table.add(key);
+}
+
 template <class Key>
 void Uses::use(Table<Key>& table, const Key& key, uint32_t client, uint16_t day) {
   if (table.clients >= options_.max_in_all) make_room(table, day);
-  auto it = table.values.find(key);
-  if (it == table.values.end()) {
-    if (table.values.size() >= options_.max_values) make_room(table, day);
-    it = table.values.try_emplace(key).first;
-  }
-  Value& v = it->second;
+  Value& v = at_key(table, key, day);
   const auto at = std::lower_bound(v.clients.begin(), v.clients.end(), client,
                                    [](const Client& c, uint32_t h) { return c.hash < h; });
   if (at != v.clients.end() && at->hash == client) {
@@ -82,10 +94,11 @@ void Uses::use(Table<Key>& table, const Key& key, uint32_t client, uint16_t day)
 // An eighth goes: what was not used for longest, and of that what the fewest used. What many use is what must be known.
 template <class Key>
 void Uses::make_room(Table<Key>& table, uint16_t day) {
-  using Rank = std::pair<std::pair<bool, size_t>, typename std::map<Key, Value, std::less<>>::iterator>;
+  using Rank = std::pair<std::pair<bool, size_t>, typename Table<Key>::Map::iterator>;
   std::vector<Rank> ranks;
-  ranks.reserve(table.values.size());
-  for (auto it = table.values.begin(); it != table.values.end(); ++it) {
+  auto& values = table.ordered();
+  ranks.reserve(values.size());
+  for (auto it = values.begin(); it != values.end(); ++it) {
     auto& clients = it->second.clients;
     const size_t before = clients.size();
     std::erase_if(clients, [&](const Client& c) { return !recent(c.day, day); });
@@ -98,7 +111,7 @@ void Uses::make_room(Table<Key>& table, uint16_t day) {
   for (size_t i = 0; i < out && i < ranks.size(); ++i) {
     table.clients -= ranks[i].second->second.clients.size();
     table.names -= ranks[i].second->second.names.size();
-    table.values.erase(ranks[i].second);
+    table.erase(ranks[i].second);
   }
 }
 
@@ -120,12 +133,7 @@ void Uses::used(ObservableKind kind, std::string_view text, std::string_view cli
 bool Uses::add_name(const enforce::Prefix& address, const std::string& name, bool always, Time time) {
   const std::lock_guard lock(mutex_);
   const uint16_t day = day_of(time);
-  auto it = addresses_.values.find(address);
-  if (it == addresses_.values.end()) {
-    if (addresses_.values.size() >= options_.max_values) make_room(addresses_, day);
-    it = addresses_.values.try_emplace(address).first;
-  }
-  Value& v = it->second;
+  Value& v = at_key(addresses_, address, day);
   v.day = std::max(v.day, day);
   for (auto& [known, last] : v.names) {
     if (known != name) continue;
@@ -144,9 +152,9 @@ bool Uses::add_name(const enforce::Prefix& address, const std::string& name, boo
 std::vector<std::string> Uses::names_on(const enforce::Prefix& address) const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> out;
-  if (const auto it = addresses_.values.find(address); it != addresses_.values.end()) {
-    out.reserve(it->second.names.size());
-    for (const auto& [name, day] : it->second.names) out.push_back(name);
+  if (const Value* v = addresses_.find(address); v != nullptr) {
+    out.reserve(v->names.size());
+    for (const auto& [name, day] : v->names) out.push_back(name);
   }
   return out;
 }
@@ -164,15 +172,15 @@ enforce::Impact Uses::impact_of(const enforce::Target& target, Time now) const {
   const std::lock_guard lock(mutex_);
   if (target.kind == enforce::TargetKind::kName) {
     const std::string key = backwards(target.host);
-    if (const auto it = names_.values.find(key); it != names_.values.end()) take(it->second);
+    if (const Value* v = names_.find(key); v != nullptr) take(*v);
     const std::string below = key + ".";
-    for (auto it = names_.values.lower_bound(below);
-         target.tree && it != names_.values.end() && it->first.starts_with(below); ++it)
+    const auto& all = names_.values();
+    for (auto it = all.lower_bound(below); target.tree && it != all.end() && it->first.starts_with(below); ++it)
       take(it->second);
   } else {
     // What lies inside a range follows it in the order of Prefix.
-    for (auto it = addresses_.values.lower_bound(target.prefix);
-         it != addresses_.values.end() && target.prefix.contains(it->first); ++it)
+    const auto& all = addresses_.values();
+    for (auto it = all.lower_bound(target.prefix); it != all.end() && target.prefix.contains(it->first); ++it)
       take(it->second);
   }
   out.clients = clients.size();
@@ -181,7 +189,7 @@ enforce::Impact Uses::impact_of(const enforce::Target& target, Time now) const {
 
 size_t Uses::size() const {
   const std::lock_guard lock(mutex_);
-  return addresses_.values.size() + names_.values.size();
+  return addresses_.values().size() + names_.values().size();
 }
 
 Status Uses::save() {
@@ -206,10 +214,10 @@ Status Uses::save() {
         put_u16(out, day);
       }
     };
-    put_u32(out, static_cast<uint32_t>(addresses_.values.size()));
-    for (const auto& [prefix, v] : addresses_.values) put(prefix.text(), v);
-    put_u32(out, static_cast<uint32_t>(names_.values.size()));
-    for (const auto& [name, v] : names_.values) put(backwards(name), v);
+    put_u32(out, static_cast<uint32_t>(addresses_.values().size()));
+    for (const auto& [prefix, v] : addresses_.values()) put(prefix.text(), v);
+    put_u32(out, static_cast<uint32_t>(names_.values().size()));
+    for (const auto& [name, v] : names_.values()) put(backwards(name), v);
   }
   Status done = files_.write_atomic(path_, out, 0600);
   if (!done.ok()) {
@@ -246,12 +254,12 @@ Status Uses::read(std::string_view bytes) {
                        if (const auto prefix = enforce::parse_prefix(key); prefix.ok()) {
                          addresses_.clients += v.clients.size();
                          addresses_.names += v.names.size();
-                         addresses_.values.insert_or_assign(*prefix, std::move(v));
+                         addresses_.add(*prefix, std::move(v));
                        }
                      }) &&
                      each([&](const std::string& key, Value v) {
                        names_.clients += v.clients.size();
-                       names_.values.insert_or_assign(backwards(key), std::move(v));
+                       names_.add(backwards(key), std::move(v));
                      });
   if (!whole || !r.done()) return damaged;
   return {};

@@ -8,6 +8,8 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <unordered_map>
 #include <vector>
 
 #include "base/files.h"
@@ -62,11 +64,45 @@ class Uses {
     uint16_t day = 0;             // last change of any kind
     std::vector<std::pair<std::string, uint16_t>> names;
   };
-  template <class Key>
-  struct Table {
-    std::map<Key, Value, std::less<>> values;
-    size_t clients = 0, names = 0;
+  struct Hash {
+    size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+    size_t operator()(const enforce::Prefix& address) const;
   };
+  // Ordered for what is asked of ranges and of all below a name, and beside it found by hash: traffic asks for one
+  // value after another, of which most are known.
+  template <class Key>
+  class Table {
+   public:
+    using Map = std::map<Key, Value, std::less<>>;
+    using View = std::conditional_t<std::is_same_v<Key, std::string>, std::string_view, Key>;
+    [[nodiscard]] const Map& values() const { return values_; }
+    [[nodiscard]] Value* find(const View& key) {
+      const auto it = index_.find(key);
+      return it == index_.end() ? nullptr : &it->second->second;
+    }
+    [[nodiscard]] const Value* find(const View& key) const {
+      const auto it = index_.find(key);
+      return it == index_.end() ? nullptr : &it->second->second;
+    }
+    Value& add(const Key& key, Value value = {}) {
+      const auto [it, fresh] = values_.insert_or_assign(key, std::move(value));
+      if (fresh) index_.emplace(View(it->first), it);
+      return it->second;
+    }
+    // Takes out what a rank of make_room() points to.
+    void erase(typename Map::iterator it) {
+      index_.erase(View(it->first));
+      values_.erase(it);
+    }
+    [[nodiscard]] Map& ordered() { return values_; }
+    size_t clients = 0, names = 0;
+
+   private:
+    Map values_;
+    std::unordered_map<View, typename Map::iterator, Hash> index_;
+  };
+  template <class Key>
+  Value& at_key(Table<Key>& table, const Key& key, uint16_t day);  // a new one if it is not known
   template <class Key>
   void use(Table<Key>& table, const Key& key, uint32_t client, uint16_t day);
   template <class Key>

@@ -499,12 +499,12 @@ class Oracle:
                 why.add("SCOPE")
             if third and a["document"]["originator_control"]["rule"] == "never":
                 why.add("ORIGINATOR_CONSENT")
+            if secret_creator and "must" in names and "must-not" not in names and any("property" in p["match"] for p in a["document"]["protection"]):
+                why.add("IEP_CONFLICT")
             tlp = label["tlp"] or (None if f["unmarked"] == "withhold" else f["unmarked"])
             if tlp is None:
                 bad |= why | {"MARK_MISSING"}
                 continue
-            if secret_creator and "must" in names and "must-not" not in names and any("property" in p["match"] for p in a["document"]["protection"]):
-                why.add("IEP_CONFLICT")
             whole = at_least(tlp, label["inherited"], TLP)
             ceiling = min(f["tlp_ceiling"], "amber+strict", "green" if initiative else "red", c["policy"].get("max_tlp", "red"), key=TLP.index)
             told = at_least(whole, f["tlp_floor"], TLP)
@@ -938,6 +938,8 @@ def main():
             parts, done = [], 0
             for part in pool.imap(judge_seeds, jobs):
                 parts.append(part)
+                if part[4]:  # at once: the rest of a long run may take half an hour
+                    print("\n".join(part[4][:20]), file=sys.stderr, flush=True)
                 if done // PROGRESS != (done + part[0]) // PROGRESS:
                     print(f"oracle: {done + part[0]:,} of {count:,} cases, {sum(p[2] for p in parts)} differ", file=sys.stderr, flush=True)
                 done += part[0]
