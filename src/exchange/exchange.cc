@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "exchange/exercise.h"
 #include "exchange/names.h"
+#include "exchange/provenance.h"
 #include "exchange/recall.h"
 #include "exchange/receipts.h"
 #include "exchange/wire.h"
@@ -93,6 +94,7 @@ Result<std::unique_ptr<Exchange>> Exchange::open(Context& context) {
     meta.by = "node";
     store::Change change;
     change.add_canonical(own, summary, text, meta.text(), json::canonical(doc.root()));
+    note_ids_from_the_first(change);
     auto done = context.store.commit_wait(std::move(change));
     if (!done.ok()) return std::move(done).error();
   }

@@ -27,6 +27,14 @@ std::string refusal(std::string_view what, std::string_view id, std::string_view
       what, by, agreement_id, by, id);
 }
 
+constexpr std::string_view kIdsNoted = "ids";
+std::string id_key(std::string_view id) { return "id " + std::string(id); }
+
+// False only if no partner gave an object of this id.
+bool may_be_theirs(const Context& cx, std::string_view id) {
+  return cx.store.get(kTheirsSpace, id_key(id)).ok() || !cx.store.get(kTheirsSpace, kIdsNoted).ok();
+}
+
 // Its id says nothing of who made it: everybody who names this thing names it so.
 bool named_by_content(const json::Value& object, const stix::Summary& summary) {
   return summary.cls == stix::Class::kSco && stix::deterministic_id(object) == summary.id;
@@ -57,15 +65,21 @@ std::string content_print(const json::Value& object, const stix::Summary& summar
 
 void note_theirs(store::Change& change, const json::Value& object, const stix::Summary& summary, std::string_view by,
                  std::string_view agreement_id) {
+  change.set(kTheirsSpace, id_key(summary.id), "");
   const std::string print = content_print(object, summary);
   if (!print.empty()) change.set(kTheirsSpace, print, fmt::format("{}\n{}\n{}", summary.id, by, agreement_id));
 }
 
+void note_ids_from_the_first(store::Change& change) { change.set(kTheirsSpace, kIdsNoted, ""); }
+
 Result<std::string> why_not_own(const Context& cx, const json::Value& object, const stix::Summary& summary) {
   if (named_by_content(object, summary)) return std::string();
   const std::string& me = cx.config.party;
-  TRY(const auto held, cx.store.find(summary.id));
   const auto own = [&](const store::Row& r) { return r.collection == inbox(me) || r.collection == sightings(me); };
+  std::vector<store::Row> held;
+  if (may_be_theirs(cx, summary.id)) {
+    TRY(held, cx.store.find(summary.id));
+  }
   if (std::ranges::any_of(held, own)) return std::string();  // was here before a partner had it to give
   for (const auto& r : held) {
     const RowMeta meta = RowMeta::parse(r.meta);
@@ -82,6 +96,8 @@ Result<std::string> why_not_own(const Context& cx, const json::Value& object, co
   if (print.empty()) return std::string();
   const auto known = cx.store.get(kTheirsSpace, print);
   if (!known.ok()) return std::string();
+  TRY(held, cx.store.find(summary.id));
+  if (std::ranges::any_of(held, own)) return std::string();
   const size_t a = known->find('\n');
   const size_t b = known->find('\n', a + 1);
   if (a == std::string::npos || b == std::string::npos) return std::string();

@@ -15,6 +15,8 @@ namespace entente::exchange {
 
 // Store space: content_print() of what a partner gave -> its id, the partner, the agreement, a line each. Stays when
 // the object is destroyed: it is a digest, from which nothing can be read, and so a copy is known afterwards too.
+// "id ID" for each id that a partner gave, and "ids" if that is so from the first: one look then tells that an id is
+// nobody's, where walking through the rows of it costs an eighth of an admission.
 inline constexpr std::string_view kTheirsSpace = "theirs";
 
 // Digest (hex) of what an object states, without its name, its author, its marks and what is counted anew with each
@@ -23,6 +25,9 @@ inline constexpr std::string_view kTheirsSpace = "theirs";
 
 void note_theirs(store::Change& change, const json::Value& object, const stix::Summary& summary, std::string_view by,
                  std::string_view agreement_id);
+
+// In the change that makes a node's store: ids are noted from the first.
+void note_ids_from_the_first(store::Change& change);
 
 // "" if own people may publish it; else the rule, and what they can do instead.
 [[nodiscard]] Result<std::string> why_not_own(const Context& cx, const json::Value& object,

@@ -115,6 +115,17 @@ TEST_F(Provenance, AMarkIsUsedByAllAndRedefinedByNone) {
   EXPECT_NE(refused(other), "");
 }
 
+// A store of an earlier version has no list of partners' ids: its rows say whose they are.
+TEST_F(Provenance, WithoutTheListOfIdsRowsAreAsked) {
+  Node object = from_japan("orcon.example");
+  store::Change change;
+  change.erase(kTheirsSpace, "ids");
+  change.erase(kTheirsSpace, "id " + std::string(object.string_at("id")));
+  ASSERT_TRUE(world["IN"].store->commit_wait(std::move(change)).ok());
+  object.set("modified", to_text(world.clock.now().plus_us(5'000'000))).set("name", "ours, they say");
+  EXPECT_THAT(refused(object), HasSubstr("it stays JP's"));
+}
+
 TEST_F(Provenance, AfterARestartItIsKnownAsBefore) {
   Node object = from_japan("orcon.example");
   ASSERT_OK(world["IN"].reopen());
