@@ -46,7 +46,8 @@ def main():
 
             # A receipt may come well after its object: what is overdue below must be what India never saw, not what it had no time to acknowledge.
             until("its receipts are back", lambda: [d["state"] for d in must(japan, "duty", "list", "--all") if d["level"] == "sla-ack" and d["obligor"] == "IN" and d["state"] in ("met", "late")])
-            before = sum(d["state"] == "late" for d in must(japan, "duty", "list", "--all"))
+            late_of_india = lambda n: sum(d["state"] == "late" and d["obligor"] == "IN" for d in must(n, "duty", "list", "--all"))  # noqa: E731
+            before = late_of_india(japan)
 
             india.kill()
             late = lab.indicator("late.example")
@@ -56,7 +57,7 @@ def main():
             check("and the list says whose, since when, and status 1", status == 1 and "acknowledge (sla-ack)" in out and "overdue by" in out, out + err)
             india.start()
             until("India takes it", lambda: lab.held(india, from_japan, late["id"]))
-            until("and was late", lambda: sum(d["state"] == "late" for d in must(india, "duty", "list", "--all")) == before + 1)
+            until("and was late", lambda: late_of_india(india) == before + 1)
             until("India says so in its own ledger", lambda: must(japan, "score", "partner", "IN")[0]["sheet"]["parties"]["IN"]["breaches_admitted"] == before + 1, 60)
 
             # The same question to both: entries that both have, and one end of the window.
