@@ -80,6 +80,23 @@ TEST(Decide, VictimByTargetsIsGeneralisedAndNamedNowhere) {
   EXPECT_EQ(d[4].verdict, Verdict::kRedacted);
 }
 
+// Found by the oracle in its 1.6 millionth case: a text of two lines, taken out of a victim, stood in another object.
+TEST(Decide, WhatIsTakenOutOfAVictimIsFoundThoughItHasSeveralLines) {
+  One one;
+  one.doc.set("protection", testing::protection_nodes());
+  one.add(sdo("identity", 1,
+              R"("name":"Zephyrine Bank","identity_class":"organization","roles":["victim"],)"
+              R"("contact_information":"Pier 7\nNorth Harbour")"));
+  one.add(sdo("note", 2,
+              R"("content":"send it to:\nPier 7\nNorth Harbour\n","object_refs":[")" + id_of("identity", 1) + R"("])"));
+  one.add(sdo("note", 3,
+              R"("content":"send it to Pier 7, North Harbour","object_refs":[")" + id_of("identity", 1) + R"("])"));
+  const auto d = one.decide_all();
+  ASSERT_TRUE(has_code(d[0], "VICTIM_STRIPPED"));
+  EXPECT_TRUE(has_code(d[1], "TEXT_MENTIONS_WITHHELD"));
+  EXPECT_EQ(d[2].verdict, Verdict::kRedacted);
+}
+
 class Disguise : public ::testing::TestWithParam<std::string> {};
 TEST_P(Disguise, IsSeenThrough) {
   One one;

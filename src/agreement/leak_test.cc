@@ -91,6 +91,20 @@ RC_GTEST_PROP(Leak, finds_every_disguise_wherever_it_stands, ()) {
   if (!seen) RC_FAIL(token + " in " + text);
 }
 
+// A text of several lines: what ends them is written in many ways.
+TEST(Leak, texts_of_several_lines_are_found_however_their_lines_end) {
+  LeakScanner scanner;
+  ASSERT_TRUE(scanner.add("Harbour Works\nPier 7\tNorth\n", 5, false));
+  scanner.compile();
+  for (const char* text :
+       {R"(seen at Harbour Works\nPier 7\tNorth\n today)", R"(seen at HARBOUR works\u000aPier 7\u0009North\u000A)",
+        "seen at harbour%20works%0apier%207%09north%0A", "seen at Harbour Works Pier 7 North today",
+        R"(seen at Harbour Works\rPier 7 North\n)"})
+    EXPECT_EQ(found(scanner, text), std::set<uint32_t>{5}) << text;
+  EXPECT_EQ(found(scanner, base64("xHarbour Works\nPier 7\tNorth\n")), std::set<uint32_t>{5});
+  EXPECT_TRUE(found(scanner, R"(Harbour Works\nPier 8\tNorth\n)").empty());
+}
+
 TEST(Leak, base64_is_found_at_every_offset_and_only_if_every_octet_is_there) {
   LeakScanner scanner;
   scanner.add("Vellichor Savings Bank 27", 7, true);

@@ -209,6 +209,11 @@ def refang(text):
     return text
 
 
+def blanked(text):
+    """How lines end says nothing: a text of several lines is the same with blanks between them."""
+    return "".join(" " if ord(c) < 32 else c for c in text)
+
+
 # The closure is recomputed from scratch in every round, so the same few texts are asked for again and again.
 @functools.lru_cache(maxsize=20000)
 def plain(text):
@@ -231,18 +236,19 @@ def decoded(text):
 
 class Scan:
     def __init__(self, obj):
-        self.plain = [plain(t) for t in texts(obj)]
+        self.plain = [blanked(plain(t)) for t in texts(obj)]
         self.hidden = [d for t in texts(obj) for d in decoded(t)]
 
     def has(self, token, word):
         token = plain(token)
         if len(token.encode()) < 3:
             return False
-        pattern = re.escape(token) if any(token in t for t in self.plain) else None
+        shown = blanked(token)
+        pattern = re.escape(shown) if any(shown in t for t in self.plain) else None
         if pattern and word:
-            if re.match(r"[A-Za-z0-9_]", token[0]):
+            if re.match(r"[A-Za-z0-9_]", shown[0]):
                 pattern = r"(?<![A-Za-z0-9_])" + pattern
-            if re.match(r"[A-Za-z0-9_]", token[-1]):
+            if re.match(r"[A-Za-z0-9_]", shown[-1]):
                 pattern += r"(?![A-Za-z0-9_])"
         if pattern and any(re.search(pattern, t) for t in self.plain):
             return True

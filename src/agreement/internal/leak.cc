@@ -13,6 +13,8 @@ namespace {
 
 bool alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+// Ends of lines, tabs and the like are blanks: a text of several lines is found however its lines are ended or joined.
+bool control(char c) { return static_cast<unsigned char>(c) < 0x20; }
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -73,7 +75,7 @@ std::string unescaped(std::string_view t) {
           i += 6;
         }
       }
-      append_utf8(out, cp);
+      append_utf8(out, cp < 0x20 ? ' ' : cp);
     } else {
       out += c == 'n' || c == 't' || c == 'r' || c == 'b' || c == 'f' ? ' ' : c;
     }
@@ -105,7 +107,8 @@ bool percent_decoded(std::string_view t, std::string& out) {
     if (t[i] == '%' && i + 2 < t.size()) {
       const int a = hex_value(t[i + 1]), b = hex_value(t[i + 2]);
       if (a >= 0 && b >= 0) {
-        out += static_cast<char>(a * 16 + b);
+        const char c = static_cast<char>(a * 16 + b);
+        out += control(c) ? ' ' : c;
         i += 2;
         any = true;
         continue;
@@ -228,6 +231,7 @@ bool LeakScanner::add(std::string_view token, uint32_t number, bool word) {
   if (plain.size() < kMinBytes) return false;
   add_encoded(token, number);
   if (plain != token) add_encoded(plain, number);
+  std::ranges::replace_if(plain, control, ' ');
   if (plain.find('.') != std::string::npos && plain.find(' ') == std::string::npos) {
     if (auto other = to_punycode(plain); other && *other != plain) add_plain(*other, number, word);
     if (auto other = from_punycode(plain); other && *other != plain) add_plain(*other, number, word);
