@@ -97,6 +97,21 @@ TEST(Decide, WhatIsTakenOutOfAVictimIsFoundThoughItHasSeveralLines) {
   EXPECT_EQ(d[2].verdict, Verdict::kRedacted);
 }
 
+// A blank behind a name is a slip of whoever typed it, not another name.
+TEST(Decide, ANameIsFoundWithoutTheBlanksAroundIt) {
+  One one;
+  one.doc.set("protection", testing::protection_nodes());
+  one.add(sdo("identity", 1, R"("name":" Zephyrine Bank\n","identity_class":"organization","roles":["victim"])"));
+  one.add(sdo("note", 2, R"("content":"at Zephyrine Bank.","object_refs":[")" + id_of("identity", 1) + R"("])"));
+  // Who bears the same name openly, without the blank, tells no secret by it.
+  one.add(sdo("malware", 3, R"("name":"Opal ","is_family":false,)" + marked(Tlp::kRed)));
+  one.add(sdo("malware", 4, R"("name":"Opal","is_family":false,)" + marked(Tlp::kGreen)));
+  const auto d = one.decide_all();
+  EXPECT_TRUE(has_code(d[1], "TEXT_MENTIONS_WITHHELD"));
+  EXPECT_EQ(d[2].verdict, Verdict::kWithheld);
+  EXPECT_EQ(d[3].verdict, Verdict::kReleased);
+}
+
 class Disguise : public ::testing::TestWithParam<std::string> {};
 TEST_P(Disguise, IsSeenThrough) {
   One one;

@@ -209,6 +209,11 @@ def refang(text):
     return text
 
 
+def core(token):
+    """Blanks and ends of lines around a name are no part of it."""
+    return token.strip("".join(map(chr, range(33))))
+
+
 def blanked(text):
     """How lines end says nothing: a text of several lines is the same with blanks between them."""
     return "".join(" " if ord(c) < 32 else c for c in text)
@@ -240,7 +245,7 @@ class Scan:
         self.hidden = [d for t in texts(obj) for d in decoded(t)]
 
     def has(self, token, word):
-        token = plain(token)
+        token = plain(core(token))
         if len(token.encode()) < 3:
             return False
         shown = blanked(token)
@@ -777,7 +782,7 @@ class Oracle:
             knows = self.knows_whole(j)
             if not knows:
                 for t in self.info[j]["stripped"]:
-                    if scan.has(t, len(plain(t).encode()) < 6):
+                    if scan.has(t, len(plain(core(t)).encode()) < 6):
                         why.add("TEXT_MENTIONS_WITHHELD")
             if j == i or j in self.alive or knows:  # what it has without its names it does not read
                 continue
@@ -786,7 +791,7 @@ class Oracle:
                     continue
                 if other["type"] not in open_words:
                     open_words[other["type"]] = self.open_words(i, other["type"])
-                if other["id"] in self.victims or plain(t) not in open_words[other["type"]]:
+                if other["id"] in self.victims or plain(core(t)) not in open_words[other["type"]]:
                     why.add("TEXT_MENTIONS_WITHHELD")
         return why, o, touched
 
@@ -799,7 +804,7 @@ class Oracle:
         out = set()
         for j, o in enumerate(self.objs):
             if o["type"] == kind and (j == me or j in self.alive or self.knows_whole(j)) and o["id"] not in self.published:
-                out |= {plain(t) for t in telling(o) if not (j in self.alive and t in self.info[j]["stripped"])}
+                out |= {plain(core(t)) for t in telling(o) if not (j in self.alive and t in self.info[j]["stripped"])}
         return out
 
     def run(self):

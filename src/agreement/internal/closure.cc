@@ -275,6 +275,7 @@ bool Closure::says(const Entry& n, std::string_view text) {
 
 // A name that may not be told any more. `stripped`: it was taken out of an object, not borne by one that is gone.
 void Closure::look_for(std::string_view text, bool stripped, LeakScanner& scanner) {
+  text = core_of(text);
   std::string plain = folded(text);
   if (plain.size() < LeakScanner::kMinBytes || is_standard_word(plain)) return;
   const bool inside_words = stripped && plain.size() >= 6;  // a shorter one would be found everywhere
@@ -296,7 +297,7 @@ void Closure::find_bearers(uint32_t first) {
     const Entry& n = nodes_[i];
     if (!named(n)) continue;
     for (std::string_view text : n.original->telling) {
-      plain = text;
+      plain = core_of(text);
       fold(plain);
       const auto it = numbers_.find(plain);
       if (it == numbers_.end() || it->second < first || !says(n, text)) continue;

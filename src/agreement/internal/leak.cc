@@ -206,6 +206,13 @@ void fold(std::string& t) {
   t.resize(w);
 }
 
+std::string_view core_of(std::string_view token) {
+  const auto outer = [](char c) { return static_cast<unsigned char>(c) <= 0x20; };
+  while (!token.empty() && outer(token.front())) token.remove_prefix(1);
+  while (!token.empty() && outer(token.back())) token.remove_suffix(1);
+  return token;
+}
+
 std::string folded(std::string_view token) {
   std::string out(token);
   fold(out);

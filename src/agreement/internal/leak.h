@@ -13,6 +13,9 @@
 
 namespace entente::agreement::internal {
 
+// Without the blanks and ends of lines around it: they are no part of a name.
+[[nodiscard]] std::string_view core_of(std::string_view token);
+
 // ASCII lower case, defanging undone: the form in which tokens are compared.
 [[nodiscard]] std::string folded(std::string_view token);
 void fold(std::string& text);
