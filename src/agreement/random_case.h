@@ -247,8 +247,15 @@ class CaseMaker {
       o.node.set("hashes", Node::object().set("SHA-256", sha256_hex(std::to_string(r_.next()))));
     else if (type == "indicator" || type == "report" || type == "malware" || type == "identity" ||
              type == "threat-actor" || type == "incident")
-      o.node.set("name", word());
+      o.node.set("name", name());
     c.objects.push_back(std::move(o));
+  }
+  // As people type them: now and then with a line's end in it, or a blank too many around it.
+  std::string name() {
+    std::string out = word();
+    if (r_.chance(4)) out.replace(out.find(' '), 1, "\n");
+    if (r_.chance(4)) out += r_.chance(50) ? " " : "\n";
+    return out;
   }
   std::string host() { return "host" + std::to_string(r_.below(9000) + 1000) + ".example"; }
   static bool is_sco(const std::string& t) {
