@@ -50,7 +50,7 @@ build: ## build only (release)
 	@tools/setup build
 	@$(MAKE) --no-print-directory compile TESTS=OFF
 
-mutants: ## plant known faults in decision, ledger, exchange and sensor, one at a time; the tests must find each (about 15 minutes)
+mutants: ## plant known faults in decision, ledger, exchange and sensor, one at a time; the tests must find each (15 to 30 minutes)
 	@$(MAKE) --no-print-directory compile TESTS=ON
 	@python3 tools/mutate $(BUILD)
 
