@@ -69,7 +69,7 @@ template <class Key>
 Uses::Value& Uses::at_key(Table<Key>& table, const Key& key, uint16_t day) {
   if (Value* known = table.find(key); known != nullptr) return *known;
   if (table.values().size() >= options_.max_values) make_room(table, day);
-  return table.add(key);
+  return table.at(key);
 }
 
 template <class Key>
@@ -254,12 +254,12 @@ Status Uses::read(std::string_view bytes) {
                        if (const auto prefix = enforce::parse_prefix(key); prefix.ok()) {
                          addresses_.clients += v.clients.size();
                          addresses_.names += v.names.size();
-                         addresses_.add(*prefix, std::move(v));
+                         addresses_.at(*prefix) = std::move(v);
                        }
                      }) &&
                      each([&](const std::string& key, Value v) {
                        names_.clients += v.clients.size();
-                       names_.add(backwards(key), std::move(v));
+                       names_.at(backwards(key)) = std::move(v);
                      });
   if (!whole || !r.done()) return damaged;
   return {};

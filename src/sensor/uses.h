@@ -84,8 +84,9 @@ class Uses {
       const auto it = index_.find(key);
       return it == index_.end() ? nullptr : &it->second->second;
     }
-    Value& add(const Key& key, Value value = {}) {
-      const auto [it, fresh] = values_.insert_or_assign(key, std::move(value));
+    // A new one, or the one there is.
+    Value& at(const Key& key) {
+      const auto [it, fresh] = values_.try_emplace(key);
       if (fresh) index_.emplace(View(it->first), it);
       return it->second;
     }
