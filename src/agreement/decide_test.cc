@@ -80,7 +80,7 @@ TEST(Decide, VictimByTargetsIsGeneralisedAndNamedNowhere) {
   EXPECT_EQ(d[4].verdict, Verdict::kRedacted);
 }
 
-// Found by the oracle in its 1.6 millionth case: a text of two lines, taken out of a victim, stood in another object.
+// Found by the oracle: a text of two lines, taken out of a victim, stood in another object.
 TEST(Decide, WhatIsTakenOutOfAVictimIsFoundThoughItHasSeveralLines) {
   One one;
   one.doc.set("protection", testing::protection_nodes());

@@ -1,7 +1,6 @@
 #include "exchange/destruction.h"
 
 #include <algorithm>
-#include <deque>
 #include <map>
 #include <set>
 
@@ -14,7 +13,6 @@
 #include "exchange/names.h"
 #include "exchange/wire.h"
 #include "json/node.h"
-#include "stix/object.h"
 
 namespace entente::exchange {
 namespace {

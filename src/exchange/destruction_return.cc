@@ -7,7 +7,6 @@
 #include "base/bytes.h"
 #include "exchange/destruction.h"
 #include "exchange/names.h"
-#include "stix/object.h"
 
 namespace entente::exchange {
 namespace {

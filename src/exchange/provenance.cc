@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -30,9 +31,20 @@ std::string refusal(std::string_view what, std::string_view id, std::string_view
 constexpr std::string_view kIdsNoted = "ids";
 std::string id_key(std::string_view id) { return "id " + std::string(id); }
 
+// What stands under a key; nullopt if nothing does. A store that cannot be read is no store without the key.
+Result<std::optional<std::string>> noted(const Context& cx, std::string_view key) {
+  auto value = cx.store.get(kTheirsSpace, key);
+  if (value.ok()) return std::optional(*std::move(value));
+  if (value.error().kind == ErrorKind::kNotFound) return std::optional<std::string>();
+  return std::move(value).error();
+}
+
 // False only if no partner gave an object of this id.
-bool may_be_theirs(const Context& cx, std::string_view id) {
-  return cx.store.get(kTheirsSpace, id_key(id)).ok() || !cx.store.get(kTheirsSpace, kIdsNoted).ok();
+Result<bool> may_be_theirs(const Context& cx, std::string_view id) {
+  TRY(const auto given, noted(cx, id_key(id)));
+  if (given) return true;
+  TRY(const auto complete, noted(cx, kIdsNoted));
+  return !complete;
 }
 
 // Its id says nothing of who made it: everybody who names this thing names it so.
@@ -77,7 +89,8 @@ Result<std::string> why_not_own(const Context& cx, const json::Value& object, co
   const std::string& me = cx.config.party;
   const auto own = [&](const store::Row& r) { return r.collection == inbox(me) || r.collection == sightings(me); };
   std::vector<store::Row> held;
-  if (may_be_theirs(cx, summary.id)) {
+  TRY(const bool maybe, may_be_theirs(cx, summary.id));
+  if (maybe) {
     TRY(held, cx.store.find(summary.id));
   }
   if (std::ranges::any_of(held, own)) return std::string();  // was here before a partner had it to give
@@ -94,8 +107,8 @@ Result<std::string> why_not_own(const Context& cx, const json::Value& object, co
   }
   const std::string print = content_print(object, summary);
   if (print.empty()) return std::string();
-  const auto known = cx.store.get(kTheirsSpace, print);
-  if (!known.ok()) return std::string();
+  TRY(const auto known, noted(cx, print));
+  if (!known) return std::string();
   TRY(held, cx.store.find(summary.id));
   if (std::ranges::any_of(held, own)) return std::string();
   const size_t a = known->find('\n');

@@ -12,7 +12,6 @@
 #include "exchange/names.h"
 #include "exchange/recall.h"
 #include "exchange/retention.h"
-#include "stix/object.h"
 
 namespace entente::exchange {
 namespace {

@@ -6,7 +6,6 @@
 #include "exchange/admission.h"
 #include "exchange/names.h"
 #include "exchange/returns.h"
-#include "stix/object.h"
 
 namespace entente::exchange {
 namespace {

@@ -1,7 +1,6 @@
 #include "sensor/uses.h"
 
 #include <algorithm>
-#include <cstring>
 #include <set>
 
 #include "base/bytes.h"
@@ -57,12 +56,8 @@ std::string client_of(ObservableKind kind, std::string_view text, const packet::
 }
 
 size_t Uses::Hash::operator()(const enforce::Prefix& address) const {
-  uint64_t high = 0, low = 0;
-  std::memcpy(&high, address.bytes.data(), 8);
-  std::memcpy(&low, address.bytes.data() + 8, 8);
-  uint64_t h = (high ^ address.bits) * 0x9e3779b97f4a7c15ULL;
-  h = (h ^ h >> 32U ^ low) * 0x9e3779b97f4a7c15ULL;
-  return h ^ h >> 32U;
+  const auto* octets = reinterpret_cast<const char*>(address.bytes.data());
+  return detect::seeded_hash({octets, address.bytes.size()}) ^ address.bits;
 }
 
 template <class Key>

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "detect/observable.h"
+#include "detect/seeded_hash.h"
 #include "enforce/guard.h"
 #include "packet/decode.h"
 
@@ -64,8 +65,8 @@ class Uses {
     uint16_t day = 0;             // last change of any kind
     std::vector<std::pair<std::string, uint16_t>> names;
   };
-  struct Hash {
-    size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+  struct Hash {  // seeded: who sends packets chooses the keys
+    size_t operator()(std::string_view name) const { return detect::seeded_hash(name); }
     size_t operator()(const enforce::Prefix& address) const;
   };
   // Ordered for what is asked of ranges and of all below a name, and beside it found by hash: traffic asks for one
